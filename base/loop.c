@@ -1,0 +1,360 @@
+#include "base/loop.h"
+
+#include "base/clock.h"
+#include "base/loop_internal.h"
+
+#include <assert.h>
+#include <h2o/multithread.h>
+#include <h2o/socket.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Rounds of steps 3 and 4 in one tick: coroutines that keep each other ready must not keep the
+ * sockets waiting. */
+#define MAX_ROUNDS 64
+#define IDLE_WAIT_MS 60000
+
+struct loop {
+    h2o_evloop_t *h2o;
+    unsigned index;
+    uint64_t now_ms;
+    atomic_bool stopping;
+    struct ready_queue ready;
+    struct loop_task *deferred_first, *deferred_last;
+    struct loop_timer **timers; /* heap; [1] is the earliest, [0] unused */
+    size_t timer_count, timer_capacity;
+    h2o_multithread_queue_t *queue;
+    h2o_multithread_receiver_t receiver;
+};
+
+struct posted {
+    h2o_multithread_message_t super;
+    void (*fn)(void *argument);
+    void *argument;
+};
+
+static _Thread_local struct loop *current;
+
+struct loop *loop_current(void)
+{
+    return current;
+}
+
+unsigned loop_index(const struct loop *loop)
+{
+    return loop->index;
+}
+
+h2o_evloop_t *loop_h2o(struct loop *loop)
+{
+    return loop->h2o;
+}
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+    return loop->now_ms;
+}
+
+struct ready_queue *loop_ready_queue(struct loop *loop)
+{
+    return &loop->ready;
+}
+
+/* --- messages --- */
+
+static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    while (!h2o_linklist_is_empty(messages)) {
+        struct posted *posted = H2O_STRUCT_FROM_MEMBER(struct posted, super.link, messages->next);
+        h2o_linklist_unlink(&posted->super.link);
+        posted->fn(posted->argument);
+        free(posted);
+    }
+}
+
+void loop_post(struct loop *loop, void (*fn)(void *argument), void *argument)
+{
+    struct posted *posted = calloc(1, sizeof(*posted));
+
+    if (posted == NULL)
+        abort();
+    posted->fn = fn;
+    posted->argument = argument;
+    h2o_multithread_send_message(&loop->receiver, &posted->super);
+}
+
+/* --- timers --- */
+
+static void place(struct loop *loop, size_t position, struct loop_timer *timer)
+{
+    loop->timers[position] = timer;
+    timer->position = position;
+}
+
+static void sift_up(struct loop *loop, size_t position, struct loop_timer *timer)
+{
+    while (position > 1 && loop->timers[position / 2]->at_ms > timer->at_ms) {
+        place(loop, position, loop->timers[position / 2]);
+        position /= 2;
+    }
+    place(loop, position, timer);
+}
+
+static void sift_down(struct loop *loop, size_t position, struct loop_timer *timer)
+{
+    for (;;) {
+        size_t child = position * 2;
+        if (child > loop->timer_count)
+            break;
+        if (child < loop->timer_count &&
+            loop->timers[child + 1]->at_ms < loop->timers[child]->at_ms)
+            child++;
+        if (loop->timers[child]->at_ms >= timer->at_ms)
+            break;
+        place(loop, position, loop->timers[child]);
+        position = child;
+    }
+    place(loop, position, timer);
+}
+
+static void grow_timers(struct loop *loop)
+{
+    if (loop->timer_count + 1 < loop->timer_capacity)
+        return;
+    loop->timer_capacity = loop->timer_capacity ? loop->timer_capacity * 2 : 64;
+    loop->timers = realloc(loop->timers, loop->timer_capacity * sizeof(struct loop_timer *));
+    if (loop->timers == NULL)
+        abort();
+}
+
+void loop_timer_cancel(struct loop *loop, struct loop_timer *timer)
+{
+    size_t position = timer->position;
+    struct loop_timer *last;
+
+    if (position == 0)
+        return;
+    assert(loop->timers[position] == timer);
+    timer->position = 0;
+    last = loop->timers[loop->timer_count--];
+    if (last == timer)
+        return;
+    if (position > 1 && loop->timers[position / 2]->at_ms > last->at_ms)
+        sift_up(loop, position, last);
+    else
+        sift_down(loop, position, last);
+}
+
+void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
+{
+    loop_timer_cancel(loop, timer);
+    grow_timers(loop);
+    /* Read anew: a long tick would make the timer fire early. */
+    timer->at_ms = clock_monotonic_ms() + delay_ms;
+    loop->timer_count++;
+    sift_up(loop, loop->timer_count, timer);
+}
+
+static void run_timers(struct loop *loop)
+{
+    while (loop->timer_count > 0 && loop->timers[1]->at_ms <= loop->now_ms) {
+        struct loop_timer *timer = loop->timers[1];
+        loop_timer_cancel(loop, timer);
+        timer->fn(timer);
+    }
+}
+
+/* --- deferred tasks --- */
+
+void loop_defer(struct loop *loop, struct loop_task *task)
+{
+    if (task->queued)
+        return;
+    task->queued = true;
+    task->next = NULL;
+    task->previous = loop->deferred_last;
+    if (loop->deferred_last != NULL)
+        loop->deferred_last->next = task;
+    else
+        loop->deferred_first = task;
+    loop->deferred_last = task;
+}
+
+void loop_undefer(struct loop *loop, struct loop_task *task)
+{
+    if (!task->queued)
+        return;
+    task->queued = false;
+    if (task->previous != NULL)
+        task->previous->next = task->next;
+    else
+        loop->deferred_first = task->next;
+    if (task->next != NULL)
+        task->next->previous = task->previous;
+    else
+        loop->deferred_last = task->previous;
+}
+
+/* Tasks deferred by tasks run in the same round; MAX_ROUNDS bounds what they can keep up by
+ * way of coroutines, and a task must not defer itself. */
+static void run_deferred(struct loop *loop)
+{
+    while (loop->deferred_first != NULL) {
+        struct loop_task *task = loop->deferred_first;
+        loop_undefer(loop, task);
+        task->fn(task);
+    }
+}
+
+/* --- ticks --- */
+
+static bool has_work(const struct loop *loop)
+{
+    return loop->ready.first != NULL || loop->deferred_first != NULL;
+}
+
+static int wait_time_ms(const struct loop *loop, int max_wait_ms)
+{
+    uint64_t now_ms, at_ms;
+
+    if (has_work(loop) || atomic_load_explicit(&loop->stopping, memory_order_relaxed))
+        return 0;
+    if (loop->timer_count == 0)
+        return max_wait_ms;
+    now_ms = clock_monotonic_ms();
+    at_ms = loop->timers[1]->at_ms;
+    if (at_ms <= now_ms)
+        return 0;
+    return at_ms - now_ms < (uint64_t)max_wait_ms ? (int)(at_ms - now_ms) : max_wait_ms;
+}
+
+void loop_tick(struct loop *loop, int max_wait_ms)
+{
+    h2o_evloop_run(loop->h2o, wait_time_ms(loop, max_wait_ms));
+    loop->now_ms = clock_monotonic_ms();
+    run_timers(loop);
+    for (int round = 0; round < MAX_ROUNDS && has_work(loop); round++) {
+        coro_run_ready(&loop->ready);
+        run_deferred(loop);
+    }
+}
+
+void loop_run(struct loop *loop)
+{
+    while (!atomic_load_explicit(&loop->stopping, memory_order_relaxed))
+        loop_tick(loop, IDLE_WAIT_MS);
+}
+
+static void note_stop(void *argument)
+{
+    struct loop *loop = argument;
+
+    atomic_store(&loop->stopping, true);
+}
+
+void loop_stop(struct loop *loop)
+{
+    /* By message, so that a waiting loop wakes up. */
+    loop_post(loop, note_stop, loop);
+}
+
+/* --- life --- */
+
+struct loop *loop_new(unsigned index)
+{
+    struct loop *loop = calloc(1, sizeof(*loop));
+
+    if (loop == NULL)
+        abort();
+    assert(current == NULL);
+    current = loop;
+    loop->h2o = h2o_evloop_create();
+    loop->index = index;
+    loop->now_ms = clock_monotonic_ms();
+    loop->queue = h2o_multithread_create_queue(loop->h2o);
+    h2o_multithread_register_receiver(loop->queue, &loop->receiver, on_messages);
+    return loop;
+}
+
+static void drop_messages(struct loop *loop)
+{
+    while (!h2o_linklist_is_empty(&loop->receiver._messages)) {
+        struct posted *posted =
+            H2O_STRUCT_FROM_MEMBER(struct posted, super.link, loop->receiver._messages.next);
+        h2o_linklist_unlink(&posted->super.link);
+        free(posted);
+    }
+}
+
+void loop_free(struct loop *loop)
+{
+    if (loop == NULL)
+        return;
+    drop_messages(loop);
+    h2o_multithread_unregister_receiver(loop->queue, &loop->receiver);
+    h2o_multithread_destroy_queue(loop->queue);
+    free(loop->queue); /* h2o closes it and forgets its memory */
+    h2o_evloop_run(loop->h2o, 0); /* lets h2o free the sockets that were closed last */
+    h2o_evloop_destroy(loop->h2o);
+    coro_free_stacks();
+    free(loop->timers);
+    free(loop);
+    current = NULL;
+}
+
+/* --- watches --- */
+
+struct loop_watch {
+    h2o_socket_t *socket;
+    void (*on_readable)(void *argument);
+    void (*on_writable)(void *argument);
+    void *argument;
+};
+
+static void watch_readable(h2o_socket_t *socket, const char *error)
+{
+    struct loop_watch *watch = socket->data;
+
+    watch->on_readable(watch->argument);
+}
+
+static void watch_writable(h2o_socket_t *socket, const char *error)
+{
+    struct loop_watch *watch = socket->data;
+
+    watch->on_writable(watch->argument);
+}
+
+struct loop_watch *loop_watch_new(struct loop *loop, int fd, void (*on_readable)(void *argument),
+                                  void (*on_writable)(void *argument), void *argument)
+{
+    struct loop_watch *watch = calloc(1, sizeof(*watch));
+    int own_fd = dup(fd); /* h2o closes what it is given */
+
+    if (watch == NULL || own_fd < 0)
+        abort();
+    watch->on_readable = on_readable;
+    watch->on_writable = on_writable;
+    watch->argument = argument;
+    watch->socket = h2o_evloop_socket_create(loop->h2o, own_fd, H2O_SOCKET_FLAG_DONT_READ);
+    watch->socket->data = watch;
+    h2o_socket_read_start(watch->socket, watch_readable);
+    return watch;
+}
+
+void loop_watch_want_write(struct loop_watch *watch)
+{
+    /* A second pending notification would abort. */
+    if (!h2o_socket_is_writing(watch->socket))
+        h2o_socket_notify_write(watch->socket, watch_writable);
+}
+
+void loop_watch_free(struct loop_watch *watch)
+{
+    if (watch == NULL)
+        return;
+    h2o_socket_read_stop(watch->socket);
+    h2o_socket_close(watch->socket);
+    free(watch);
+}

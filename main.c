@@ -1,0 +1,545 @@
+/* waystone - wires database, handlers and listeners; the only file that sees every layer.
+ *
+ * One thread per loop, each with its own listener, database pool, Redis connections and hub
+ * (docs/ARCHITECTURE.md). The first thread waits for signals: the first SIGTERM or SIGINT
+ * drains, a second one ends at once. */
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/coro.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/workers.h"
+#include "db/db.h"
+#include "db/redis.h"
+#include "handlers/app.h"
+#include "handlers/auditor.h"
+#include "handlers/auth.h"
+#include "handlers/authenticator.h"
+#include "handlers/characters.h"
+#include "handlers/chat.h"
+#include "handlers/keys.h"
+#include "handlers/limiter.h"
+#include "handlers/meta.h"
+#include "server/http/http.h"
+#include "server/interceptors.h"
+#include "server/metrics.h"
+#include "server/server.h"
+#include "version.h"
+
+extern char **environ;
+
+#define MAX_LOOPS 64
+#define METRICS_INTERVAL_MS 1000
+
+/* --- configuration --- */
+
+struct config {
+    char *http_address;
+    int64_t http_port;
+    int64_t http_loops;
+    char *http_tls_certificate, *http_tls_key;
+    char *http_web_root;
+    char *http_origins;
+    bool http_insecure_cookies;
+    int64_t http_drain_ms;
+
+    char *database_dsn, *database_migrations;
+    bool database_migrate;
+    int64_t database_read_connections, database_write_connections;
+    int64_t database_connect_timeout_ms, database_acquire_timeout_ms;
+    int64_t database_statement_timeout_ms;
+
+    char *redis_address;
+    int64_t redis_connect_timeout_ms, redis_command_timeout_ms;
+
+    char *auth_signing_key, *auth_issuer;
+    int64_t auth_access_token_s, auth_refresh_token_s;
+    int64_t auth_hashing_threads, auth_hashing_queue;
+
+    int64_t rpc_timeout_ms, rpc_max_request_bytes;
+    int log_level;
+};
+
+static struct config config;
+
+static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
+
+#define TEXT(name_, member_, default_, help_)                                                      \
+    {                                                                                              \
+        .name = name_, .type = CONFIG_STRING, .target = &config.member_,                           \
+        .default_value = default_, .help = help_                                                   \
+    }
+#define NUMBER(name_, member_, default_, minimum_, maximum_, help_)                                \
+    {                                                                                              \
+        .name = name_, .type = CONFIG_INT, .target = &config.member_, .default_value = default_,   \
+        .minimum = minimum_, .maximum = maximum_, .help = help_                                    \
+    }
+#define SWITCH(name_, member_, default_, help_)                                                    \
+    {                                                                                              \
+        .name = name_, .type = CONFIG_BOOL, .target = &config.member_, .default_value = default_,  \
+        .help = help_                                                                              \
+    }
+
+static const struct config_key keys[] = {
+    TEXT("http.address", http_address, "127.0.0.1", "Address to listen on."),
+    NUMBER("http.port", http_port, "8080", 1, 65535, "Port for everything: RPC, web client, metrics."),
+    NUMBER("http.loops", http_loops, "0", 0, MAX_LOOPS, "Event loops; 0: one per processor."),
+    TEXT("http.tls_certificate", http_tls_certificate, "",
+         "PEM file of the certificate chain; empty: cleartext."),
+    TEXT("http.tls_key", http_tls_key, "", "PEM file of the certificate's private key."),
+    TEXT("http.web_root", http_web_root, "web/dist", "Directory of the built web client."),
+    TEXT("http.origins", http_origins, "",
+         "Origins of other sites whose scripts may call, separated by spaces."),
+    SWITCH("http.insecure_cookies", http_insecure_cookies, "false",
+           "Cookies without Secure for cleartext loopback clients: development only."),
+    NUMBER("http.drain_ms", http_drain_ms, "10000", 0, 600000,
+           "Longest wait for open calls after SIGTERM, in milliseconds."),
+
+    TEXT("database.dsn", database_dsn, "host=/run/postgresql dbname=waystone",
+         "libpq connection string."),
+    SWITCH("database.migrate", database_migrate, "true", "Bring the schema up to date at start."),
+    TEXT("database.migrations", database_migrations, "db/migrations",
+         "Directory of the migrations."),
+    NUMBER("database.read_connections", database_read_connections, "2", 1, 16,
+           "Pipelined read-only connections per loop."),
+    NUMBER("database.write_connections", database_write_connections, "4", 1, 64,
+           "Connections for writes per loop."),
+    NUMBER("database.connect_timeout_ms", database_connect_timeout_ms, "5000", 100, 60000,
+           "Longest wait for a new connection."),
+    NUMBER("database.acquire_timeout_ms", database_acquire_timeout_ms, "5000", 10, 60000,
+           "Longest wait for a free connection of the write pool."),
+    NUMBER("database.statement_timeout_ms", database_statement_timeout_ms, "30000", 100, 600000,
+           "PostgreSQL's own bound on a statement, behind the call's deadline."),
+
+    TEXT("redis.address", redis_address, "127.0.0.1:6379", "\"host:port\" or \"/path/of/socket\"."),
+    NUMBER("redis.connect_timeout_ms", redis_connect_timeout_ms, "2000", 50, 60000,
+           "Longest wait for a new connection."),
+    NUMBER("redis.command_timeout_ms", redis_command_timeout_ms, "500", 10, 60000,
+           "Longest wait for a reply."),
+
+    TEXT("auth.signing_key", auth_signing_key, "",
+         "PEM file of the EC P-256 private key that signs access tokens."),
+    TEXT("auth.issuer", auth_issuer, "waystone", "Issuer and audience of access tokens."),
+    NUMBER("auth.access_token_s", auth_access_token_s, "900", 10, 86400,
+           "Life of an access token, in seconds."),
+    NUMBER("auth.refresh_token_s", auth_refresh_token_s, "2592000", 60, 31536000,
+           "Life of an unused refresh token, in seconds."),
+    NUMBER("auth.hashing_threads", auth_hashing_threads, "2", 1, 64,
+           "Threads that hash passwords."),
+    NUMBER("auth.hashing_queue", auth_hashing_queue, "64", 1, 4096,
+           "Passwords that may wait to be hashed; more are refused."),
+
+    NUMBER("rpc.timeout_ms", rpc_timeout_ms, "30000", 100, 600000,
+           "Longest time of a unary call that sets no other."),
+    NUMBER("rpc.max_request_bytes", rpc_max_request_bytes, "4194304", 1024, 67108864,
+           "Largest request message of a method that sets no other."),
+    {.name = "log.level",
+     .type = CONFIG_CHOICE,
+     .target = &config.log_level,
+     .default_value = "info",
+     .choices = log_levels,
+     .help = "Least level that is logged; debug shows every call."},
+};
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
+
+/* --- one loop --- */
+
+struct server_loop {
+    unsigned index;
+    pthread_t thread;
+    struct loop *loop;
+    struct app app;
+    struct http_listener *listener;
+    struct loop_timer metrics_timer;
+    struct loop_timer drain_timer;
+    struct http_stats last_http;
+    struct db_stats last_db;
+    uint64_t last_deliveries;
+    bool draining;
+};
+
+/* What all loops share; written before they start. */
+static struct server_loop loops[MAX_LOOPS];
+static unsigned loop_count;
+static struct rpc_server *server;
+static struct metrics *metrics;
+static struct workers *workers;
+static struct keys *token_keys;
+static struct http_config http_config;
+static atomic_int loops_ready;
+static atomic_bool shutting_down;
+
+static void update_metrics(struct server_loop *self)
+{
+    struct http_stats http;
+    struct db_stats db;
+    struct hub_stats hub;
+
+    http_stats(self->listener, &http);
+    db_stats(self->app.db, &db);
+    hub_stats(self->app.hub, &hub);
+    metrics_set(metrics, METRICS_CONNECTIONS, (int64_t)http.connections);
+    metrics_set(metrics, METRICS_STREAMS_OPEN, (int64_t)http.streams);
+    metrics_set(metrics, METRICS_CALLS_OPEN, (int64_t)rpc_open_calls());
+    metrics_set(metrics, METRICS_DB_READ_CONNECTIONS, db.read_up);
+    metrics_set(metrics, METRICS_DB_WRITE_CONNECTIONS, db.write_up);
+    metrics_set(metrics, METRICS_DB_WRITE_BUSY, db.write_busy);
+    metrics_set(metrics, METRICS_DB_WAITING, db.write_waiting);
+    metrics_set(metrics, METRICS_REDIS_UP, redis_is_ready(self->app.redis));
+    metrics_set(metrics, METRICS_HUB_SUBSCRIBERS, (int64_t)hub.followers);
+    metrics_add(metrics, METRICS_CONNECTIONS_ACCEPTED, http.accepted - self->last_http.accepted);
+    metrics_add(metrics, METRICS_CONNECTIONS_ABUSIVE, http.abusive - self->last_http.abusive);
+    metrics_add(metrics, METRICS_DB_QUERIES, db.queries - self->last_db.queries);
+    metrics_add(metrics, METRICS_DB_ERRORS, db.errors - self->last_db.errors);
+    metrics_add(metrics, METRICS_HUB_DELIVERIES, hub.deliveries - self->last_deliveries);
+    self->last_http = http;
+    self->last_db = db;
+    self->last_deliveries = hub.deliveries;
+}
+
+static void on_metrics_timer(struct loop_timer *timer)
+{
+    struct server_loop *self =
+        (struct server_loop *)((char *)timer - offsetof(struct server_loop, metrics_timer));
+
+    update_metrics(self);
+    loop_timer_set(self->loop, timer, METRICS_INTERVAL_MS);
+}
+
+static void open_app(struct server_loop *self)
+{
+    struct db_config db = {
+        .dsn = config.database_dsn,
+        .read_connections = (unsigned)config.database_read_connections,
+        .write_connections = (unsigned)config.database_write_connections,
+        .connect_timeout_ms = (uint32_t)config.database_connect_timeout_ms,
+        .acquire_timeout_ms = (uint32_t)config.database_acquire_timeout_ms,
+        .statement_timeout_ms = (uint32_t)config.database_statement_timeout_ms,
+    };
+    struct redis_config redis = {
+        .address = config.redis_address,
+        .connect_timeout_ms = (uint32_t)config.redis_connect_timeout_ms,
+        .command_timeout_ms = (uint32_t)config.redis_command_timeout_ms,
+    };
+
+    self->app = (struct app){
+        .db = db_open(self->loop, &db, workers),
+        .redis = redis_open(self->loop, &redis),
+        .workers = workers,
+        .keys = token_keys,
+        .issuer = config.auth_issuer,
+        .access_token_s = (uint32_t)config.auth_access_token_s,
+        .refresh_token_s = (uint32_t)config.auth_refresh_token_s,
+        .insecure_cookies = config.http_insecure_cookies,
+    };
+    chat_open(&self->app, self->loop);
+    authenticator_open(&self->app, self->loop);
+    auditor_open(&self->app, self->loop);
+    rpc_server_attach_loop(server, &self->app);
+}
+
+/* Everything that waits is told first, so that no coroutine is left to touch what goes. */
+static void close_app(struct server_loop *self)
+{
+    auditor_close(&self->app);
+    authenticator_close(&self->app);
+    db_close(self->app.db);
+    redis_close(self->app.redis);
+    while (coro_count() > 0)
+        loop_tick(self->loop, 10);
+    chat_close(&self->app);
+}
+
+static void *run_loop(void *argument)
+{
+    struct server_loop *self = argument;
+    char error[512];
+
+    self->loop = loop_new(self->index);
+    open_app(self);
+    self->listener =
+        http_listen(self->loop, server, &http_config, error, sizeof(error));
+    if (self->listener == NULL) {
+        fprintf(stderr, "waystone: %s\n", error);
+        exit(1);
+    }
+    self->metrics_timer.fn = on_metrics_timer;
+    loop_timer_set(self->loop, &self->metrics_timer, METRICS_INTERVAL_MS);
+    atomic_fetch_add(&loops_ready, 1);
+    loop_run(self->loop);
+
+    loop_timer_cancel(self->loop, &self->metrics_timer);
+    loop_timer_cancel(self->loop, &self->drain_timer);
+    http_close(self->listener);
+    close_app(self);
+    loop_free(self->loop);
+    return NULL;
+}
+
+/* --- drain --- */
+
+static void on_drain_timer(struct loop_timer *timer)
+{
+    struct server_loop *self =
+        (struct server_loop *)((char *)timer - offsetof(struct server_loop, drain_timer));
+
+    log_warning("drain bound reached; closing what is open",
+                LOG_INT("connections", http_connection_count(self->listener)));
+    loop_stop(self->loop);
+}
+
+static void on_drained(void *argument)
+{
+    struct server_loop *self = argument;
+
+    loop_stop(self->loop);
+}
+
+static void drain_loop(void *argument)
+{
+    struct server_loop *self = argument;
+
+    if (self->draining)
+        return;
+    self->draining = true;
+    self->drain_timer.fn = on_drain_timer;
+    loop_timer_set(self->loop, &self->drain_timer, (uint64_t)config.http_drain_ms);
+    http_drain(self->listener, on_drained, self);
+    rpc_server_drain_loop();
+}
+
+/* --- pages --- */
+
+static void render_livez(void *user, struct http_page *page)
+{
+    buffer_append_string(&page->body, "ok\n");
+}
+
+static void render_readyz(void *user, struct http_page *page)
+{
+    struct loop *loop = loop_current();
+    const struct app *app = &loops[loop_index(loop)].app;
+    bool ready = db_is_ready(app->db) && !atomic_load(&shutting_down);
+
+    if (!ready)
+        page->status = 503;
+    buffer_printf(&page->body, "database: %s\nredis: %s\n%s\n",
+                  db_is_ready(app->db) ? "up" : "down",
+                  redis_is_ready(app->redis) ? "up" : "down (live delivery is slower)",
+                  ready ? "ready" : "not ready");
+}
+
+static void render_metrics(void *user, struct http_page *page)
+{
+    page->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    update_metrics(&loops[loop_index(loop_current())]);
+    metrics_write(metrics, &page->body);
+}
+
+static void render_jwks(void *user, struct http_page *page)
+{
+    page->content_type = "application/json";
+    keys_write_jwks(token_keys, &page->body);
+}
+
+/* --- start --- */
+
+static void build_server(void)
+{
+    struct rpc_server_config rpc = {
+        .default_timeout_ms = (uint32_t)config.rpc_timeout_ms,
+        .max_request_bytes = (uint32_t)config.rpc_max_request_bytes,
+    };
+    struct rpc_interceptor steps[5];
+
+    server = rpc_server_new(&rpc);
+    meta_register(server);
+    auth_register(server);
+    characters_register(server);
+    chat_register(server);
+    metrics = metrics_new(server, loop_count);
+    steps[0] = interceptor_logging();
+    steps[1] = interceptor_metrics(metrics);
+    steps[2] = interceptor_audit(auditor_interface());
+    steps[3] = interceptor_access(authenticator_interface());
+    steps[4] = interceptor_limits(limiter_interface());
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        rpc_server_add_interceptor(server, &steps[i]);
+}
+
+static void build_http_config(void)
+{
+    http_config = (struct http_config){
+        .address = config.http_address,
+        .port = (uint16_t)config.http_port,
+        .tls_certificate = config.http_tls_certificate[0] ? config.http_tls_certificate : NULL,
+        .tls_key = config.http_tls_key[0] ? config.http_tls_key : NULL,
+        .web_root = config.http_web_root,
+        .origins = config.http_origins,
+    };
+    http_add_page(&http_config, "/livez", render_livez, NULL);
+    http_add_page(&http_config, "/readyz", render_readyz, NULL);
+    http_add_page(&http_config, "/metrics", render_metrics, NULL);
+    http_add_page(&http_config, "/.well-known/jwks.json", render_jwks, NULL);
+}
+
+static int fail(const char *error)
+{
+    fprintf(stderr, "waystone: %s\n", error);
+    return 1;
+}
+
+static int prepare(void)
+{
+    char error[512];
+
+    loop_count = (unsigned)config.http_loops;
+    if (loop_count == 0)
+        loop_count = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    if (loop_count > MAX_LOOPS)
+        loop_count = MAX_LOOPS;
+    token_keys = keys_load(config.auth_signing_key, error, sizeof(error));
+    if (token_keys == NULL)
+        return fail(error);
+    if (config.database_migrate &&
+        db_migrate(config.database_dsn, config.database_migrations, error, sizeof(error)) !=
+            STATUS_OK)
+        log_warning("schema not brought up to date; going on without", LOG_STRING("error", error));
+    build_http_config();
+    if (http_prepare(&http_config, error, sizeof(error)) != STATUS_OK)
+        return fail(error);
+    workers = workers_new((unsigned)config.auth_hashing_threads,
+                          (size_t)config.auth_hashing_queue);
+    build_server();
+    return 0;
+}
+
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void start_loops(void)
+{
+    for (unsigned i = 0; i < loop_count; i++) {
+        loops[i].index = i;
+        if (pthread_create(&loops[i].thread, NULL, run_loop, &loops[i]) != 0)
+            exit(fail("cannot start a thread; raise the limit on processes (ulimit -u)"));
+    }
+    while (atomic_load(&loops_ready) < (int)loop_count)
+        usleep(1000);
+    log_info("server started", LOG_STRING("version", WAYSTONE_VERSION),
+             LOG_STRING("revision", WAYSTONE_REVISION), LOG_STRING("address", config.http_address),
+             LOG_INT("port", config.http_port), LOG_BOOL("tls", http_config.tls_certificate != NULL),
+             LOG_INT("loops", loop_count));
+}
+
+static void *wait_second_signal(void *argument)
+{
+    int number;
+
+    sigwait(argument, &number);
+    fprintf(stderr, "waystone: second signal, ending at once\n");
+    _exit(1);
+}
+
+static void serve(sigset_t *signals)
+{
+    pthread_t waiter;
+    int number;
+
+    start_loops();
+    sigwait(signals, &number);
+    log_info("draining", LOG_STRING("signal", strsignal(number)));
+    atomic_store(&shutting_down, true);
+    pthread_create(&waiter, NULL, wait_second_signal, signals);
+    for (unsigned i = 0; i < loop_count; i++)
+        loop_post(loops[i].loop, drain_loop, &loops[i]);
+    for (unsigned i = 0; i < loop_count; i++)
+        pthread_join(loops[i].thread, NULL);
+    pthread_cancel(waiter);
+    pthread_join(waiter, NULL);
+    log_info("server stopped");
+}
+
+static void clean_up(void)
+{
+    workers_free(workers);
+    rpc_server_free(server);
+    metrics_free(metrics);
+    keys_free(token_keys);
+    http_config_clear(&http_config);
+    config_free(keys, KEY_COUNT);
+}
+
+static const char usage[] =
+    "usage: waystone [--config FILE] [--check-config | --print-config | --version]\n"
+    "\n"
+    "  --config FILE    read FILE; keys can be overridden by the environment:\n"
+    "                   http.port is WAYSTONE_HTTP_PORT\n"
+    "  --check-config   check the configuration and end\n"
+    "  --print-config   print a documented configuration with all defaults and end\n"
+    "  --version        print version and revision and end\n";
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check-config", no_argument, NULL, 'k'},
+                                            {"print-config", no_argument, NULL, 'p'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    const char *path = NULL;
+    bool check_only = false;
+    char error[512];
+    sigset_t signals;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'k':
+            check_only = true;
+            break;
+        case 'p':
+            config_print_defaults(keys, KEY_COUNT);
+            return 0;
+        case 'v':
+            printf("waystone %s (%s)\n", WAYSTONE_VERSION, WAYSTONE_REVISION);
+            return 0;
+        default:
+            fputs(usage, option == 'h' ? stdout : stderr);
+            return option == 'h' ? 0 : 2;
+        }
+    }
+    if (config_read(keys, KEY_COUNT, path, environ, error, sizeof(error)) != STATUS_OK)
+        return fail(error);
+    log_set_level((enum log_level)config.log_level);
+    if (check_only) {
+        puts("the configuration is valid");
+        return 0;
+    }
+    block_signals(&signals);
+    if (prepare() != 0)
+        return 1;
+    serve(&signals);
+    clean_up();
+    return 0;
+}

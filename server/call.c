@@ -1,0 +1,230 @@
+/* What handlers do with a call: rpc.h. */
+#include "server/call.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "google/rpc/error_details.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum status rpc_fail(struct rpc_call *call, enum status status, const char *format, ...)
+{
+    char text[LIMIT_ERROR_MESSAGE_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    call->state->outcome.message = arena_strdup(call->arena, text);
+    return status;
+}
+
+void rpc_add_detail(struct rpc_call *call, const char *type_name, const void *value,
+                    size_t length)
+{
+    struct error_detail **end = &call->state->outcome.details;
+    struct error_detail *detail = arena_alloc(call->arena, sizeof(*detail));
+
+    detail->type_name = type_name;
+    detail->value.data = arena_memdup(call->arena, value, length);
+    detail->value.length = length;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = detail;
+}
+
+/* Takes a BadRequest apart from the caller's arena into an encoded detail. */
+static void add_bad_request(struct rpc_call *call, const struct violation *items, size_t count)
+{
+    BadRequest *bad = BadRequest_new(call->arena);
+    struct buffer encoded = {0};
+
+    bad->field_violations = arena_alloc_array(call->arena, count, sizeof(*bad->field_violations));
+    for (size_t i = 0; i < count; i++) {
+        BadRequest_FieldViolation *field = BadRequest_FieldViolation_new(call->arena);
+        field->field = (char *)items[i].field;
+        field->description = (char *)items[i].message;
+        field->reason = (char *)items[i].rule;
+        bad->field_violations[bad->n_field_violations++] = field;
+    }
+    message_encode(&bad->base, &encoded);
+    rpc_add_detail(call, "google.rpc.BadRequest", buffer_data(&encoded), encoded.length);
+    buffer_free(&encoded);
+}
+
+enum status rpc_fail_field(struct rpc_call *call, const char *field, const char *format, ...)
+{
+    struct violation violation = {.field = field, .rule = ""};
+    va_list arguments;
+
+    va_start(arguments, format);
+    violation.message = arena_vprintf(call->arena, format, arguments);
+    va_end(arguments);
+    add_bad_request(call, &violation, 1);
+    return rpc_fail(call, STATUS_INVALID_ARGUMENT, "%s: %s", field, violation.message);
+}
+
+const char *rpc_header(struct rpc_call *call, const char *name)
+{
+    const struct http_header *header;
+
+    if (call->state->closed)
+        return NULL;
+    header = exchange_header(call->state->exchange, name);
+    return header ? arena_strndup(call->arena, header->value, header->value_length) : NULL;
+}
+
+/* Anything else could end the header and start another. */
+static bool is_header_value(const char *value)
+{
+    for (; *value != '\0'; value++)
+        if ((unsigned char)*value < 0x20 || (unsigned char)*value > 0x7e)
+            return false;
+    return true;
+}
+
+static void set(struct rpc_call *call, struct metadata *metadata, const char *name,
+                const char *value)
+{
+    struct arena *arena = call->state->wire.arena;
+
+    if (is_header_value(value))
+        metadata_add(metadata, arena, arena_strdup(arena, name), arena_strdup(arena, value));
+}
+
+void rpc_set_header(struct rpc_call *call, const char *name, const char *value)
+{
+    set(call, &call->state->headers, name, value);
+}
+
+void rpc_set_trailer(struct rpc_call *call, const char *name, const char *value)
+{
+    set(call, &call->state->trailers, name, value);
+}
+
+int64_t rpc_remaining_ms(const struct rpc_call *call)
+{
+    uint64_t deadline_us = call->state->deadline_us;
+    uint64_t now_us = clock_monotonic_us();
+
+    if (deadline_us == UINT64_MAX || deadline_us == 0)
+        return INT64_MAX;
+    return deadline_us > now_us ? (int64_t)((deadline_us - now_us) / 1000) : 0;
+}
+
+enum status rpc_interrupted(const struct rpc_call *call)
+{
+    if (call->state->closed)
+        return STATUS_CANCELLED;
+    return coro_self() ? coro_interrupted() : STATUS_OK;
+}
+
+const void *rpc_request(struct rpc_call *call)
+{
+    return call->state->request;
+}
+
+void *rpc_response(struct rpc_call *call)
+{
+    return call->state->response;
+}
+
+enum status rpc_unimplemented(struct rpc_call *call)
+{
+    return rpc_fail(call, STATUS_UNIMPLEMENTED, "%s is not implemented", call->method->name);
+}
+
+enum rpc_codec rpc_codec(const struct rpc_call *call)
+{
+    return call->state->wire.codec;
+}
+
+const char *rpc_bearer_token(struct rpc_call *call)
+{
+    const char *value = rpc_header(call, "authorization");
+
+    if (value == NULL || strncasecmp(value, "bearer ", 7) != 0)
+        return NULL;
+    return value + 7;
+}
+
+void rpc_call_summarise(const struct rpc_call *call, struct rpc_call_summary *ret)
+{
+    const struct call_state *state = call->state;
+
+    *ret = (struct rpc_call_summary){
+        .duration_us = clock_monotonic_us() - state->started_us,
+        .protocol = state->wire.protocol->name,
+        .codec = state->wire.codec == RPC_CODEC_JSON ? "json" : "proto",
+        .message = state->outcome.message,
+        .received_bytes = state->received_bytes,
+        .sent_bytes = state->sent_bytes,
+    };
+}
+
+/* --- messages --- */
+
+enum status call_decode(struct call_state *state, struct bytes bytes,
+                        const ProtobufCMessage **ret)
+{
+    struct rpc_call *call = &state->call;
+    const struct message_type *type = call->method->request;
+    const char *error = NULL;
+    ProtobufCMessage *message;
+    enum status status;
+
+    if (state->wire.codec == RPC_CODEC_JSON)
+        status = message_decode_json(call->arena, type, bytes.data, bytes.length, &message, &error);
+    else
+        status = message_decode(call->arena, type, bytes.data, bytes.length, &message, &error);
+    if (status != STATUS_OK)
+        return rpc_fail(call, status, "%s", error ? error : "the message cannot be decoded");
+    *ret = message;
+    return STATUS_OK;
+}
+
+enum status call_validate(struct call_state *state, const ProtobufCMessage *message)
+{
+    struct violations violations = {.arena = state->call.arena};
+
+    if (message_type_of(message)->validate == NULL)
+        return STATUS_OK;
+    message_validate(message, &violations);
+    if (violations.count == 0)
+        return STATUS_OK;
+    add_bad_request(&state->call, violations.items, violations.count);
+    return rpc_fail(&state->call, STATUS_INVALID_ARGUMENT, "%s: %s", violations.items[0].field,
+                    violations.items[0].message);
+}
+
+enum status call_encode(struct call_state *state, const ProtobufCMessage *message,
+                        struct buffer *out)
+{
+    const char *error = NULL;
+    enum status status;
+
+    if (state->wire.codec == RPC_CODEC_BINARY) {
+        message_encode(message, out);
+        return STATUS_OK;
+    }
+    status = message_encode_json(message, out, &error);
+    if (status != STATUS_OK)
+        return rpc_fail(&state->call, status, "%s", error ? error : "the answer has no JSON form");
+    return STATUS_OK;
+}
+
+struct shared_bytes *rpc_encode_shared(const ProtobufCMessage *message, enum rpc_codec codec)
+{
+    struct buffer encoded = {0};
+    struct shared_bytes *bytes = NULL;
+    const char *error;
+
+    if (codec == RPC_CODEC_BINARY)
+        message_encode(message, &encoded);
+    if (codec == RPC_CODEC_BINARY || message_encode_json(message, &encoded, &error) == STATUS_OK)
+        bytes = shared_bytes_new(encoded.length ? buffer_data(&encoded) : NULL, encoded.length);
+    buffer_free(&encoded);
+    return bytes;
+}

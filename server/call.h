@@ -1,0 +1,112 @@
+/* call.h - the runtime's own side of a call; only for the files of server/.
+ *
+ * A call lives from rpc_accept() until three have let go of it: the exchange (on_closed), the
+ * coroutine (the handler returned) and, for a parked stream, its owner. */
+#ifndef WAYSTONE_SERVER_CALL_H
+#define WAYSTONE_SERVER_CALL_H
+
+#include "base/coro.h"
+#include "server/protocol/protocol.h"
+#include "server/server.h"
+
+struct rpc_entry {
+    const struct rpc_method *method;
+    const void *implementation;
+};
+
+#define RPC_MAX_INTERCEPTORS 8
+
+struct rpc_server {
+    struct rpc_server_config config;
+    struct rpc_interceptor interceptors[RPC_MAX_INTERCEPTORS];
+    size_t interceptor_count;
+    const struct rpc_service **services;
+    size_t service_count;
+    struct rpc_entry *table; /* open addressing by path; a power of two, at most half full */
+    size_t table_size, method_count;
+};
+
+/* NULL when the path names no method. */
+const struct rpc_entry *rpc_server_find(const struct rpc_server *server, const char *path,
+                                        size_t length);
+
+/* What the calls of one loop share. */
+struct rpc_loop {
+    struct app *app;
+    struct call_state *calls; /* open calls */
+    size_t call_count;
+    uint64_t next_id;
+};
+
+struct rpc_loop *rpc_loop_current(void);
+
+struct call_state {
+    struct rpc_call call;
+    const struct rpc_server *server;
+    const struct rpc_entry *entry; /* NULL: unknown method */
+    struct exchange *exchange;
+    struct wire wire; /* wire.arena lives as long as the call; call.arena may be a message's */
+    struct coro *coro; /* NULL before it starts and after it ended */
+    struct call_state *next, *previous;
+
+    unsigned references;
+    bool started; /* the answer's head was written */
+    bool ended;   /* the answer was written whole, or given up */
+    bool closed;  /* the exchange is gone */
+    bool parked;
+
+    /* The request. */
+    struct buffer in;
+    struct text_decoder text;
+    size_t uncredited;    /* received bytes the peer has no window for yet */
+    bool in_ended;        /* the client has half-closed */
+    bool in_failed;       /* what came is malformed; `failure` says how */
+    size_t max_request_bytes;
+    struct awaitable *reader; /* waits for more input */
+    struct awaitable *writer; /* waits for room */
+    const ProtobufCMessage *request;
+    ProtobufCMessage *response;
+
+    /* The answer. */
+    struct outcome outcome;
+    struct metadata headers, trailers;
+    size_t interceptors_run;
+
+    struct loop_timer deadline;
+    uint64_t deadline_us; /* monotonic; UINT64_MAX: none */
+    uint64_t started_us;
+    size_t received_bytes, sent_bytes;
+
+    rpc_parked_end_fn on_parked_end;
+    void *parked_argument;
+    void (*on_writable)(struct rpc_call *call, void *argument);
+    void *writable_argument;
+};
+
+/* Writes the end of the answer and runs the interceptors' `after`. Once; later calls have no
+ * effect. */
+void call_finish(struct call_state *state, enum status status);
+
+void call_unref(struct call_state *state);
+
+/* Sentence for statuses that come without one. */
+const char *call_default_message(enum status status);
+
+/* Looks at what arrived: readies the reader, credits the peer's window. */
+void call_input_arrived(struct call_state *state);
+
+/* Readies the coroutine that waits on `*slot`, if any. */
+void call_wake(struct awaitable **slot);
+
+/* Decodes one message by the call's codec. */
+enum status call_decode(struct call_state *state, struct bytes bytes,
+                        const ProtobufCMessage **ret);
+
+/* INVALID_ARGUMENT with a BadRequest of every broken rule. */
+enum status call_validate(struct call_state *state, const ProtobufCMessage *message);
+
+/* Encodes by the call's codec into `out`. */
+enum status call_encode(struct call_state *state, const ProtobufCMessage *message,
+                        struct buffer *out);
+
+#endif

@@ -1,0 +1,529 @@
+/* The life of one call: accepted, read, run on a coroutine, answered, released. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "server/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static _Thread_local struct rpc_loop current_loop;
+
+struct rpc_loop *rpc_loop_current(void)
+{
+    return &current_loop;
+}
+
+void rpc_server_attach_loop(struct rpc_server *server, struct app *app)
+{
+    current_loop.app = app;
+}
+
+size_t rpc_open_calls(void)
+{
+    return current_loop.call_count;
+}
+
+const struct http_header *exchange_header(const struct exchange *exchange, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < exchange->header_count; i++) {
+        const struct http_header *header = &exchange->headers[i];
+        if (header->name_length == length && memcmp(header->name, name, length) == 0)
+            return header;
+    }
+    return NULL;
+}
+
+/* --- life --- */
+
+static void link_call(struct call_state *state)
+{
+    struct rpc_loop *loop = rpc_loop_current();
+
+    state->next = loop->calls;
+    if (loop->calls != NULL)
+        loop->calls->previous = state;
+    loop->calls = state;
+    loop->call_count++;
+}
+
+static void unlink_call(struct call_state *state)
+{
+    struct rpc_loop *loop = rpc_loop_current();
+
+    if (state->previous != NULL)
+        state->previous->next = state->next;
+    else
+        loop->calls = state->next;
+    if (state->next != NULL)
+        state->next->previous = state->previous;
+    loop->call_count--;
+}
+
+void call_unref(struct call_state *state)
+{
+    struct exchange *exchange = state->exchange;
+
+    if (--state->references > 0)
+        return;
+    loop_timer_cancel(state->call.loop, &state->deadline);
+    unlink_call(state);
+    buffer_free(&state->in);
+    if (state->call.arena != state->wire.arena)
+        arena_free(state->call.arena);
+    arena_free(state->wire.arena); /* holds the state itself */
+    exchange->transport->release(exchange);
+}
+
+static const char *new_request_id(struct arena *arena)
+{
+    struct rpc_loop *loop = rpc_loop_current();
+
+    if (loop->next_id == 0)
+        loop->next_id = (uint64_t)clock_wall_us() << 12 | (uintptr_t)loop >> 12 % 4096;
+    return arena_printf(arena, "%016llx", (unsigned long long)loop->next_id++);
+}
+
+/* --- the answer --- */
+
+static void run_after(struct call_state *state, enum status status)
+{
+    while (state->interceptors_run > 0) {
+        const struct rpc_interceptor *step =
+            &state->server->interceptors[--state->interceptors_run];
+        if (step->after != NULL)
+            step->after(&state->call, status, step->user);
+    }
+}
+
+const char *call_default_message(enum status status)
+{
+    switch (status) {
+    case STATUS_CANCELLED:
+        return "the client cancelled the call";
+    case STATUS_DEADLINE_EXCEEDED:
+        return "the deadline passed before the call was done";
+    case STATUS_UNAVAILABLE:
+        return "a service this call needs cannot be reached; try again";
+    case STATUS_RESOURCE_EXHAUSTED:
+        return "the server is busy; try again later";
+    case STATUS_INTERNAL:
+        return "internal error";
+    case STATUS_UNAUTHENTICATED:
+        return "sign in first";
+    default:
+        return NULL;
+    }
+}
+
+static void write_end(struct call_state *state)
+{
+    const struct protocol *protocol = state->wire.protocol;
+    struct exchange *exchange = state->exchange;
+
+    if (state->started) {
+        protocol->end(&state->wire, exchange, &state->outcome, &state->trailers);
+        return;
+    }
+    if (state->outcome.status == STATUS_OK) {
+        protocol->start(&state->wire, exchange, &state->headers, &state->trailers, 0);
+        protocol->end(&state->wire, exchange, &state->outcome, &state->trailers);
+        return;
+    }
+    rpc_set_header(&state->call, "x-request-id", state->call.request_id);
+    protocol->fail(&state->wire, exchange, &state->outcome, &state->headers, &state->trailers);
+}
+
+void call_finish(struct call_state *state, enum status status)
+{
+    if (state->ended)
+        return;
+    state->ended = true;
+    state->outcome.status = status;
+    if (status == STATUS_OK) {
+        state->outcome.message = NULL;
+        state->outcome.details = NULL;
+    } else if (state->outcome.message == NULL) {
+        state->outcome.message = call_default_message(status);
+    }
+    loop_timer_cancel(state->call.loop, &state->deadline);
+    if (!state->closed)
+        write_end(state);
+    run_after(state, status);
+}
+
+/* The response of a call with a single one. */
+static enum status write_response(struct call_state *state)
+{
+    struct buffer encoded = {0};
+    enum status status = call_encode(state, state->response, &encoded);
+
+    if (status == STATUS_OK && !state->closed) {
+        struct bytes message = {encoded.length ? buffer_data(&encoded) : NULL, encoded.length};
+        state->wire.protocol->start(&state->wire, state->exchange, &state->headers,
+                                    &state->trailers, encoded.length);
+        protocol_send(&state->wire, state->exchange, message);
+        state->started = true;
+        state->sent_bytes += encoded.length;
+    }
+    buffer_free(&encoded);
+    return status;
+}
+
+/* --- the coroutine --- */
+
+static enum status run_before(struct call_state *state)
+{
+    for (size_t i = 0; i < state->server->interceptor_count; i++) {
+        const struct rpc_interceptor *step = &state->server->interceptors[i];
+        state->interceptors_run = i + 1;
+        if (step->before != NULL)
+            TRY(step->before(&state->call, step->user));
+    }
+    return STATUS_OK;
+}
+
+static bool has_single_request(const struct rpc_method *method)
+{
+    return method->shape == RPC_UNARY || method->shape == RPC_SERVER_STREAM;
+}
+
+/* The only message of a request whose body has arrived whole. */
+static enum status take_single_request(struct call_state *state)
+{
+    struct bytes bytes = {state->in.length ? buffer_data(&state->in) : NULL, state->in.length};
+
+    if (state->wire.is_get)
+        bytes = state->wire.get_message;
+    if (state->wire.enveloped) {
+        size_t size;
+        enum envelope_result result = envelope_read(bytes.data, bytes.length,
+                                                    state->max_request_bytes, &bytes, &size);
+        if (result != ENVELOPE_MESSAGE)
+            return rpc_fail(&state->call, STATUS_INVALID_ARGUMENT,
+                            "the request ended before its message was complete");
+        if (size != state->in.length)
+            return rpc_fail(&state->call, STATUS_INVALID_ARGUMENT,
+                            "a request with one message was followed by more bytes");
+    }
+    TRY(call_decode(state, bytes, &state->request));
+    buffer_free(&state->in);
+    return call_validate(state, state->request);
+}
+
+static enum status run_call(struct call_state *state)
+{
+    const struct rpc_method *method = state->call.method;
+
+    TRY(run_before(state));
+    if (has_single_request(method))
+        TRY(take_single_request(state));
+    if (method->shape == RPC_UNARY || method->shape == RPC_CLIENT_STREAM)
+        state->response = message_new(state->call.arena, method->response);
+    TRY(method->invoke(&state->call, state->entry->implementation));
+    if (state->response != NULL)
+        TRY(write_response(state));
+    return STATUS_OK;
+}
+
+static void call_main(void *argument)
+{
+    struct call_state *state = argument;
+    enum status status = run_call(state);
+
+    state->coro = NULL;
+    if (state->parked && status == STATUS_OK) {
+        /* A client that left meanwhile was told to the coroutine only. */
+        if (state->closed)
+            rpc_parked_finish(&state->call, STATUS_CANCELLED, NULL);
+    } else {
+        call_finish(state, status);
+        if (state->parked)
+            rpc_parked_finish(&state->call, status, NULL);
+    }
+    call_unref(state);
+}
+
+static void start_coroutine(struct call_state *state)
+{
+    state->references++;
+    state->coro = coro_start(state->call.loop, call_main, state);
+}
+
+/* --- deadline --- */
+
+static void on_deadline(struct loop_timer *timer)
+{
+    struct call_state *state =
+        (struct call_state *)((char *)timer - offsetof(struct call_state, deadline));
+
+    if (state->coro != NULL)
+        coro_interrupt(state->coro, STATUS_DEADLINE_EXCEEDED);
+    else if (state->parked)
+        rpc_parked_finish(&state->call, STATUS_DEADLINE_EXCEEDED, NULL);
+    else
+        call_finish(state, STATUS_DEADLINE_EXCEEDED);
+}
+
+/* The client's wish, but never longer than the method allows. */
+static void set_deadline(struct call_state *state)
+{
+    const struct rpc_method *method = state->call.method;
+    uint64_t timeout_us = UINT64_MAX;
+
+    if (method->timeout_ms > 0)
+        timeout_us = (uint64_t)method->timeout_ms * 1000;
+    else if (method->shape == RPC_UNARY)
+        timeout_us = (uint64_t)state->server->config.default_timeout_ms * 1000;
+    if (state->wire.timeout_us >= 0 && (uint64_t)state->wire.timeout_us < timeout_us)
+        timeout_us = (uint64_t)state->wire.timeout_us;
+    state->deadline_us = UINT64_MAX;
+    if (timeout_us == UINT64_MAX)
+        return;
+    state->deadline_us = state->started_us + timeout_us;
+    state->deadline.fn = on_deadline;
+    loop_timer_set(state->call.loop, &state->deadline, (timeout_us + 999) / 1000);
+}
+
+/* --- the exchange's events --- */
+
+static enum status input_failure(struct call_state *state, enum envelope_result result)
+{
+    if (result == ENVELOPE_TOO_LARGE)
+        return rpc_fail(&state->call, STATUS_RESOURCE_EXHAUSTED,
+                        "message is larger than the %zu bytes this method takes",
+                        state->max_request_bytes);
+    return rpc_fail(&state->call, STATUS_INTERNAL,
+                    "message is compressed or has unknown flags, which was not announced");
+}
+
+/* Checks what can be checked before the message is whole, so that nobody makes the server
+ * gather more than it will take. */
+static enum status check_input(struct call_state *state)
+{
+    struct bytes message;
+    size_t size;
+    enum envelope_result result;
+
+    if (!state->wire.enveloped) {
+        if (state->in.length > state->max_request_bytes)
+            return input_failure(state, ENVELOPE_TOO_LARGE);
+        return STATUS_OK;
+    }
+    result = envelope_read(buffer_data(&state->in), state->in.length, state->max_request_bytes,
+                           &message, &size);
+    if (result == ENVELOPE_TOO_LARGE || result == ENVELOPE_BAD_FLAGS)
+        return input_failure(state, result);
+    if (result == ENVELOPE_MESSAGE && has_single_request(state->call.method) &&
+        state->in.length > size)
+        return rpc_fail(&state->call, STATUS_INVALID_ARGUMENT,
+                        "a request with one message was followed by more bytes");
+    return STATUS_OK;
+}
+
+static void on_body(struct exchange *exchange, const uint8_t *data, size_t length, bool end)
+{
+    struct call_state *state = exchange->call;
+    enum status status = STATUS_OK;
+
+    if (state->ended) {
+        exchange->transport->consume(exchange, length);
+        return;
+    }
+    state->received_bytes += length;
+    state->uncredited += length;
+    state->in_ended = end;
+    if (state->wire.text) {
+        if (!text_decode(&state->text, data, length, &state->in))
+            status = rpc_fail(&state->call, STATUS_INVALID_ARGUMENT, "the body is not base64");
+    } else if (length > 0) {
+        buffer_append(&state->in, data, length);
+    }
+    if (status == STATUS_OK && has_single_request(state->call.method))
+        status = check_input(state);
+    if (status != STATUS_OK) {
+        call_finish(state, status);
+        return;
+    }
+    call_input_arrived(state);
+    if (end && has_single_request(state->call.method))
+        start_coroutine(state);
+}
+
+static void on_writable(struct exchange *exchange)
+{
+    struct call_state *state = exchange->call;
+
+    if (state->writer != NULL)
+        call_wake(&state->writer);
+    else if (state->on_writable != NULL && !state->ended)
+        state->on_writable(&state->call, state->writable_argument);
+}
+
+static void on_closed(struct exchange *exchange, enum status why)
+{
+    struct call_state *state = exchange->call;
+
+    state->closed = true;
+    if (state->coro != NULL) {
+        if (!state->ended)
+            coro_interrupt(state->coro, why == STATUS_OK ? STATUS_CANCELLED : why);
+    } else if (!state->ended) {
+        if (state->parked)
+            rpc_parked_finish(&state->call, why, NULL);
+        else
+            call_finish(state, why == STATUS_OK ? STATUS_CANCELLED : why);
+    }
+    call_unref(state);
+}
+
+static const struct exchange_events call_events = {
+    .on_body = on_body,
+    .on_writable = on_writable,
+    .on_closed = on_closed,
+};
+
+/* --- accepting --- */
+
+static void on_ignored_body(struct exchange *exchange, const uint8_t *data, size_t length,
+                            bool end)
+{
+    exchange->transport->consume(exchange, length);
+}
+
+static void on_ignored_writable(struct exchange *exchange)
+{
+}
+
+static void on_ignored_closed(struct exchange *exchange, enum status why)
+{
+    exchange->transport->release(exchange);
+}
+
+static const struct exchange_events ignored_events = {
+    .on_body = on_ignored_body,
+    .on_writable = on_ignored_writable,
+    .on_closed = on_ignored_closed,
+};
+
+#define ACCEPTED_TYPES                                                                             \
+    "application/grpc, application/grpc-web, application/grpc-web-text, application/proto, "       \
+    "application/json, application/connect+proto, application/connect+json"
+
+/* Requests that no protocol can answer get plain HTTP. */
+static void refuse(struct exchange *exchange, int http_status)
+{
+    struct http_header headers[2] = {{"content-length", 14, "0", 1}};
+    size_t count = 1;
+
+    exchange->events = &ignored_events;
+    if (http_status == 405)
+        headers[count++] = (struct http_header){"allow", 5, "POST", 4};
+    else if (http_status == 415)
+        headers[count++] = (struct http_header){"accept-post", 11, ACCEPTED_TYPES,
+                                                sizeof(ACCEPTED_TYPES) - 1};
+    exchange->transport->start(exchange, http_status, headers, count);
+    exchange->transport->end(exchange, NULL, 0);
+}
+
+/* A path that no service registered is answered in the caller's protocol. */
+static const struct rpc_method unknown_method = {
+    .path = "unknown",
+    .name = "unknown",
+    .shape = RPC_BIDI,
+    .access = RPC_ACCESS_PUBLIC,
+};
+
+static struct call_state *new_call(struct rpc_server *server, struct exchange *exchange,
+                                   const struct rpc_entry *entry)
+{
+    struct arena *arena = arena_new();
+    struct call_state *state = arena_alloc(arena, sizeof(*state));
+    const struct rpc_method *method = entry ? entry->method : &unknown_method;
+
+    state->wire.arena = arena;
+    state->server = server;
+    state->entry = entry;
+    state->exchange = exchange;
+    state->references = 1;
+    state->started_us = clock_monotonic_us();
+    state->max_request_bytes =
+        method->max_request_bytes ? method->max_request_bytes : server->config.max_request_bytes;
+    state->call = (struct rpc_call){
+        .app = rpc_loop_current()->app,
+        .arena = arena,
+        .loop = exchange->loop,
+        .method = method,
+        .peer = exchange->peer,
+        .request_id = new_request_id(arena),
+        .secure = exchange->secure,
+        .state = state,
+    };
+    link_call(state);
+    return state;
+}
+
+static bool looks_like_rpc(const struct exchange *exchange)
+{
+    const struct http_header *type = exchange_header(exchange, "content-type");
+
+    return strcmp(exchange->method, "POST") == 0 && type != NULL &&
+           protocol_is_rpc_content_type(type->value, type->value_length);
+}
+
+bool rpc_accept(struct rpc_server *server, struct exchange *exchange)
+{
+    const struct rpc_entry *entry =
+        rpc_server_find(server, exchange->path, strlen(exchange->path));
+    struct call_state *state;
+    enum status status = STATUS_OK;
+    const char *error = NULL;
+    int http_status;
+
+    if (entry == NULL && !looks_like_rpc(exchange))
+        return false;
+    state = new_call(server, exchange, entry);
+    http_status = protocol_open(&state->wire, exchange,
+                                entry ? entry->method : NULL, &status, &error);
+    if (http_status != 0) {
+        unlink_call(state);
+        arena_free(state->call.arena);
+        refuse(exchange, http_status);
+        return true;
+    }
+    exchange->call = state;
+    exchange->events = &call_events;
+    if (status != STATUS_OK) {
+        call_finish(state, rpc_fail(&state->call, status, "%s", error));
+        return true;
+    }
+    if (entry == NULL) {
+        call_finish(state, rpc_fail(&state->call, STATUS_UNIMPLEMENTED,
+                                    "this server has no method %.200s", exchange->path));
+        return true;
+    }
+    set_deadline(state);
+    if (!has_single_request(entry->method))
+        start_coroutine(state);
+    return true;
+}
+
+void rpc_server_drain_loop(void)
+{
+    struct call_state *next;
+
+    for (struct call_state *state = rpc_loop_current()->calls; state; state = next) {
+        next = state->next;
+        if (state->call.method->shape == RPC_UNARY || state->ended)
+            continue;
+        state->outcome.message = "the server is shutting down; reconnect";
+        if (state->coro != NULL)
+            coro_interrupt(state->coro, STATUS_UNAVAILABLE);
+        else if (state->parked)
+            rpc_parked_finish(&state->call, STATUS_UNAVAILABLE, state->outcome.message);
+        else
+            call_finish(state, STATUS_UNAVAILABLE);
+    }
+}

@@ -1,0 +1,58 @@
+/* gRPC-Web: gRPC for peers that cannot see HTTP trailers; the status travels in a last frame.
+ * Specification: grpc/doc/PROTOCOL-WEB.md. */
+#include "server/protocol/grpc.h"
+
+static const char *content_type(const struct wire *wire)
+{
+    if (wire->text)
+        return "application/grpc-web-text+proto";
+    return wire->codec == RPC_CODEC_JSON ? "application/grpc-web+json"
+                                         : "application/grpc-web+proto";
+}
+
+static void grpc_web_start(const struct wire *wire, struct exchange *exchange,
+                           const struct metadata *headers, const struct metadata *trailers,
+                           size_t length)
+{
+    struct metadata head = {0};
+
+    metadata_add(&head, wire->arena, "content-type", content_type(wire));
+    metadata_add(&head, wire->arena, "grpc-accept-encoding", "identity");
+    for (size_t i = 0; i < headers->count; i++)
+        metadata_add(&head, wire->arena, headers->items[i].name, headers->items[i].value);
+    exchange->transport->start(exchange, 200, head.items, head.count);
+}
+
+static void grpc_web_end(const struct wire *wire, struct exchange *exchange,
+                         const struct outcome *outcome, const struct metadata *trailers)
+{
+    struct metadata tail = {0};
+    struct buffer frame = {0};
+
+    grpc_add_status(&tail, wire->arena, outcome, trailers);
+    for (size_t i = 0; i < tail.count; i++) {
+        buffer_append(&frame, tail.items[i].name, tail.items[i].name_length);
+        buffer_append_string(&frame, ": ");
+        buffer_append(&frame, tail.items[i].value, tail.items[i].value_length);
+        buffer_append_string(&frame, "\r\n");
+    }
+    envelope_write(wire, exchange, ENVELOPE_GRPC_WEB_TRAILERS, buffer_data(&frame), frame.length);
+    exchange->transport->end(exchange, NULL, 0);
+    buffer_free(&frame);
+}
+
+static void grpc_web_fail(const struct wire *wire, struct exchange *exchange,
+                          const struct outcome *outcome, const struct metadata *headers,
+                          const struct metadata *trailers)
+{
+    grpc_web_start(wire, exchange, headers, trailers, 0);
+    grpc_web_end(wire, exchange, outcome, trailers);
+}
+
+const struct protocol protocol_grpc_web = {
+    .name = "grpc-web",
+    .open = grpc_open,
+    .start = grpc_web_start,
+    .end = grpc_web_end,
+    .fail = grpc_web_fail,
+};

@@ -1,0 +1,173 @@
+/* rpc.h - what handlers and generated code see of a call.
+ *
+ * A handler runs on a coroutine of its own with a decoded, authorised and valid request, on
+ * one loop. It returns a status; with anything but STATUS_OK it should have said why by
+ * rpc_fail(). Everything it allocates goes into call->arena and lives until the answer was
+ * sent. Cancellation and deadline make what it waits for return a status, which it returns. */
+#ifndef WAYSTONE_SERVER_RPC_H
+#define WAYSTONE_SERVER_RPC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/loop.h"
+#include "base/status.h"
+#include "server/protocol/message.h"
+
+/* Generated code asserts at compile time that it was written for this runtime. */
+#define RPC_RUNTIME_VERSION 1
+
+struct app; /* the handlers' own; defined in handlers/app.h */
+struct rpc_call;
+struct rpc_server;
+
+/* --- methods: tables written by the generator --- */
+
+enum rpc_shape { RPC_UNARY, RPC_SERVER_STREAM, RPC_CLIENT_STREAM, RPC_BIDI };
+
+/* Same values as waystone.options.v1.Access. */
+enum rpc_access {
+    RPC_ACCESS_PUBLIC = 1,
+    RPC_ACCESS_PLAYER = 2,
+    RPC_ACCESS_MODERATOR = 3,
+    RPC_ACCESS_GAME_MASTER = 4,
+    RPC_ACCESS_ADMIN = 5,
+    RPC_ACCESS_SERVICE = 6,
+};
+
+enum rpc_limit_scope { RPC_LIMIT_BY_IP = 1, RPC_LIMIT_BY_ACCOUNT = 2 };
+
+struct rpc_method {
+    const char *path; /* "/waystone.chat.v1.ChatService/SendMessage" */
+    const char *name; /* "SendMessage" */
+    enum rpc_shape shape;
+    const struct message_type *request;
+    const struct message_type *response;
+    bool no_side_effects; /* Connect GET allowed */
+
+    /* waystone.options.v1.MethodRules */
+    enum rpc_access access;
+    uint32_t timeout_ms;        /* 0: default for unary, none for streams */
+    uint32_t max_request_bytes; /* 0: default */
+    uint32_t rate_calls;        /* 0: not limited */
+    uint32_t rate_period_s;
+    enum rpc_limit_scope rate_scope;
+    bool audit;
+
+    /* Calls the typed handler in `service`. For shapes with a single request it is
+     * rpc_request(call); for those with a single response the handler fills
+     * rpc_response(call). */
+    enum status (*invoke)(struct rpc_call *call, const void *service);
+};
+
+struct rpc_service {
+    const char *full_name; /* "waystone.chat.v1.ChatService" */
+    const struct rpc_method *methods;
+    size_t method_count;
+};
+
+/* Adds a service: `implementation` is its generated struct of handlers and must outlive the
+ * server. Called by generated <service>_register() before the server starts. */
+void rpc_server_add_service(struct rpc_server *server, const struct rpc_service *service,
+                            const void *implementation);
+
+/* --- a call --- */
+
+/* Who calls; filled by the authenticator. All zero for an anonymous caller. */
+struct rpc_identity {
+    int64_t account_id;
+    int64_t session_id;
+    enum rpc_access role;  /* highest access the caller has */
+    int64_t expires_at_us; /* wall time at which the token stops working */
+};
+
+struct rpc_call {
+    struct app *app;
+    struct arena *arena;
+    struct loop *loop;
+    const struct rpc_method *method;
+    struct rpc_identity identity;
+    const char *peer;       /* client's numeric address */
+    const char *request_id; /* in logs, and in x-request-id of failed calls */
+    bool secure;            /* came over TLS */
+    struct call_state *state; /* the runtime's own */
+};
+
+/* Sets the message (and keeps the details) of a failing call and returns `status`, so that a
+ * handler can `return rpc_fail(call, STATUS_NOT_FOUND, "no such guild")`. The text goes to the
+ * client: no secrets, no internals. */
+enum status rpc_fail(struct rpc_call *call, enum status status, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/* INVALID_ARGUMENT with a google.rpc.BadRequest that names the field. */
+enum status rpc_fail_field(struct rpc_call *call, const char *field, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/* Adds an error detail; `type_name` such as "google.rpc.BadRequest", `value` its encoding. */
+void rpc_add_detail(struct rpc_call *call, const char *type_name, const void *value,
+                    size_t length);
+
+/* Value of a request header, copied into the arena; NULL when absent. Lower-case name. */
+const char *rpc_header(struct rpc_call *call, const char *name);
+
+/* Adds a response header (before the first message) or trailer. Lower-case names; values are
+ * checked to be visible ASCII and cut off at LIMIT_METADATA_BYTES in total. */
+void rpc_set_header(struct rpc_call *call, const char *name, const char *value);
+void rpc_set_trailer(struct rpc_call *call, const char *name, const char *value);
+
+/* Milliseconds until the deadline; INT64_MAX when there is none. */
+int64_t rpc_remaining_ms(const struct rpc_call *call);
+
+/* What ended the call, or STATUS_OK while it is wanted: for long computations. */
+enum status rpc_interrupted(const struct rpc_call *call);
+
+/* --- for generated code --- */
+
+const void *rpc_request(struct rpc_call *call);
+void *rpc_response(struct rpc_call *call);
+
+/* Next message of the client's stream. STATUS_OUT_OF_RANGE at its end (no error: the client has
+ * half-closed). Suspends. Each message starts a fresh call->arena and frees the one before, so
+ * that a long stream does not grow: what a handler keeps from message to message it copies. */
+enum status rpc_receive(struct rpc_call *call, const void **ret_message) MUST_CHECK;
+
+/* Sends one message of the server's stream; suspends while the transport has more than
+ * LIMIT_STREAM_QUEUE_BYTES pending. */
+enum status rpc_send(struct rpc_call *call, const ProtobufCMessage *message) MUST_CHECK;
+
+/* UNIMPLEMENTED, for a NULL handler. */
+enum status rpc_unimplemented(struct rpc_call *call);
+
+/* --- streams that live without a coroutine (server/live/) --- */
+
+/* How a parked stream is told that it ended; its owner forgets it. Loop's stack. */
+typedef void (*rpc_parked_end_fn)(struct rpc_call *call, void *argument);
+
+/* Keeps the stream open after its handler returned STATUS_OK. `on_end` is called once, when
+ * the client leaves, the server drains or rpc_parked_finish() is called. */
+void rpc_park(struct rpc_call *call, rpc_parked_end_fn on_end, void *argument);
+
+/* Codecs a stream may have asked for; a fan-out encodes a message once for each. */
+enum rpc_codec { RPC_CODEC_BINARY, RPC_CODEC_JSON, RPC_CODEC_COUNT };
+enum rpc_codec rpc_codec(const struct rpc_call *call);
+
+/* Encodes a message for a codec; the caller owns one reference. NULL if it has no JSON form. */
+struct shared_bytes *rpc_encode_shared(const ProtobufCMessage *message, enum rpc_codec codec);
+
+/* Sends bytes from rpc_encode_shared() for rpc_codec(call), without suspending. False, and
+ * nothing is sent, when LIMIT_STREAM_QUEUE_BYTES are pending: the owner is told by
+ * rpc_on_writable() once there is room and goes on from its cursor. */
+bool rpc_send_shared(struct rpc_call *call, struct shared_bytes *bytes);
+
+/* Called on the loop's stack when there is room again, unless rpc_send() is waiting for it.
+ * NULL ends it. */
+void rpc_on_writable(struct rpc_call *call,
+                     void (*on_writable)(struct rpc_call *call, void *argument), void *argument);
+
+/* Ends a parked stream. */
+void rpc_parked_finish(struct rpc_call *call, enum status status, const char *message);
+
+#endif
