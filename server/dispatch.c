@@ -73,8 +73,7 @@ void call_unref(struct call_state *state)
     buffer_free(&state->in);
     if (state->call.arena != state->wire.arena)
         arena_free(state->call.arena);
-    arena_free(state->wire.arena); /* holds the state itself */
-    exchange->transport->release(exchange);
+    exchange->transport->release(exchange); /* frees wire.arena, which holds the state */
 }
 
 static const char *new_request_id(struct arena *arena)
@@ -439,7 +438,7 @@ static const struct rpc_method unknown_method = {
 static struct call_state *new_call(struct rpc_server *server, struct exchange *exchange,
                                    const struct rpc_entry *entry)
 {
-    struct arena *arena = arena_new();
+    struct arena *arena = exchange->arena;
     struct call_state *state = arena_alloc(arena, sizeof(*state));
     const struct rpc_method *method = entry ? entry->method : &unknown_method;
 
@@ -489,7 +488,6 @@ bool rpc_accept(struct rpc_server *server, struct exchange *exchange)
                                 entry ? entry->method : NULL, &status, &error);
     if (http_status != 0) {
         unlink_call(state);
-        arena_free(state->call.arena);
         refuse(exchange, http_status);
         return true;
     }

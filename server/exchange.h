@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/loop.h"
 #include "base/status.h"
@@ -47,7 +48,8 @@ struct exchange_events {
 };
 
 struct exchange_transport {
-    /* The final head. `headers` need only live for the call. Once, before any body. */
+    /* The final head. The array is copied; names and values are static or in the exchange's
+     * arena. Once, before any body. */
     void (*start)(struct exchange *exchange, int http_status, const struct http_header *headers,
                   size_t header_count);
     /* Body bytes, copied. */
@@ -55,7 +57,7 @@ struct exchange_transport {
     /* `prefix` (a few bytes, copied, may be empty) and then shared bytes, referenced. */
     void (*write_shared)(struct exchange *exchange, const void *prefix, size_t prefix_length,
                          struct shared_bytes *bytes);
-    /* The end, with trailers where the transport has them (HTTP/2). A request body still
+    /* The end, with trailers (as above) where the transport has them (HTTP/2). A request body still
      * coming is refused with RST_STREAM(NO_ERROR), or the HTTP/1.1 connection is closed. */
     void (*end)(struct exchange *exchange, const struct http_header *trailers,
                 size_t trailer_count);
@@ -75,13 +77,14 @@ struct exchange_transport {
 struct exchange {
     const struct exchange_transport *transport;
     struct loop *loop;
+    struct arena *arena; /* lives as long as the exchange, which lies in it */
 
     /* The request's head. */
     const char *method;    /* NUL-terminated, as are path and peer */
     const char *path;      /* without the query */
     const char *query;     /* after "?"; NULL when there is none */
     const char *peer;      /* the client's numeric address, without port */
-    const struct http_header *headers; /* without pseudo-headers */
+    struct http_header *headers; /* without pseudo-headers */
     size_t header_count;
     int http_major;        /* 1 or 2 */
     bool has_trailers;     /* whether end() can send trailers */

@@ -1,0 +1,68 @@
+/* connection.h - what the listener and the two protocols share; only for server/http. */
+#ifndef WAYSTONE_SERVER_HTTP_CONNECTION_H
+#define WAYSTONE_SERVER_HTTP_CONNECTION_H
+
+#include <h2o/socket.h>
+#include <netinet/in.h>
+
+#include "server/exchange.h"
+#include "server/http/http.h"
+
+struct connection;
+
+struct http_listener {
+    struct loop *loop;
+    struct rpc_server *server;
+    const struct http_config *config;
+    h2o_socket_t *socket; /* NULL once draining */
+    struct connection *connections;
+    struct http_stats stats;
+    bool draining;
+    void (*on_drained)(void *argument);
+    void *drained_argument;
+};
+
+/* Embedded first in the struct of each protocol. Freed by its protocol's `close`. */
+struct connection {
+    struct http_listener *listener;
+    h2o_socket_t *socket;
+    struct connection *next, *previous;
+    struct loop_timer timer;
+    char peer[INET6_ADDRSTRLEN];
+    bool secure;
+    /* Asks the client to leave; the connection closes itself when its exchanges are done. */
+    void (*drain)(struct connection *connection);
+    /* Ends it now: its exchanges are closed, its memory is freed. */
+    void (*close)(struct connection *connection);
+};
+
+/* Take over a connection whose first bytes are in socket->input; `from` is freed. */
+void h1_start(struct connection *from);
+void h2_start(struct connection *from);
+
+/* Moves the common part into a new struct of `size_bytes`, zeroed behind it, and frees `from`.
+ * The socket's data points to the new one. */
+struct connection *connection_replace(struct connection *from, size_t size_bytes);
+
+/* Closes the socket, forgets the connection and frees it. */
+void connection_free(struct connection *connection);
+
+/* Sends a whole request to the call layer or to the site. */
+void exchange_route(struct http_listener *listener, struct exchange *exchange);
+
+/* Headers that a cross-origin answer needs, written to `out` (room for 3); their count. */
+size_t cors_headers(const struct http_config *config, const struct exchange *exchange,
+                    struct http_header *out);
+
+/* --- site.c --- */
+
+struct site *site_load(const char *web_root);
+void site_free(struct site *site);
+void site_serve(const struct http_config *config, struct exchange *exchange);
+
+/* --- tls.c --- */
+
+struct ssl_ctx_st *tls_load(const char *certificate, const char *key, char *reterr,
+                            size_t reterr_size);
+
+#endif

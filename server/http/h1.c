@@ -1,0 +1,572 @@
+/* HTTP/1.1: one exchange at a time on a connection.
+ *
+ * Ours on h2o's sockets and parser rather than h2o's own front-end, which gathers whole
+ * request bodies and hides conflicting framing headers before anybody can refuse them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "server/http/connection.h"
+#include "server/http/h1_head.h"
+#include "server/http/writer.h"
+
+/* Received and not yet taken by the call, above which the socket is not read. */
+#define BODY_WINDOW_BYTES (64 * 1024)
+
+struct h1_exchange;
+
+/* What a connection's timer bounds. */
+enum h1_wait { H1_WAIT_NONE, H1_WAIT_WRITE, H1_WAIT_HEAD, H1_WAIT_REQUEST, H1_WAIT_BODY, H1_WAIT_CALL };
+
+struct h1_connection {
+    struct connection base;
+    struct loop_task flush;
+    struct writer writer;
+    struct h1_exchange *exchange; /* NULL between requests */
+    size_t parsed;                /* bytes of an incomplete head that were looked at */
+    enum h1_wait wait;
+    bool progress; /* a piece of a body came, or a write started, since the timer was set */
+    bool closing;                 /* closes once everything is written */
+    bool failed;                  /* a refused request: nothing more is read */
+};
+
+struct h1_exchange {
+    struct exchange exchange;
+    struct h1_connection *connection; /* NULL once it is over */
+    bool keep_alive, is_head;
+    bool chunked_in;
+    struct h1_chunks chunks;
+    uint64_t body_left; /* of a body with a length */
+    bool in_ended;
+    size_t unconsumed;
+    bool started, ended;
+    bool chunked_out; /* the answer's length was not told */
+    bool was_full;
+};
+
+static const struct exchange_transport h1_transport;
+
+static void defer_flush(struct h1_connection *connection)
+{
+    loop_defer(connection->base.listener->loop, &connection->flush);
+}
+
+/* --- closing --- */
+
+static void finish_exchange(struct h1_connection *connection, enum status why)
+{
+    struct h1_exchange *ex = connection->exchange;
+
+    if (ex == NULL)
+        return;
+    connection->exchange = NULL;
+    connection->base.listener->stats.streams--;
+    ex->connection = NULL;
+    if (ex->exchange.events != NULL)
+        ex->exchange.events->on_closed(&ex->exchange, why);
+    else
+        arena_free(ex->exchange.arena);
+}
+
+static void h1_close(struct connection *base)
+{
+    struct h1_connection *connection = (struct h1_connection *)base;
+
+    finish_exchange(connection, STATUS_CANCELLED);
+    loop_undefer(base->listener->loop, &connection->flush);
+    writer_free(&connection->writer);
+    connection_free(base);
+}
+
+static void h1_drain(struct connection *base)
+{
+    struct h1_connection *connection = (struct h1_connection *)base;
+
+    connection->closing = true;
+    if (connection->exchange != NULL)
+        connection->exchange->keep_alive = false;
+    defer_flush(connection);
+}
+
+/* --- timer: heads, bodies, writes and idleness each have their bound --- */
+
+static void on_timer(struct loop_timer *timer)
+{
+    h1_close((struct connection *)((char *)timer - offsetof(struct connection, timer)));
+}
+
+static enum h1_wait waits_for(const struct h1_connection *connection)
+{
+    const struct h1_exchange *ex = connection->exchange;
+
+    if (connection->writer.writing)
+        return H1_WAIT_WRITE;
+    if (ex == NULL)
+        return connection->base.socket->input->size > 0 ? H1_WAIT_HEAD : H1_WAIT_REQUEST;
+    if (!ex->in_ended && ex->unconsumed == 0 && !ex->started)
+        return H1_WAIT_BODY;
+    return H1_WAIT_CALL;
+}
+
+/* The timer runs from the start of a wait, or from progress in it: a head that trickles in does
+ * not get more time with each byte. */
+static void set_timer(struct h1_connection *connection, bool progress)
+{
+    static const uint64_t bounds_ms[] = {
+        [H1_WAIT_WRITE] = LIMIT_WRITE_STALL_MS,
+        [H1_WAIT_HEAD] = LIMIT_HEADER_MS,
+        [H1_WAIT_REQUEST] = LIMIT_IDLE_MS,
+        [H1_WAIT_BODY] = LIMIT_BODY_STALL_MS,
+    };
+    enum h1_wait wait = waits_for(connection);
+
+    if (wait == connection->wait && !progress)
+        return;
+    connection->wait = wait;
+    if (wait == H1_WAIT_CALL)
+        loop_timer_cancel(connection->base.listener->loop, &connection->base.timer);
+    else
+        loop_timer_set(connection->base.listener->loop, &connection->base.timer, bounds_ms[wait]);
+}
+
+/* --- the answer --- */
+
+static const char *reason(int status)
+{
+    switch (status) {
+    case 200:
+        return "OK";
+    case 204:
+        return "No Content";
+    case 304:
+        return "Not Modified";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 415:
+        return "Unsupported Media Type";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 499:
+        return "Client Closed Request";
+    case 500:
+        return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "Status";
+    }
+}
+
+static bool has_header(const struct http_header *headers, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (headers[i].name_length == strlen(name) &&
+            memcmp(headers[i].name, name, headers[i].name_length) == 0)
+            return true;
+    return false;
+}
+
+static void write_headers(struct buffer *out, const struct http_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buffer_append(out, headers[i].name, headers[i].name_length);
+        buffer_append(out, ": ", 2);
+        buffer_append(out, headers[i].value, headers[i].value_length);
+        buffer_append(out, "\r\n", 2);
+    }
+}
+
+static void start(struct exchange *exchange, int http_status, const struct http_header *headers,
+                  size_t header_count)
+{
+    struct h1_exchange *ex = (struct h1_exchange *)exchange;
+    struct http_header cors[3];
+    struct buffer *out;
+
+    if (ex->connection == NULL)
+        return;
+    out = &ex->connection->writer.out;
+    ex->started = true;
+    ex->chunked_out = http_status != 204 && http_status != 304 &&
+                      !has_header(headers, header_count, "content-length");
+    /* The rest of a body nobody waits for would have to be read to find the next request. */
+    if (!ex->in_ended)
+        ex->keep_alive = false;
+    buffer_printf(out, "HTTP/1.1 %d %s\r\n", http_status, reason(http_status));
+    write_headers(out, headers, header_count);
+    write_headers(out, cors, cors_headers(ex->connection->base.listener->config, exchange, cors));
+    if (ex->chunked_out)
+        buffer_append_string(out, "transfer-encoding: chunked\r\n");
+    if (!ex->keep_alive)
+        buffer_append_string(out, "connection: close\r\n");
+    buffer_append_string(out, "\r\n");
+    defer_flush(ex->connection);
+}
+
+static void write_parts(struct h1_exchange *ex, const void *prefix, size_t prefix_length,
+                        const void *data, size_t length)
+{
+    struct buffer *out;
+
+    if (ex->connection == NULL || ex->is_head || prefix_length + length == 0)
+        return;
+    out = &ex->connection->writer.out;
+    if (ex->chunked_out)
+        buffer_printf(out, "%zx\r\n", prefix_length + length);
+    buffer_append(out, prefix, prefix_length);
+    buffer_append(out, data, length);
+    if (ex->chunked_out)
+        buffer_append(out, "\r\n", 2);
+    defer_flush(ex->connection);
+}
+
+static void write_bytes(struct exchange *exchange, const void *data, size_t length)
+{
+    write_parts((struct h1_exchange *)exchange, NULL, 0, data, length);
+}
+
+static void write_shared(struct exchange *exchange, const void *prefix, size_t prefix_length,
+                         struct shared_bytes *bytes)
+{
+    write_parts((struct h1_exchange *)exchange, prefix, prefix_length, bytes->data,
+                bytes->length);
+}
+
+static void end(struct exchange *exchange, const struct http_header *trailers,
+                size_t trailer_count)
+{
+    struct h1_exchange *ex = (struct h1_exchange *)exchange;
+
+    if (ex->connection == NULL)
+        return;
+    if (ex->chunked_out && !ex->is_head)
+        buffer_append_string(&ex->connection->writer.out, "0\r\n\r\n");
+    ex->ended = true;
+    defer_flush(ex->connection);
+}
+
+static void reset(struct exchange *exchange, uint32_t http2_error_code)
+{
+    struct h1_exchange *ex = (struct h1_exchange *)exchange;
+
+    if (ex->connection == NULL)
+        return;
+    ex->keep_alive = false;
+    ex->ended = true;
+    ex->connection->failed = true;
+    defer_flush(ex->connection);
+}
+
+static void on_read(h2o_socket_t *socket, const char *error);
+
+static void consume(struct exchange *exchange, size_t length)
+{
+    struct h1_exchange *ex = (struct h1_exchange *)exchange;
+
+    if (ex->connection == NULL || length == 0)
+        return;
+    ex->unconsumed -= length;
+    defer_flush(ex->connection); /* reads on */
+}
+
+static size_t pending(const struct exchange *exchange)
+{
+    struct h1_exchange *ex = (struct h1_exchange *)(void *)exchange;
+    size_t bytes;
+
+    if (ex->connection == NULL)
+        return 0;
+    bytes = writer_pending(&ex->connection->writer);
+    if (bytes > LIMIT_STREAM_QUEUE_BYTES)
+        ex->was_full = true;
+    return bytes;
+}
+
+static void release(struct exchange *exchange)
+{
+    arena_free(exchange->arena);
+}
+
+static const struct exchange_transport h1_transport = {
+    .start = start,
+    .write = write_bytes,
+    .write_shared = write_shared,
+    .end = end,
+    .reset = reset,
+    .consume = consume,
+    .pending = pending,
+    .release = release,
+};
+
+/* --- the request --- */
+
+static void refuse(struct h1_connection *connection, int status)
+{
+    buffer_printf(&connection->writer.out,
+                  "HTTP/1.1 %d %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", status,
+                  reason(status));
+    connection->failed = true;
+    connection->closing = true;
+    h2o_buffer_consume(&connection->base.socket->input, connection->base.socket->input->size);
+    defer_flush(connection);
+}
+
+static void copy_fields(struct exchange *exchange, const struct h1_head *head)
+{
+    exchange->headers =
+        arena_alloc_array(exchange->arena, head->field_count, sizeof(*exchange->headers));
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct h1_field *field = &head->fields[i];
+        char *name = arena_strndup(exchange->arena, field->name, field->name_length);
+        for (char *at = name; *at != '\0'; at++)
+            if (*at >= 'A' && *at <= 'Z')
+                *at += 'a' - 'A';
+        exchange->headers[exchange->header_count++] = (struct http_header){
+            name, field->name_length,
+            arena_strndup(exchange->arena, field->value, field->value_length),
+            field->value_length};
+    }
+}
+
+static struct h1_exchange *new_exchange(struct h1_connection *connection,
+                                        const struct h1_head *head)
+{
+    struct arena *arena = arena_new();
+    struct h1_exchange *ex = arena_alloc(arena, sizeof(*ex));
+    char *path = arena_strndup(arena, head->target, head->target_length);
+    char *query = strchr(path, '?');
+
+    if (query != NULL)
+        *query++ = '\0';
+    ex->connection = connection;
+    ex->keep_alive = head->keep_alive && !connection->closing;
+    ex->is_head = head->method_length == 4 && memcmp(head->method, "HEAD", 4) == 0;
+    ex->chunked_in = head->chunked;
+    ex->body_left = head->content_length;
+    ex->exchange = (struct exchange){
+        .transport = &h1_transport,
+        .loop = connection->base.listener->loop,
+        .arena = arena,
+        .method = arena_strndup(arena, head->method, head->method_length),
+        .path = path,
+        .query = query,
+        .peer = arena_strdup(arena, connection->base.peer),
+        .http_major = 1,
+        .secure = connection->base.secure,
+    };
+    copy_fields(&ex->exchange, head);
+    connection->base.listener->stats.streams++;
+    return ex;
+}
+
+static void give_body(struct h1_exchange *ex, const char *data, size_t length, bool end)
+{
+    ex->in_ended = end;
+    ex->connection->progress = true;
+    if (ex->exchange.events == NULL)
+        return;
+    ex->unconsumed += length;
+    ex->exchange.events->on_body(&ex->exchange, (const uint8_t *)data, length, end);
+}
+
+/* A body whose framing is malformed: nothing after it can be understood. */
+static void break_off(struct h1_connection *connection)
+{
+    bool answered = connection->exchange->started;
+
+    finish_exchange(connection, STATUS_CANCELLED);
+    connection->failed = true;
+    connection->closing = true;
+    if (!answered)
+        refuse(connection, 400);
+}
+
+/* False when more bytes are needed, or none may be taken now. */
+static bool read_body(struct h1_connection *connection)
+{
+    struct h1_exchange *ex = connection->exchange;
+    h2o_buffer_t **input = &connection->base.socket->input;
+    const char *data = NULL;
+    size_t used, length;
+    enum h1_chunk_result result;
+
+    if (ex->in_ended || ex->unconsumed >= BODY_WINDOW_BYTES)
+        return false;
+    if (!ex->chunked_in) {
+        length = (*input)->size < ex->body_left ? (*input)->size : (size_t)ex->body_left;
+        if (length == 0 && ex->body_left > 0)
+            return false;
+        ex->body_left -= length;
+        give_body(ex, (*input)->bytes, length, ex->body_left == 0);
+        h2o_buffer_consume(input, length);
+        return true;
+    }
+    result = h1_chunks_next(&ex->chunks, (*input)->bytes, (*input)->size, &used, &data, &length);
+    if (result == H1_CHUNK_MORE)
+        return false;
+    if (result == H1_CHUNK_BAD) {
+        break_off(connection);
+        return false;
+    }
+    if (length > 0 || result == H1_CHUNK_COMPLETE)
+        give_body(ex, data, length, result == H1_CHUNK_COMPLETE);
+    h2o_buffer_consume(input, used);
+    return true;
+}
+
+/* False when the head is not whole or was refused. */
+static bool read_head(struct h1_connection *connection)
+{
+    h2o_buffer_t **input = &connection->base.socket->input;
+    struct h1_head head;
+    int status;
+
+    if ((*input)->size == 0 || connection->failed)
+        return false;
+    status = h1_head_parse((*input)->bytes, (*input)->size, connection->parsed, &head);
+    if (status == -1) {
+        connection->parsed = (*input)->size;
+        return false;
+    }
+    connection->parsed = 0;
+    if (status != 0) {
+        refuse(connection, status);
+        return false;
+    }
+    connection->exchange = new_exchange(connection, &head);
+    h2o_buffer_consume(input, head.size_bytes);
+    if (head.expects_continue && (head.chunked || head.content_length > 0))
+        buffer_append_string(&connection->writer.out, "HTTP/1.1 100 Continue\r\n\r\n");
+    exchange_route(connection->base.listener, &connection->exchange->exchange);
+    defer_flush(connection);
+    return true;
+}
+
+static void read_input(struct h1_connection *connection)
+{
+    if (connection->exchange == NULL && !read_head(connection))
+        return;
+    while (connection->exchange != NULL && read_body(connection))
+        ;
+}
+
+static void on_read(h2o_socket_t *socket, const char *error)
+{
+    struct h1_connection *connection = socket->data;
+
+    if (error != NULL) {
+        h1_close(&connection->base);
+        return;
+    }
+    if (connection->failed)
+        h2o_buffer_consume(&socket->input, socket->input->size);
+    defer_flush(connection);
+}
+
+/* --- writing --- */
+
+static void on_written(h2o_socket_t *socket, const char *error)
+{
+    struct h1_connection *connection = socket->data;
+
+    writer_done(&connection->writer);
+    if (error != NULL) {
+        h1_close(&connection->base);
+        return;
+    }
+    defer_flush(connection);
+}
+
+static void tell_writable(struct h1_connection *connection)
+{
+    struct h1_exchange *ex = connection->exchange;
+
+    if (ex == NULL || !ex->was_full ||
+        writer_pending(&connection->writer) > LIMIT_STREAM_QUEUE_BYTES / 2)
+        return;
+    ex->was_full = false;
+    ex->exchange.events->on_writable(&ex->exchange);
+}
+
+/* An answer that is written ends its exchange; the next request may be there already. */
+static void end_exchange(struct h1_connection *connection)
+{
+    struct h1_exchange *ex = connection->exchange;
+
+    if (ex == NULL || !ex->ended)
+        return;
+    if (!ex->keep_alive || !ex->in_ended)
+        connection->closing = true;
+    finish_exchange(connection, STATUS_OK);
+}
+
+/* Reading goes on during an exchange, to notice a client that leaves, but not beyond what may
+ * wait in memory. */
+static void set_reading(struct h1_connection *connection)
+{
+    h2o_socket_t *socket = connection->base.socket;
+    bool want = socket->input->size < BODY_WINDOW_BYTES;
+
+    if (want && !h2o_socket_is_reading(socket))
+        h2o_socket_read_start(socket, on_read);
+    else if (!want && h2o_socket_is_reading(socket))
+        h2o_socket_read_stop(socket);
+}
+
+static void flush(struct loop_task *task)
+{
+    struct h1_connection *connection =
+        (struct h1_connection *)((char *)task - offsetof(struct h1_connection, flush));
+
+    end_exchange(connection);
+    if (!connection->closing) {
+        read_input(connection);
+        end_exchange(connection);
+    } else if (connection->exchange != NULL) {
+        read_input(connection);
+    }
+    if (writer_start(&connection->writer, connection->base.socket, on_written))
+        connection->progress = true;
+    if (connection->closing && connection->exchange == NULL && !connection->writer.writing &&
+        connection->writer.out.length == 0) {
+        h1_close(&connection->base);
+        return;
+    }
+    tell_writable(connection);
+    set_reading(connection);
+    set_timer(connection, connection->progress);
+    connection->progress = false;
+}
+
+void h1_start(struct connection *from)
+{
+    struct h1_connection *connection =
+        (struct h1_connection *)connection_replace(from, sizeof(*connection));
+
+    connection->base.drain = h1_drain;
+    connection->base.close = h1_close;
+    connection->base.timer.fn = on_timer;
+    connection->flush.fn = flush;
+    connection->closing = connection->base.listener->draining;
+    set_reading(connection);
+    defer_flush(connection);
+}

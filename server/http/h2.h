@@ -1,0 +1,70 @@
+/* h2.h - what the files of the HTTP/2 front-end share. */
+#ifndef WAYSTONE_SERVER_HTTP_H2_H
+#define WAYSTONE_SERVER_HTTP_H2_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "server/http/abuse.h"
+#include "server/http/connection.h"
+#include "server/http/writer.h"
+
+struct h2_stream;
+
+struct h2_connection {
+    struct connection base;
+    nghttp2_session *session;
+    struct loop_task flush;
+    struct writer writer;
+    struct abuse_bucket abuse;
+    struct h2_stream *streams;
+    struct h2_stream *dirty;   /* streams with something to submit */
+    struct h2_stream *waiting; /* streams whose calls wait for room */
+    size_t stream_count;
+    bool abusive;     /* no more bytes are fed to the session */
+    bool draining;
+    bool closing; /* closes once everything is written */
+};
+
+struct h2_stream {
+    struct exchange exchange;
+    struct h2_connection *connection; /* NULL once the stream is closed */
+    int32_t id;
+    struct h2_stream *next, *previous; /* of the connection's streams */
+    struct h2_stream *next_dirty, *next_waiting;
+    bool dirty, waiting;
+
+    /* The request. */
+    size_t header_capacity, header_bytes;
+    bool routed;
+    bool in_ended;
+    bool too_large;      /* header limits exceeded: answered with 431 */
+    size_t unconsumed;   /* body bytes without credit */
+
+    /* The answer. */
+    int status;
+    struct http_header *head;
+    size_t head_count;
+    struct http_header *trailers;
+    size_t trailer_count;
+    bool started, submitted, deferred, ended;
+    struct buffer body;
+};
+
+extern const struct exchange_transport h2_transport;
+
+/* h2_stream.c */
+struct h2_stream *h2_stream_new(struct h2_connection *connection, int32_t id);
+/* Adds a header of the request, pseudo-headers included. */
+void h2_stream_add_header(struct h2_stream *stream, const uint8_t *name, size_t name_length,
+                          const uint8_t *value, size_t value_length);
+/* The head is whole: answers or routes it. */
+void h2_stream_route(struct h2_stream *stream, bool end);
+/* nghttp2 has closed it. */
+void h2_stream_closed(struct h2_stream *stream, uint32_t error_code);
+/* Hands nghttp2 what the stream's call has written in this tick. */
+void h2_stream_submit(struct h2_stream *stream);
+
+/* h2_session.c */
+void h2_mark_dirty(struct h2_stream *stream);
+
+#endif

@@ -1,0 +1,457 @@
+/* An HTTP/2 connection: nghttp2 between the socket and the streams. */
+#include "server/http/h2.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+
+/* Gathered bytes above which no more frames are made before the socket took some. */
+#define WRITE_BYTES (64 * 1024)
+/* Time for clients to see the first GOAWAY before streams are refused. */
+#define DRAIN_NOTICE_MS 100
+
+static void on_read(h2o_socket_t *socket, const char *error);
+
+static struct h2_connection *from_socket(h2o_socket_t *socket)
+{
+    return socket->data;
+}
+
+static uint64_t now_ms(const struct h2_connection *connection)
+{
+    return loop_now_ms(connection->base.listener->loop);
+}
+
+void h2_mark_dirty(struct h2_stream *stream)
+{
+    struct h2_connection *connection = stream->connection;
+
+    if (!stream->dirty) {
+        stream->dirty = true;
+        stream->next_dirty = connection->dirty;
+        connection->dirty = stream;
+    }
+    loop_defer(stream->exchange.loop, &connection->flush);
+}
+
+/* --- abuse --- */
+
+static void give_up_on(struct h2_connection *connection)
+{
+    if (connection->abusive)
+        return;
+    connection->abusive = true;
+    connection->base.listener->stats.abusive++;
+    log_info("connection closed for abuse", LOG_STRING("peer", connection->base.peer));
+    nghttp2_session_terminate_session(connection->session, NGHTTP2_ENHANCE_YOUR_CALM);
+    loop_defer(connection->base.listener->loop, &connection->flush);
+}
+
+static void charge(struct h2_connection *connection)
+{
+    if (!abuse_charge(&connection->abuse, now_ms(connection)))
+        give_up_on(connection);
+}
+
+static void charge_unexplained(struct h2_connection *connection)
+{
+    if (!abuse_charge_unexplained(&connection->abuse, now_ms(connection)))
+        give_up_on(connection);
+}
+
+static void charge_for_frame(struct h2_connection *connection, const nghttp2_frame *frame)
+{
+    switch (frame->hd.type) {
+    case NGHTTP2_RST_STREAM:
+    case NGHTTP2_PRIORITY:
+        charge(connection);
+        break;
+    case NGHTTP2_SETTINGS:
+        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+            charge(connection);
+        break;
+    case NGHTTP2_PING:
+        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+            charge_unexplained(connection);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        charge_unexplained(connection);
+        break;
+    case NGHTTP2_DATA:
+        if (frame->hd.length == 0 && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+            charge(connection);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- nghttp2's callbacks --- */
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *header,
+                          void *user_data)
+{
+    /* Types nghttp2 does not know are skipped without a word. */
+    if (header->type > NGHTTP2_ORIGIN)
+        charge(user_data);
+    return 0;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    struct h2_connection *connection = user_data;
+
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        nghttp2_session_set_stream_user_data(session, frame->hd.stream_id,
+                                             h2_stream_new(connection, frame->hd.stream_id));
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags,
+                     void *user_data)
+{
+    struct h2_stream *stream =
+        nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+
+    if (stream != NULL && !stream->routed) /* trailers of a request are ignored */
+        h2_stream_add_header(stream, name, name_length, value, value_length);
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id,
+                   const uint8_t *data, size_t length, void *user_data)
+{
+    struct h2_stream *stream = nghttp2_session_get_stream_user_data(session, stream_id);
+
+    if (stream == NULL || stream->exchange.events == NULL) {
+        nghttp2_session_consume(session, stream_id, length);
+        return 0;
+    }
+    stream->unconsumed += length;
+    stream->exchange.events->on_body(&stream->exchange, data, length, false);
+    return 0;
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    struct h2_connection *connection = user_data;
+    struct h2_stream *stream =
+        nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+
+    charge_for_frame(connection, frame);
+    if (stream == NULL ||
+        (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+        return 0;
+    if (!stream->routed) {
+        h2_stream_route(stream, end);
+    } else if (end && !stream->in_ended) {
+        stream->in_ended = true;
+        if (stream->exchange.events != NULL)
+            stream->exchange.events->on_body(&stream->exchange, (const uint8_t *)"", 0, true);
+    }
+    return 0;
+}
+
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *user_data)
+{
+    charge(user_data);
+    return 0;
+}
+
+/* An answer that ended before its request asks the client to stop sending. */
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    struct h2_stream *stream;
+
+    if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        charge(user_data);
+        return 0;
+    }
+    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        return 0;
+    stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (stream != NULL && !stream->in_ended)
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                  NGHTTP2_NO_ERROR);
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code,
+                           void *user_data)
+{
+    struct h2_stream *stream = nghttp2_session_get_stream_user_data(session, stream_id);
+
+    if (stream != NULL)
+        h2_stream_closed(stream, error_code);
+    return 0;
+}
+
+static nghttp2_session_callbacks *session_callbacks(void)
+{
+    static _Thread_local nghttp2_session_callbacks *callbacks;
+
+    if (callbacks != NULL)
+        return callbacks;
+    if (nghttp2_session_callbacks_new(&callbacks) != 0)
+        abort();
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    return callbacks;
+}
+
+/* --- life --- */
+
+static void detach_streams(struct h2_connection *connection)
+{
+    nghttp2_session *session = connection->session;
+
+    /* nghttp2_session_del() does not call on_stream_close. */
+    connection->session = NULL;
+    while (connection->streams != NULL)
+        h2_stream_closed(connection->streams, NGHTTP2_CANCEL);
+    nghttp2_session_del(session);
+}
+
+static void h2_close(struct connection *base)
+{
+    struct h2_connection *connection = (struct h2_connection *)base;
+
+    loop_undefer(base->listener->loop, &connection->flush);
+    detach_streams(connection);
+    loop_undefer(base->listener->loop, &connection->flush);
+    writer_free(&connection->writer);
+    connection_free(base);
+}
+
+static void on_idle(struct loop_timer *timer)
+{
+    struct h2_connection *connection =
+        (struct h2_connection *)((char *)timer - offsetof(struct connection, timer));
+
+    if (connection->writer.writing) {
+        h2_close(&connection->base); /* the peer takes nothing of what is pending */
+        return;
+    }
+    nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
+    connection->closing = true;
+    loop_defer(connection->base.listener->loop, &connection->flush);
+}
+
+/* One timer for what the connection waits for: room to write, from the start of a write, or,
+ * without streams, a request. */
+static void set_timer(struct h2_connection *connection, bool write_started)
+{
+    struct loop *loop = connection->base.listener->loop;
+
+    if (write_started)
+        loop_timer_set(loop, &connection->base.timer, LIMIT_WRITE_STALL_MS);
+    else if (connection->writer.writing)
+        return;
+    else if (connection->stream_count == 0)
+        loop_timer_set(loop, &connection->base.timer, LIMIT_IDLE_MS);
+    else
+        loop_timer_cancel(loop, &connection->base.timer);
+}
+
+static void on_drain_notice_over(struct loop_timer *timer)
+{
+    struct h2_connection *connection =
+        (struct h2_connection *)((char *)timer - offsetof(struct connection, timer));
+
+    connection->base.timer.fn = on_idle;
+    nghttp2_submit_goaway(connection->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(connection->session),
+                          NGHTTP2_NO_ERROR, NULL, 0);
+    connection->closing = true;
+    loop_defer(connection->base.listener->loop, &connection->flush);
+}
+
+/* Two steps (RFC 9113, 6.8): a notice, so that no request is lost that is on its way, then the
+ * last stream that is served. */
+static void h2_drain(struct connection *base)
+{
+    struct h2_connection *connection = (struct h2_connection *)base;
+
+    connection->draining = true;
+    nghttp2_submit_shutdown_notice(connection->session);
+    loop_defer(base->listener->loop, &connection->flush);
+    base->timer.fn = on_drain_notice_over;
+    loop_timer_set(base->listener->loop, &base->timer, DRAIN_NOTICE_MS);
+}
+
+/* --- writing --- */
+
+static void on_written(h2o_socket_t *socket, const char *error)
+{
+    struct h2_connection *connection = from_socket(socket);
+
+    writer_done(&connection->writer);
+    if (error != NULL) {
+        h2_close(&connection->base);
+        return;
+    }
+    loop_defer(connection->base.listener->loop, &connection->flush);
+}
+
+static void submit_dirty(struct h2_connection *connection)
+{
+    while (connection->dirty != NULL) {
+        struct h2_stream *stream = connection->dirty;
+        connection->dirty = stream->next_dirty;
+        stream->dirty = false;
+        h2_stream_submit(stream);
+    }
+}
+
+/* False if nghttp2 can go on no longer. */
+static bool gather(struct h2_connection *connection)
+{
+    while (connection->writer.out.length < WRITE_BYTES) {
+        const uint8_t *bytes;
+        ssize_t length = nghttp2_session_mem_send(connection->session, &bytes);
+        if (length < 0)
+            return false;
+        if (length == 0)
+            break;
+        buffer_append(&connection->writer.out, bytes, (size_t)length);
+    }
+    return true;
+}
+
+/* Streams whose calls wait for room are told once half of the queue is free. */
+static void tell_writable(struct h2_connection *connection)
+{
+    struct h2_stream **link = &connection->waiting;
+
+    while (*link != NULL) {
+        struct h2_stream *stream = *link;
+        if (stream->body.length > LIMIT_STREAM_QUEUE_BYTES / 2) {
+            link = &stream->next_waiting;
+            continue;
+        }
+        *link = stream->next_waiting;
+        stream->waiting = false;
+        stream->exchange.events->on_writable(&stream->exchange);
+    }
+}
+
+static bool is_over(const struct h2_connection *connection)
+{
+    if (connection->abusive)
+        return true; /* at once: who floods may not read either */
+    if (connection->writer.writing || connection->writer.out.length > 0)
+        return false;
+    if (connection->closing && connection->stream_count == 0)
+        return true;
+    return !nghttp2_session_want_read(connection->session) &&
+           !nghttp2_session_want_write(connection->session);
+}
+
+static void flush(struct loop_task *task)
+{
+    struct h2_connection *connection =
+        (struct h2_connection *)((char *)task - offsetof(struct h2_connection, flush));
+    bool write_started;
+
+    submit_dirty(connection);
+    if (!gather(connection)) {
+        h2_close(&connection->base);
+        return;
+    }
+    write_started = writer_start(&connection->writer, connection->base.socket, on_written);
+    if (is_over(connection)) {
+        h2_close(&connection->base);
+        return;
+    }
+    tell_writable(connection);
+    if (!connection->draining || connection->closing)
+        set_timer(connection, write_started);
+}
+
+/* --- reading --- */
+
+static void feed(struct h2_connection *connection)
+{
+    h2o_buffer_t **input = &connection->base.socket->input;
+    ssize_t used = nghttp2_session_mem_recv(connection->session,
+                                            (const uint8_t *)(*input)->bytes, (*input)->size);
+
+    if (used < 0) {
+        /* nghttp2 has queued a GOAWAY that says why, unless it was no HTTP/2 at all. */
+        connection->closing = true;
+        connection->abusive = true;
+        h2o_buffer_consume(input, (*input)->size);
+    } else {
+        h2o_buffer_consume(input, (size_t)used);
+    }
+    loop_defer(connection->base.listener->loop, &connection->flush);
+}
+
+static void on_read(h2o_socket_t *socket, const char *error)
+{
+    struct h2_connection *connection = from_socket(socket);
+
+    if (error != NULL) {
+        h2_close(&connection->base);
+        return;
+    }
+    if (connection->abusive) {
+        h2o_buffer_consume(&socket->input, socket->input->size);
+        return;
+    }
+    if (socket->input->size > 0)
+        feed(connection);
+}
+
+static void open_session(struct h2_connection *connection)
+{
+    static const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, LIMIT_STREAMS_PER_CONNECTION},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, LIMIT_STREAM_WINDOW_BYTES},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LIMIT_HEADER_BYTES},
+    };
+    nghttp2_option *option;
+
+    if (nghttp2_option_new(&option) != 0)
+        abort();
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_closed_streams(option, 1);
+    if (nghttp2_session_server_new2(&connection->session, session_callbacks(), connection,
+                                    option) != 0)
+        abort();
+    nghttp2_option_del(option);
+    nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, settings,
+                            sizeof(settings) / sizeof(settings[0]));
+    nghttp2_session_set_local_window_size(connection->session, NGHTTP2_FLAG_NONE, 0,
+                                          LIMIT_CONNECTION_WINDOW_BYTES);
+}
+
+void h2_start(struct connection *from)
+{
+    struct h2_connection *connection =
+        (struct h2_connection *)connection_replace(from, sizeof(*connection));
+
+    connection->base.drain = h2_drain;
+    connection->base.close = h2_close;
+    connection->base.timer.fn = on_idle;
+    connection->flush.fn = flush;
+    connection->abuse.filled_ms = now_ms(connection);
+    open_session(connection);
+    set_timer(connection, false);
+    h2o_socket_read_start(connection->base.socket, on_read);
+    if (connection->base.socket->input->size > 0)
+        feed(connection);
+    if (connection->base.listener->draining)
+        h2_drain(&connection->base);
+}

@@ -1,0 +1,84 @@
+/* http.h - the one port: HTTP/1.1 and HTTP/2, in cleartext and TLS, for calls and for files.
+ *
+ * Each loop has a listener of its own on the same port (SO_REUSEPORT). The first bytes of a
+ * connection tell what it speaks: 0x16 is TLS, where ALPN chooses; "PRI " is HTTP/2; anything
+ * else is HTTP/1.1. Every request becomes a struct exchange (server/exchange.h): calls go to
+ * rpc_accept(), the rest to the site: the web client's files and the pages added here.
+ *
+ * http_prepare() and http_add_page() are called once, before the loops start; the rest belongs
+ * to the listener's loop. */
+#ifndef WAYSTONE_SERVER_HTTP_HTTP_H
+#define WAYSTONE_SERVER_HTTP_HTTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/loop.h"
+#include "base/status.h"
+
+struct rpc_server;
+struct http_listener;
+struct site;
+struct ssl_ctx_st;
+
+/* A page made anew for each request. */
+struct http_page {
+    int status;               /* 200 */
+    const char *content_type; /* "text/plain; charset=utf-8" */
+    struct buffer body;
+};
+typedef void (*http_render_fn)(void *user, struct http_page *page);
+
+#define HTTP_MAX_PAGES 16
+
+struct http_config {
+    const char *address;
+    uint16_t port;
+    const char *tls_certificate; /* PEM files; NULL: cleartext only */
+    const char *tls_key;
+    const char *web_root; /* directory of the built web client */
+    const char *origins;  /* other sites whose scripts may call, separated by spaces */
+
+    /* filled by http_add_page() and http_prepare() */
+    struct {
+        const char *path;
+        http_render_fn render;
+        void *user;
+    } pages[HTTP_MAX_PAGES];
+    size_t page_count;
+    struct site *site;
+    struct ssl_ctx_st *tls;
+};
+
+/* Serves `render` at `path`; both must outlive the configuration. Runs on the loop's stack. */
+void http_add_page(struct http_config *config, const char *path, http_render_fn render,
+                   void *user);
+
+/* Loads certificate and files, and makes sure that the port is free, since SO_REUSEPORT would
+ * hide that it is not. One sentence in `reterr`. */
+enum status http_prepare(struct http_config *config, char *reterr, size_t reterr_size) MUST_CHECK;
+void http_config_clear(struct http_config *config);
+
+/* Listens on the calling thread's loop. NULL with one sentence in `reterr`. */
+struct http_listener *http_listen(struct loop *loop, struct rpc_server *server,
+                                  const struct http_config *config, char *reterr,
+                                  size_t reterr_size);
+
+/* Stops accepting, asks every client to go elsewhere, lets open exchanges finish; then calls
+ * `on_drained`, perhaps at once. */
+void http_drain(struct http_listener *listener, void (*on_drained)(void *argument),
+                void *argument);
+
+size_t http_connection_count(const struct http_listener *listener);
+
+/* Closes the listener and every connection. Accepts NULL. */
+void http_close(struct http_listener *listener);
+
+struct http_stats {
+    size_t connections, streams;
+    uint64_t accepted, abusive;
+};
+void http_stats(const struct http_listener *listener, struct http_stats *ret);
+
+#endif
