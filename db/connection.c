@@ -1,0 +1,542 @@
+/* One connection to PostgreSQL: connecting, the pipeline, results. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "db/internal.h"
+
+#define FIRST_BACKOFF_MS 50
+#define LONGEST_BACKOFF_MS 2000
+
+static void on_ready(void *argument);
+static void break_connection(struct db_connection *connection, const char *why);
+
+/* --- the queue --- */
+
+static struct db_request *append_request(struct db_connection *connection,
+                                         enum db_request_kind kind, const struct db_query *query,
+                                         struct db_outcome *outcome)
+{
+    struct db_request *request = calloc(1, sizeof(*request));
+
+    if (request == NULL)
+        abort();
+    request->kind = kind;
+    request->query = query;
+    request->outcome = outcome;
+    if (outcome != NULL)
+        outcome->request = request;
+    if (connection->last != NULL)
+        connection->last->next = request;
+    else
+        connection->first = request;
+    connection->last = request;
+    connection->in_flight++;
+    return request;
+}
+
+static struct db_request *take_first(struct db_connection *connection)
+{
+    struct db_request *request = connection->first;
+
+    connection->first = request->next;
+    if (connection->first == NULL)
+        connection->last = NULL;
+    connection->in_flight--;
+    return request;
+}
+
+static void answer(struct db_request *request)
+{
+    struct db_outcome *outcome = request->outcome;
+
+    if (outcome != NULL) {
+        outcome->request = NULL;
+        awaitable_complete(&outcome->done, outcome->status);
+    }
+    free(request);
+}
+
+static void set_outcome(struct db_request *request, enum status status)
+{
+    if (request->outcome != NULL)
+        request->outcome->status = status;
+}
+
+/* --- prepared statements --- */
+
+static bool is_prepared(struct db_connection *connection, const struct db_query *query,
+                        size_t *ret_slot)
+{
+    size_t slot = ((uintptr_t)query >> 4) % DB_PREPARED_SLOTS;
+
+    while (connection->prepared[slot] != NULL && connection->prepared[slot] != query)
+        slot = (slot + 1) % DB_PREPARED_SLOTS;
+    *ret_slot = slot;
+    return connection->prepared[slot] == query;
+}
+
+static bool prepare(struct db_connection *connection, const struct db_query *query)
+{
+    Oid types[DB_MAX_PARAMETERS];
+    size_t slot;
+
+    if (is_prepared(connection, query, &slot))
+        return true;
+    for (size_t i = 0; i < query->parameter_count; i++)
+        types[i] = db_type_oid(query->parameters[i].type);
+    if (!PQsendPrepare(connection->pg, query->name, query->sql, (int)query->parameter_count,
+                       types))
+        return false;
+    append_request(connection, DB_REQUEST_PREPARE, query, NULL);
+    connection->prepared[slot] = query;
+    return true;
+}
+
+/* --- sending --- */
+
+bool db_connection_query(struct db_connection *connection, const struct db_query *query,
+                         const void *parameters, struct db_outcome *outcome)
+{
+    CLEANUP(arena_freep) struct arena *scratch = arena_new();
+    struct db_encoded encoded;
+
+    db_encode(query, parameters, scratch, &encoded);
+    if (!prepare(connection, query) ||
+        !PQsendQueryPrepared(connection->pg, query->name, (int)query->parameter_count,
+                             encoded.values, encoded.lengths, encoded.formats, 1)) {
+        break_connection(connection, PQerrorMessage(connection->pg));
+        return false;
+    }
+    append_request(connection, DB_REQUEST_QUERY, query, outcome);
+    connection->pool->stats.queries++;
+    return true;
+}
+
+bool db_connection_command(struct db_connection *connection, const char *sql,
+                           struct db_outcome *outcome)
+{
+    if (!PQsendQueryParams(connection->pg, sql, 0, NULL, NULL, NULL, NULL, 0)) {
+        break_connection(connection, PQerrorMessage(connection->pg));
+        return false;
+    }
+    append_request(connection, DB_REQUEST_COMMAND, NULL, outcome);
+    return true;
+}
+
+void db_connection_sync(struct db_connection *connection)
+{
+    connection->needs_sync = true;
+    loop_defer(connection->pool->loop, &connection->flush);
+}
+
+static void flush_output(struct db_connection *connection)
+{
+    int left = PQflush(connection->pg);
+
+    if (left < 0)
+        break_connection(connection, PQerrorMessage(connection->pg));
+    else if (left > 0)
+        loop_watch_want_write(connection->watch);
+}
+
+static void on_flush(struct loop_task *task)
+{
+    struct db_connection *connection =
+        (struct db_connection *)((char *)task - offsetof(struct db_connection, flush));
+
+    if (connection->state != DB_UP)
+        return;
+    if (connection->needs_sync) {
+        connection->needs_sync = false;
+        if (!PQpipelineSync(connection->pg)) {
+            break_connection(connection, PQerrorMessage(connection->pg));
+            return;
+        }
+        append_request(connection, DB_REQUEST_SYNC, NULL, NULL);
+    }
+    flush_output(connection);
+}
+
+/* --- errors --- */
+
+static enum status status_of(const char *state)
+{
+    static const struct {
+        const char *state; /* a class of two characters, or all five */
+        enum status status;
+    } map[] = {
+        {"23505", STATUS_ALREADY_EXISTS},
+        {"23", STATUS_FAILED_PRECONDITION},
+        {"40", STATUS_ABORTED},
+        {"57014", STATUS_DEADLINE_EXCEEDED},
+        {"57P", STATUS_UNAVAILABLE},
+        {"08", STATUS_UNAVAILABLE},
+        {"53", STATUS_UNAVAILABLE},
+    };
+
+    for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+        if (strncmp(state, map[i].state, strlen(map[i].state)) == 0)
+            return map[i].status;
+    return STATUS_INTERNAL;
+}
+
+static enum status error_status(struct db_connection *connection, struct db_request *request,
+                                const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    enum status status = status_of(state ? state : "08000");
+
+    connection->pool->stats.errors++;
+    if (status == STATUS_INTERNAL)
+        log_error("query failed", LOG_STRING("query", request->query ? request->query->name : ""),
+                  LOG_STRING("sqlstate", state),
+                  LOG_STRING("error", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+    return status;
+}
+
+/* --- receiving --- */
+
+static void take_rows(struct db_request *request, const PGresult *result)
+{
+    struct db_outcome *outcome = request->outcome;
+
+    if (outcome == NULL)
+        return;
+    outcome->count = (size_t)PQntuples(result);
+    outcome->status = STATUS_OK;
+    if (request->query != NULL && request->query->column_count > 0)
+        outcome->status = db_decode(request->query, result, outcome->arena, &outcome->rows);
+}
+
+static void take_command(struct db_request *request, PGresult *result)
+{
+    struct db_outcome *outcome = request->outcome;
+
+    if (outcome == NULL)
+        return;
+    outcome->status = STATUS_OK;
+    outcome->count = (size_t)strtoull(PQcmdTuples(result), NULL, 10);
+    snprintf(outcome->tag, sizeof(outcome->tag), "%s", PQcmdStatus(result));
+}
+
+static void take_error(struct db_connection *connection, struct db_request *request,
+                       const PGresult *result)
+{
+    size_t slot;
+
+    connection->failed = true;
+    set_outcome(request, error_status(connection, request, result));
+    if (request->kind == DB_REQUEST_PREPARE && is_prepared(connection, request->query, &slot)) {
+        /* Emptying a slot could hide others behind it: prepare all anew on demand is wrong
+         * too, so a schema that does not fit the program costs a reconnect. */
+        break_connection(connection, "a query cannot be prepared");
+    }
+}
+
+/* What comes after an error was not run. A transaction's statements fail with it; single reads
+ * did nothing and run again, alone. */
+static void take_aborted(struct db_connection *connection, struct db_request *request)
+{
+    if (request->outcome == NULL)
+        return;
+    request->outcome->status = STATUS_ABORTED;
+    request->outcome->retry = connection->read_only;
+}
+
+static void take_result(struct db_connection *connection, struct db_request *request,
+                        PGresult *result)
+{
+    switch (PQresultStatus(result)) {
+    case PGRES_TUPLES_OK:
+        take_rows(request, result);
+        break;
+    case PGRES_COMMAND_OK:
+        take_command(request, result);
+        break;
+    case PGRES_PIPELINE_ABORTED:
+        take_aborted(connection, request);
+        break;
+    default:
+        take_error(connection, request, result);
+        break;
+    }
+}
+
+/* The Sync is through: what came before it is final. */
+static void finish_batch(struct db_connection *connection)
+{
+    struct db_request *request = connection->answered;
+
+    connection->answered = NULL;
+    connection->failed = false;
+    while (request != NULL) {
+        struct db_request *next = request->next;
+        answer(request);
+        request = next;
+    }
+}
+
+static void keep_answered(struct db_connection *connection, struct db_request *request)
+{
+    struct db_request **end = &connection->answered;
+
+    while (*end != NULL)
+        end = &(*end)->next;
+    request->next = NULL;
+    *end = request;
+}
+
+/* Errors of the implicit commit come where the Sync is awaited: they undo the batch. */
+static void fail_batch(struct db_connection *connection, const PGresult *result)
+{
+    enum status status = error_status(connection, connection->first, result);
+
+    for (struct db_request *request = connection->answered; request; request = request->next)
+        set_outcome(request, status);
+}
+
+/* False when nothing more can be taken now. */
+static bool take_next(struct db_connection *connection)
+{
+    struct db_request *request = connection->first;
+    PGresult *result;
+
+    if (connection->state != DB_UP || request == NULL || PQisBusy(connection->pg))
+        return false;
+    result = PQgetResult(connection->pg);
+    if (result == NULL) {
+        if (request->kind == DB_REQUEST_SYNC || !request->has_result)
+            return false;
+        take_first(connection);
+        keep_answered(connection, request);
+        return true;
+    }
+    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+        free(take_first(connection));
+        finish_batch(connection);
+    } else if (request->kind == DB_REQUEST_SYNC) {
+        fail_batch(connection, result);
+    } else {
+        request->has_result = true;
+        take_result(connection, request, result);
+    }
+    PQclear(result);
+    return true;
+}
+
+static void receive(struct db_connection *connection)
+{
+    if (!PQconsumeInput(connection->pg)) {
+        break_connection(connection, PQerrorMessage(connection->pg));
+        return;
+    }
+    while (take_next(connection))
+        ;
+    if (connection->state != DB_UP)
+        return;
+    if (PQstatus(connection->pg) == CONNECTION_BAD) {
+        break_connection(connection, PQerrorMessage(connection->pg));
+        return;
+    }
+    flush_output(connection);
+    if (connection->state == DB_UP && connection->in_flight == 0 && !connection->needs_sync)
+        db_pool_idle(connection);
+}
+
+/* --- connecting --- */
+
+static void set_timer(struct db_connection *connection, uint64_t delay_ms)
+{
+    loop_timer_set(connection->pool->loop, &connection->timer, delay_ms);
+}
+
+static void drop(struct db_connection *connection)
+{
+    loop_watch_free(connection->watch);
+    connection->watch = NULL;
+    PQfinish(connection->pg);
+    connection->pg = NULL;
+    connection->state = DB_DOWN;
+    connection->needs_sync = false;
+    connection->failed = false;
+    memset(connection->prepared, 0, sizeof(connection->prepared));
+    loop_timer_cancel(connection->pool->loop, &connection->timer);
+}
+
+/* Everything that waits for this connection learns that it is gone. */
+static void fail_requests(struct db_connection *connection)
+{
+    finish_batch(connection); /* results that came; not durable without their Sync */
+    while (connection->first != NULL) {
+        struct db_request *request = take_first(connection);
+        set_outcome(request, STATUS_UNAVAILABLE);
+        answer(request);
+    }
+}
+
+static void break_connection(struct db_connection *connection, const char *why)
+{
+    struct db *pool = connection->pool;
+    bool was_up = connection->state == DB_UP;
+
+    if (connection->state == DB_DOWN)
+        return;
+    if (was_up || pool->failures == 0)
+        log_warning("database connection lost", LOG_STRING("error", why));
+    for (struct db_request *request = connection->answered; request; request = request->next)
+        set_outcome(request, STATUS_UNAVAILABLE);
+    drop(connection);
+    fail_requests(connection);
+    if (!was_up)
+        pool->failures++;
+    db_pool_disconnected(connection);
+    if (pool->closing)
+        return;
+    connection->backoff_ms = connection->backoff_ms ? connection->backoff_ms * 2 : FIRST_BACKOFF_MS;
+    if (connection->backoff_ms > LONGEST_BACKOFF_MS)
+        connection->backoff_ms = LONGEST_BACKOFF_MS;
+    /* Apart from each other, so that a database that comes back is not stormed. */
+    set_timer(connection, connection->backoff_ms / 2 +
+                              (uint64_t)random() % (connection->backoff_ms / 2 + 1));
+}
+
+static void on_notice(void *argument, const PGresult *result)
+{
+    log_debug("database notice",
+              LOG_STRING("notice", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+}
+
+static void become_up(struct db_connection *connection)
+{
+    if (PQsetnonblocking(connection->pg, 1) != 0 || !PQenterPipelineMode(connection->pg)) {
+        break_connection(connection, PQerrorMessage(connection->pg));
+        return;
+    }
+    PQsetNoticeReceiver(connection->pg, on_notice, NULL);
+    loop_timer_cancel(connection->pool->loop, &connection->timer);
+    connection->state = DB_UP;
+    connection->generation++;
+    connection->backoff_ms = 0;
+    connection->pool->failures = 0;
+    connection->pool->was_up = true;
+    connection->pool->stats.reconnects++;
+    db_pool_connected(connection);
+}
+
+/* libpq may change its descriptor between two polls. */
+static void watch(struct db_connection *connection)
+{
+    loop_watch_free(connection->watch);
+    connection->watch = loop_watch_new(connection->pool->loop, PQsocket(connection->pg), on_ready,
+                                       on_ready, connection);
+}
+
+static void poll_connecting(struct db_connection *connection)
+{
+    PostgresPollingStatusType status = PQconnectPoll(connection->pg);
+
+    if (status == PGRES_POLLING_FAILED) {
+        break_connection(connection, PQerrorMessage(connection->pg));
+        return;
+    }
+    watch(connection);
+    if (status == PGRES_POLLING_WRITING)
+        loop_watch_want_write(connection->watch);
+    else if (status == PGRES_POLLING_OK)
+        become_up(connection);
+}
+
+static void on_ready(void *argument)
+{
+    struct db_connection *connection = argument;
+
+    if (connection->state == DB_CONNECTING)
+        poll_connecting(connection);
+    else if (connection->state == DB_UP)
+        receive(connection);
+}
+
+static void connect_now(struct db_connection *connection)
+{
+    const struct db_config *config = &connection->pool->config;
+    char options[160];
+    const char *const keywords[] = {"dbname", "options", "application_name", "client_encoding",
+                                    NULL};
+    const char *const values[] = {config->dsn, options, "waystone", "UTF8", NULL};
+
+    snprintf(options, sizeof(options), "-c statement_timeout=%u -c default_transaction_read_only=%s",
+             config->statement_timeout_ms, connection->read_only ? "on" : "off");
+    connection->pg = PQconnectStartParams(keywords, values, 1);
+    if (connection->pg == NULL)
+        abort();
+    connection->state = DB_CONNECTING;
+    if (PQstatus(connection->pg) == CONNECTION_BAD || PQsocket(connection->pg) < 0) {
+        break_connection(connection, PQerrorMessage(connection->pg));
+        return;
+    }
+    set_timer(connection, config->connect_timeout_ms);
+    watch(connection);
+    loop_watch_want_write(connection->watch);
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+    struct db_connection *connection =
+        (struct db_connection *)((char *)timer - offsetof(struct db_connection, timer));
+
+    if (connection->state == DB_DOWN)
+        connect_now(connection);
+    else
+        break_connection(connection, "connecting took too long");
+}
+
+void db_connection_open(struct db_connection *connection)
+{
+    connection->flush.fn = on_flush;
+    connection->timer.fn = on_timer;
+    connect_now(connection);
+}
+
+void db_connection_close(struct db_connection *connection)
+{
+    for (struct db_request *request = connection->answered; request; request = request->next)
+        set_outcome(request, STATUS_UNAVAILABLE);
+    drop(connection);
+    fail_requests(connection);
+    loop_undefer(connection->pool->loop, &connection->flush);
+}
+
+/* --- waiting and giving up --- */
+
+/* PQcancel() connects and blocks: 3 ms, on a worker. */
+static void cancel_on_worker(void *argument)
+{
+    PGcancel *cancel = argument;
+    char error[256];
+
+    (void)PQcancel(cancel, error, sizeof(error)); /* the statement timeout is behind it */
+    PQfreeCancel(cancel);
+}
+
+void db_connection_cancel(struct db_connection *connection)
+{
+    PGcancel *cancel = connection->pg ? PQgetCancel(connection->pg) : NULL;
+
+    if (cancel != NULL &&
+        workers_post(connection->pool->workers, cancel_on_worker, cancel) != STATUS_OK)
+        PQfreeCancel(cancel);
+}
+
+enum status db_outcome_wait(struct db_outcome *outcome, struct db_connection *connection)
+{
+    enum status status = await(&outcome->done);
+
+    if (awaitable_is_complete(&outcome->done))
+        return outcome->status;
+    outcome->request->outcome = NULL;
+    if (!connection->read_only)
+        db_connection_cancel(connection);
+    return status;
+}
