@@ -67,7 +67,7 @@ struct config {
     int64_t auth_access_token_s, auth_refresh_token_s;
     int64_t auth_hashing_threads, auth_hashing_queue;
 
-    int64_t rpc_timeout_ms, rpc_max_request_bytes;
+    int64_t rpc_timeout_ms, rpc_max_request_bytes, rpc_rate_scale;
     int log_level;
 };
 
@@ -144,6 +144,8 @@ static const struct config_key keys[] = {
            "Longest time of a unary call that sets no other."),
     NUMBER("rpc.max_request_bytes", rpc_max_request_bytes, "4194304", 1024, 67108864,
            "Largest request message of a method that sets no other."),
+    NUMBER("rpc.rate_scale", rpc_rate_scale, "1", 1, 1000000,
+           "Multiplies every rate limit of the schema; for load tests."),
     {.name = "log.level",
      .type = CONFIG_CHOICE,
      .target = &config.log_level,
@@ -234,6 +236,7 @@ static void open_app(struct server_loop *self)
     };
 
     self->app = (struct app){
+        .loop = self->loop,
         .db = db_open(self->loop, &db, workers),
         .redis = redis_open(self->loop, &redis),
         .workers = workers,
@@ -241,23 +244,24 @@ static void open_app(struct server_loop *self)
         .issuer = config.auth_issuer,
         .access_token_s = (uint32_t)config.auth_access_token_s,
         .refresh_token_s = (uint32_t)config.auth_refresh_token_s,
+        .rate_scale = (uint32_t)config.rpc_rate_scale,
         .insecure_cookies = config.http_insecure_cookies,
     };
     chat_open(&self->app, self->loop);
-    authenticator_open(&self->app, self->loop);
-    auditor_open(&self->app, self->loop);
+    authenticator_open(&self->app);
+    auditor_open(&self->app);
+    limiter_open(&self->app);
     rpc_server_attach_loop(server, &self->app);
 }
 
-/* Everything that waits is told first, so that no coroutine is left to touch what goes. */
+/* db_close() ticks until no coroutine is left that could touch what goes after it. */
 static void close_app(struct server_loop *self)
 {
     auditor_close(&self->app);
-    authenticator_close(&self->app);
     db_close(self->app.db);
     redis_close(self->app.redis);
-    while (coro_count() > 0)
-        loop_tick(self->loop, 10);
+    authenticator_close(&self->app);
+    limiter_close(&self->app);
     chat_close(&self->app);
 }
 

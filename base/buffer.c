@@ -15,19 +15,27 @@ void buffer_free(struct buffer *buffer)
     *buffer = (struct buffer){0};
 }
 
-/* Moves the content to the front when that makes room, else doubles the memory. */
+static void move_to_front(struct buffer *buffer)
+{
+    if (buffer->start > 0 && buffer->length > 0)
+        memmove(buffer->data, buffer->data + buffer->start, buffer->length);
+    buffer->start = 0;
+}
+
+/* Moves the content to the front when the gap there is at least as long, so that each byte
+ * taken pays for one byte moved; else doubles the memory. */
 static void make_room(struct buffer *buffer, size_t size_bytes)
 {
     size_t needed, capacity;
 
     if (__builtin_add_overflow(buffer->length, size_bytes, &needed))
         abort();
-    if (buffer->start > 0 && buffer->length > 0)
-        memmove(buffer->data, buffer->data + buffer->start, buffer->length);
-    buffer->start = 0;
-    if (needed <= buffer->capacity)
+    if (buffer->start >= buffer->length && needed <= buffer->capacity) {
+        move_to_front(buffer);
         return;
-    capacity = buffer->capacity ? buffer->capacity : FIRST_CAPACITY;
+    }
+    move_to_front(buffer);
+    capacity = buffer->capacity ? buffer->capacity * 2 : FIRST_CAPACITY;
     while (capacity < needed)
         if (__builtin_mul_overflow(capacity, 2, &capacity))
             abort();

@@ -23,10 +23,15 @@
 #endif
 
 #ifdef CORO_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef CORO_TSAN
 #include <sanitizer/tsan_interface.h>
+#endif
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define CORO_VALGRIND 1
 #endif
 
 /* boost.context's switch: 6 ns, where ucontext's system call takes 300. */
@@ -55,6 +60,9 @@ struct coro {
     bool interruptible; /* whether that wait is */
     enum status interrupted;
     uint8_t *stack; /* lowest usable byte, above the guard page */
+#ifdef CORO_VALGRIND
+    unsigned valgrind_stack;
+#endif
 #ifdef CORO_ASAN
     void *fake_stack;
     const void *caller_stack;
@@ -82,32 +90,48 @@ static struct coro *new_stack(void)
         abort();
     coro = (struct coro *)(void *)(mapping + MAPPING_BYTES - sizeof(*coro) - sizeof(*coro) % 16);
     coro->stack = mapping + GUARD_BYTES;
+#ifdef CORO_VALGRIND
+    coro->valgrind_stack = VALGRIND_STACK_REGISTER(coro->stack, coro);
+#endif
     return coro;
+}
+
+/* The frame a coroutine ends in never returns, and so leaves its red zones behind. */
+static void forget_red_zones(struct coro *coro)
+{
+#ifdef CORO_ASAN
+    ASAN_UNPOISON_MEMORY_REGION(coro->stack, (size_t)((uint8_t *)coro - coro->stack));
+#endif
 }
 
 static void free_stack(struct coro *coro)
 {
+#ifdef CORO_VALGRIND
+    VALGRIND_STACK_DEREGISTER(coro->valgrind_stack);
+#endif
     munmap(coro->stack - GUARD_BYTES, MAPPING_BYTES);
 }
 
 static struct coro *take_stack(void)
 {
     struct coro *coro = pool;
-    uint8_t *stack;
 
-    if (coro == NULL) {
-        coro = new_stack();
-    } else {
-        pool = coro->next;
-        pooled--;
-    }
-    stack = coro->stack;
-    *coro = (struct coro){.stack = stack};
+    if (coro == NULL)
+        return new_stack(); /* fresh memory is zero */
+    pool = coro->next;
+    pooled--;
+    *coro = (struct coro){
+        .stack = coro->stack,
+#ifdef CORO_VALGRIND
+        .valgrind_stack = coro->valgrind_stack,
+#endif
+    };
     return coro;
 }
 
 static void give_stack(struct coro *coro)
 {
+    forget_red_zones(coro);
     if (pooled >= MAX_POOLED) {
         free_stack(coro);
         return;

@@ -146,12 +146,24 @@ void loop_timer_cancel(struct loop *loop, struct loop_timer *timer)
         sift_down(loop, position, last);
 }
 
+/* Read anew: the tick's time would make the timer fire early. Rounded up, since a part of the
+ * current millisecond is already gone. */
+static uint64_t timer_due_ms(uint64_t delay_ms)
+{
+    uint64_t due_ms;
+
+    if (delay_ms == 0)
+        return clock_monotonic_ms();
+    if (__builtin_add_overflow((clock_monotonic_us() + 999) / 1000, delay_ms, &due_ms))
+        return UINT64_MAX;
+    return due_ms;
+}
+
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
 {
     loop_timer_cancel(loop, timer);
     grow_timers(loop);
-    /* Read anew: a long tick would make the timer fire early. */
-    timer->at_ms = clock_monotonic_ms() + delay_ms;
+    timer->at_ms = timer_due_ms(delay_ms);
     loop->timer_count++;
     sift_up(loop, loop->timer_count, timer);
 }
@@ -214,11 +226,19 @@ static bool has_work(const struct loop *loop)
     return loop->ready.first != NULL || loop->deferred_first != NULL;
 }
 
+/* A write in step 4 that needs no waiting leaves its callback with h2o, which looks at it only
+ * after having polled: such a poll must not wait. */
+static bool has_pending_callbacks(const struct loop *loop)
+{
+    return loop->h2o->_pending_as_client != NULL || loop->h2o->_pending_as_server != NULL;
+}
+
 static int wait_time_ms(const struct loop *loop, int max_wait_ms)
 {
     uint64_t now_ms, at_ms;
 
-    if (has_work(loop) || atomic_load_explicit(&loop->stopping, memory_order_relaxed))
+    if (has_work(loop) || has_pending_callbacks(loop) ||
+        atomic_load_explicit(&loop->stopping, memory_order_relaxed))
         return 0;
     if (loop->timer_count == 0)
         return max_wait_ms;

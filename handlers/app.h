@@ -10,23 +10,31 @@
 #include "db/db.h"
 #include "db/redis.h"
 
+struct audit_queue;
+struct chat;
 struct hub;
 struct keys;
-struct chat;
+struct local_limits;
+struct token_cache;
 struct workers;
 
 struct app {
+    struct loop *loop;
     struct db *db;
     struct redis *redis;
-    struct hub *hub;         /* live delivery */
-    struct chat *chat;       /* chat's side of the hub */
-    struct workers *workers; /* password hashing; shared by all loops */
-    struct keys *keys;       /* token signing keys; shared, read-only */
+    struct hub *hub;                 /* live delivery */
+    struct chat *chat;               /* chat's side of the hub */
+    struct token_cache *token_cache; /* authenticator.c */
+    struct audit_queue *audit;       /* auditor.c */
+    struct local_limits *limits;     /* limiter.c: while Redis is away */
+    struct workers *workers;         /* password hashing; shared by all loops */
+    const struct keys *keys;         /* token signing keys; shared, read-only */
 
     /* configuration, the same on every loop */
-    const char *issuer;   /* "iss" and "aud" of access tokens */
+    const char *issuer; /* "iss" and "aud" of access tokens */
     uint32_t access_token_s;
     uint32_t refresh_token_s;
+    uint32_t rate_scale;   /* multiplies the schema's rate limits; 1 in production */
     bool insecure_cookies; /* cleartext loopback only: cookies without Secure */
 };
 

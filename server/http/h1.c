@@ -209,7 +209,7 @@ static void start(struct exchange *exchange, int http_status, const struct http_
     ex->chunked_out = http_status != 204 && http_status != 304 &&
                       !has_header(headers, header_count, "content-length");
     /* The rest of a body nobody waits for would have to be read to find the next request. */
-    if (!ex->in_ended)
+    if (!ex->in_ended && (ex->chunked_in || ex->body_left > 0))
         ex->keep_alive = false;
     buffer_printf(out, "HTTP/1.1 %d %s\r\n", http_status, reason(http_status));
     write_headers(out, headers, header_count);

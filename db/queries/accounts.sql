@@ -1,0 +1,112 @@
+-- Accounts, sessions, idempotency keys, the audit log.
+
+-- name: accounts_insert :one
+-- Registers an account. ALREADY_EXISTS if the name or the address is taken.
+-- in: user_name text, email text, password_hash text
+-- out: id int8, role int2, created_at timestamptz
+INSERT INTO accounts (user_name, email, password_hash)
+VALUES (@user_name, @email, @password_hash)
+RETURNING id, role, created_at;
+
+-- name: accounts_taken :one
+-- Which of a name and an address belong to an account.
+-- in: user_name text, email text
+-- out: user_name_taken bool, email_taken bool
+SELECT EXISTS (SELECT 1 FROM accounts WHERE lower(user_name) = lower(@user_name)),
+       EXISTS (SELECT 1 FROM accounts WHERE lower(email) = lower(@email));
+
+-- name: accounts_find_by_login :one
+-- The account with this name or address. User names hold no "@", so at most one fits.
+-- in: login text
+-- out: id int8, user_name text, email text, password_hash text, role int2, created_at timestamptz
+SELECT id, user_name, email, password_hash, role, created_at
+FROM accounts
+WHERE lower(user_name) = lower(@login) OR lower(email) = lower(@login)
+ORDER BY id
+LIMIT 1;
+
+-- name: accounts_get :one
+-- in: id int8
+-- out: id int8, user_name text, email text, role int2, created_at timestamptz
+SELECT id, user_name, email, role, created_at
+FROM accounts
+WHERE id = @id;
+
+-- name: accounts_lock :one
+-- Holds the account's row, so that what is counted for it stays true until the commit.
+-- in: id int8
+-- out: id int8
+SELECT id
+FROM accounts
+WHERE id = @id
+FOR UPDATE;
+
+-- name: sessions_insert :one
+-- in: account_id int8
+-- out: id int8
+INSERT INTO sessions (account_id)
+VALUES (@account_id)
+RETURNING id;
+
+-- name: sessions_revoke :exec
+-- Ends a session. Repeating it changes nothing.
+-- in: id int8
+UPDATE sessions
+SET revoked_at = clock_timestamp()
+WHERE id = @id AND revoked_at IS NULL;
+
+-- name: sessions_revoked_since :many
+-- Sessions that ended at or after a time.
+-- in: since timestamptz
+-- out: id int8, revoked_at timestamptz
+SELECT id, revoked_at
+FROM sessions
+WHERE revoked_at >= @since
+ORDER BY revoked_at;
+
+-- name: refresh_tokens_insert :exec
+-- in: hash bytea, session_id int8, expires_at timestamptz
+INSERT INTO refresh_tokens (hash, session_id, expires_at)
+VALUES (@hash, @session_id, @expires_at);
+
+-- name: refresh_tokens_lock :one
+-- A token with its session and account, held until the commit.
+-- in: hash bytea
+-- out: session_id int8, is_used bool, is_expired bool, is_revoked bool, account_id int8
+SELECT t.session_id,
+       t.used_at IS NOT NULL,
+       t.expires_at <= now(),
+       s.revoked_at IS NOT NULL,
+       s.account_id
+FROM refresh_tokens t
+JOIN sessions s ON s.id = t.session_id
+WHERE t.hash = @hash
+FOR UPDATE;
+
+-- name: refresh_tokens_use :exec
+-- in: hash bytea
+UPDATE refresh_tokens
+SET used_at = now()
+WHERE hash = @hash;
+
+-- name: idempotency_get :one
+-- The first answer of a call. NOT_FOUND if the key is new.
+-- in: account_id int8, method text, key text
+-- out: request_hash bytea, response bytea
+SELECT request_hash, response
+FROM idempotency_keys
+WHERE account_id = @account_id AND method = @method AND key = @key;
+
+-- name: idempotency_insert :exec
+-- ALREADY_EXISTS if another call with the key was faster.
+-- in: account_id int8, method text, key text, request_hash bytea, response bytea
+INSERT INTO idempotency_keys (account_id, method, key, request_hash, response)
+VALUES (@account_id, @method, @key, @request_hash, @response);
+
+-- name: audit_insert :exec
+-- Writes a batch; the arrays have the same length. An account_id of 0 is anonymous.
+-- in: happened_at_us int8[], methods text[], statuses text[], account_ids int8[], peers text[], request_ids text[]
+INSERT INTO audit_log (happened_at, method, status, account_id, peer, request_id)
+SELECT to_timestamp(t / 1000000.0), m, s, nullif(a, 0), p, r
+FROM unnest(@happened_at_us, @methods, @statuses, @account_ids, @peers, @request_ids)
+     AS batch (t, m, s, a, p, r);

@@ -1,0 +1,20 @@
+/* authenticator.h - who a caller is: access tokens and ended sessions.
+ *
+ * Each loop keeps a bounded cache of tokens it has verified, and the set of sessions that
+ * ended while tokens of theirs could still be valid. The set is read from PostgreSQL once a
+ * second; while that is away, a token's own validity decides. */
+#ifndef WAYSTONE_HANDLERS_AUTHENTICATOR_H
+#define WAYSTONE_HANDLERS_AUTHENTICATOR_H
+
+#include "handlers/app.h"
+#include "server/interceptors.h"
+
+struct authenticator *authenticator_interface(void);
+
+void authenticator_open(struct app *app);
+void authenticator_close(struct app *app);
+
+/* Notes an ended session on this loop at once; the others learn it from PostgreSQL. */
+void authenticator_session_ended(struct app *app, int64_t session_id);
+
+#endif

@@ -1,0 +1,24 @@
+/* idempotency.h - the first answer of a call, for whoever repeats it.
+ *
+ * The answer is stored in the transaction of its effect: either both are there or neither.
+ * Keys belong to an account and a method; a key that comes with another request is refused.
+ * Calls whose answers hold secrets do not use this. */
+#ifndef WAYSTONE_HANDLERS_IDEMPOTENCY_H
+#define WAYSTONE_HANDLERS_IDEMPOTENCY_H
+
+#include "handlers/app.h"
+#include "server/rpc.h"
+
+/* Fills `response` with the stored answer. NOT_FOUND if the key is new (or empty: no key);
+ * FAILED_PRECONDITION if it was used with another request. Suspends. */
+enum status idempotency_find(struct rpc_call *call, const char *key,
+                             const ProtobufCMessage *request,
+                             ProtobufCMessage *response) MUST_CHECK;
+
+/* Stores an answer within a transaction; nothing with an empty key. ALREADY_EXISTS if a
+ * repetition was faster: roll back and find its answer. Suspends. */
+enum status idempotency_store(struct rpc_call *call, struct db *tx, const char *key,
+                              const ProtobufCMessage *request,
+                              const ProtobufCMessage *response) MUST_CHECK;
+
+#endif

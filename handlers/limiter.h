@@ -1,0 +1,19 @@
+/* limiter.h - rate limits: GCRA in Redis, so that all instances share a budget; from this
+ * loop's memory alone while Redis is away. */
+#ifndef WAYSTONE_HANDLERS_LIMITER_H
+#define WAYSTONE_HANDLERS_LIMITER_H
+
+#include "handlers/app.h"
+#include "server/interceptors.h"
+
+struct rate_limiter *limiter_interface(void);
+
+void limiter_open(struct app *app);
+void limiter_close(struct app *app);
+
+/* One step of the generic cell rate algorithm. `*tat_ms` is the theoretical arrival time kept
+ * for the key (0 for a new one); moved on when the call is allowed. Pure. */
+void limiter_step(int64_t now_ms, uint32_t calls, uint32_t period_s, int64_t *tat_ms,
+                  struct limit_decision *ret);
+
+#endif

@@ -1,0 +1,74 @@
+#include "handlers/refresh_cookie.h"
+
+#include <string.h>
+
+#include "handlers/app.h"
+
+#define NAME "waystone_refresh"
+#define ATTRIBUTES "Path=/waystone.auth.v1.AuthService/; HttpOnly; SameSite=Strict"
+
+static bool is_loopback(const char *peer)
+{
+    return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
+}
+
+static const char *secure(const struct rpc_call *call)
+{
+    bool cleartext_is_fine =
+        call->app->insecure_cookies && !call->secure && is_loopback(call->peer);
+
+    return cleartext_is_fine ? "" : "; Secure";
+}
+
+void refresh_cookie_set(struct rpc_call *call, const char *token, uint32_t max_age_s)
+{
+    rpc_set_header(call, "set-cookie",
+                   arena_printf(call->arena, NAME "=%s; " ATTRIBUTES "; Max-Age=%u%s", token,
+                                max_age_s, secure(call)));
+}
+
+void refresh_cookie_clear(struct rpc_call *call)
+{
+    rpc_set_header(call, "set-cookie",
+                   arena_printf(call->arena, NAME "=; " ATTRIBUTES "; Max-Age=0%s", secure(call)));
+}
+
+const char *cookie_find(struct arena *arena, const char *header, const char *name)
+{
+    size_t name_length = strlen(name);
+
+    while (*header != '\0') {
+        size_t length = strcspn(header, ";");
+        if (length > name_length && strncmp(header, name, name_length) == 0 &&
+            header[name_length] == '=')
+            return arena_strndup(arena, header + name_length + 1, length - name_length - 1);
+        header += length;
+        header += strspn(header, "; ");
+    }
+    return NULL;
+}
+
+/* SameSite keeps other sites out already; a browser that has no such thing still sends its
+ * origin with a POST. */
+static bool comes_from_elsewhere(struct rpc_call *call)
+{
+    const char *origin = rpc_header(call, "origin");
+    const char *host = rpc_header(call, "host");
+    const char *authority;
+
+    if (origin == NULL)
+        return false;
+    authority = strstr(origin, "://");
+    return authority == NULL || host == NULL || strcmp(authority + 3, host) != 0;
+}
+
+enum status refresh_cookie_get(struct rpc_call *call, const char **ret_token)
+{
+    const char *header = rpc_header(call, "cookie");
+
+    *ret_token = header ? cookie_find(call->arena, header, NAME) : NULL;
+    if (*ret_token != NULL && comes_from_elsewhere(call))
+        return rpc_fail(call, STATUS_PERMISSION_DENIED,
+                        "the session's cookie works from the game's own pages only");
+    return STATUS_OK;
+}

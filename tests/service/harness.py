@@ -1,0 +1,316 @@
+"""Real servers for tests: a fresh database, an empty Redis and as many servers as asked for.
+
+./dev test starts PostgreSQL and Redis once for all suites; a World takes a database of its own
+in them, or, with private=True, services of its own that it may stop and start. The servers are
+built with sanitizers: a World that ends checks that each one drained, exited with 0 and had
+nothing reported.
+"""
+
+import base64
+import http.client
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import ssl
+import subprocess
+import time
+import uuid
+
+import building
+import certificates
+from paths import LOGS
+from postgres import Cluster
+from redis_server import Redis
+from waystone import Server, free_port, settings
+
+HOME = pathlib.Path(os.environ["WAYSTONE_TEST_HOME"])
+BINARY = pathlib.Path(os.environ["WAYSTONE_TEST_SERVER"])
+PASSWORD = "correct horse battery"
+THROW_AWAY = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+
+_numbers = itertools.count(1)
+
+
+def unique(prefix):
+    """A name nobody has: letters, short enough for an account or a character."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    number = next(_numbers) * 977 + int(time.time() * 1000) % 977 + 676
+    tail = ""
+    while number:
+        number, digit = divmod(number, 26)
+        tail += letters[digit]
+    return prefix + tail
+
+
+class World:
+    """Servers under test. Options of the configuration are given with "__" for the dot."""
+
+    def __init__(self, name, servers=1, tls=False, private=False, env=None, **options):
+        self.name = name
+        self.home = HOME / name
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.home.mkdir(parents=True)
+        self.env = dict(building.SANITIZER_ENVIRONMENT, **(env or {}))
+        self.options = options
+        self.tls = certificates.ensure_certificate(HOME / "keys") if tls else None
+        self.key = certificates.ensure_signing_key(self.home / "keys")
+        self.private = private
+        self._start_services()
+        self.servers = []
+        for _ in range(servers):
+            self.add_server()
+
+    def _start_services(self):
+        if self.private:
+            self.cluster = Cluster(self.home, LOGS / f"test-{self.name}-postgres.log", THROW_AWAY)
+            self.redis = Redis(self.home, LOGS / f"test-{self.name}-redis.log")
+            self.cluster.start()
+            self.redis.start()
+        else:
+            self.cluster = Cluster(HOME, LOGS / "test-postgres.log", THROW_AWAY)
+            self.redis = Redis(HOME, LOGS / "test-redis.log")
+            self.redis.command("FLUSHALL")
+        self.dsn = self.cluster.fresh_database(self.name.replace("-", "_"))
+
+    def psql(self, sql):
+        return self.cluster.psql(sql, self.name.replace("-", "_"))
+
+    def add_server(self, start=True, wait_for="/readyz", **more):
+        index = len(self.servers)
+        log = LOGS / f"test-{self.name}-{index}.log"
+        log.unlink(missing_ok=True)
+        server = Server(BINARY, self.home, f"server-{index}", log)
+        options = dict(self.options, **more)
+        tls = options.pop("with_tls", self.tls)
+        server.configure(settings(free_port(), self.dsn, self.redis.socket_path, self.key, tls,
+                                  **options))
+        self.servers.append(server)
+        if start:
+            server.start(self.env, wait_for)
+        return server
+
+    @property
+    def server(self):
+        return self.servers[0]
+
+    def close(self):
+        """Stops everything. Raises AssertionError when a server did not end well."""
+        complaints = []
+        for server in self.servers:
+            complaints += self._close_server(server)
+        if self.private:
+            self.redis.remove()
+            self.cluster.remove()
+        assert not complaints, "\n".join(complaints)
+
+    def _close_server(self, server):
+        ran = server.process.child is not None
+        in_time = server.stop()
+        found = []
+        if ran and not in_time:
+            found.append(f"{server.name} did not end after SIGTERM ({server.log_path})")
+        if server.complaints():
+            found.append(f"{server.name}: sanitizer report\n{server.complaints()}")
+        code = server.exit_code()
+        if ran and in_time and code not in (0, getattr(server, "expected_exit", 0)):
+            found.append(f"{server.name} ended with code {code} ({server.log_path})")
+        return found
+
+
+# --- Connect JSON, the protocol that needs no generated code ---
+
+class RpcError(Exception):
+    def __init__(self, http_status, body):
+        super().__init__(f"HTTP {http_status}: {body}")
+        self.http_status = http_status
+        self.code = body.get("code")
+        self.message = body.get("message", "")
+        self.details = body.get("details", [])
+
+
+class Api:
+    """Unary calls as Connect JSON to one server."""
+
+    def __init__(self, server, token=None):
+        self.server = server
+        self.token = token
+
+    def connect(self, timeout_s=30):
+        if not self.server.certificate:
+            return http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=timeout_s)
+        context = ssl.create_default_context(cafile=self.server.certificate)
+        return http.client.HTTPSConnection("127.0.0.1", self.server.port, timeout=timeout_s,
+                                           context=context)
+
+    def request(self, verb, path, body=None, headers=None, timeout_s=30):
+        """Any request. Returns (status, headers in lower case, body)."""
+        connection = self.connect(timeout_s)
+        try:
+            connection.request(verb, path, body, headers or {})
+            answer = connection.getresponse()
+            names = {name.lower(): value for name, value in answer.getheaders()}
+            return answer.status, names, answer.read()
+        finally:
+            connection.close()
+
+    def call(self, method, message=None, timeout_ms=None, headers=None):
+        head = {"Content-Type": "application/json", "Connect-Protocol-Version": "1"}
+        if self.token:
+            head["Authorization"] = f"Bearer {self.token}"
+        if timeout_ms is not None:
+            head["Connect-Timeout-Ms"] = str(timeout_ms)
+        head.update(headers or {})
+        status, _, body = self.request("POST", f"/waystone.{method}",
+                                       json.dumps(message or {}), head)
+        answer = json.loads(body)
+        if status != 200:
+            raise RpcError(status, answer)
+        return answer
+
+
+REGISTER = "auth.v1.AuthService/Register"
+SIGN_IN = "auth.v1.AuthService/SignIn"
+REFRESH = "auth.v1.AuthService/RefreshSession"
+SIGN_OUT = "auth.v1.AuthService/SignOut"
+GET_SESSION = "auth.v1.AuthService/GetSession"
+CREATE_CHARACTER = "character.v1.CharacterService/CreateCharacter"
+LIST_CHARACTERS = "character.v1.CharacterService/ListCharacters"
+GET_CHARACTER = "character.v1.CharacterService/GetCharacter"
+DELETE_CHARACTER = "character.v1.CharacterService/DeleteCharacter"
+LIST_CHANNELS = "chat.v1.ChatService/ListChannels"
+SEND_MESSAGE = "chat.v1.ChatService/SendMessage"
+LIST_MESSAGES = "chat.v1.ChatService/ListMessages"
+STREAM_MESSAGES = "chat.v1.ChatService/StreamMessages"
+GET_VERSION = "meta.v1.MetaService/GetVersion"
+
+
+class Player:
+    """A registered account with one character, in the global channel."""
+
+    def __init__(self, server, name=None):
+        self.name = name or unique("player")
+        self.api = Api(server)
+        self.session = self.api.call(REGISTER, {
+            "userName": self.name, "email": f"{self.name}@example.org",
+            "password": PASSWORD})["session"]
+        self.token = self.api.token = self.session["accessToken"]
+        self.character = self.api.call(CREATE_CHARACTER, {
+            "name": unique("Hero"), "race": "RACE_AURELIN", "faction": "FACTION_VOID",
+            "idempotencyKey": str(uuid.uuid4())})["character"]
+        self.channel = self.api.call(LIST_CHANNELS)["channels"][0]["id"]
+
+    def on(self, server):
+        """The same session at another server."""
+        return Api(server, self.token)
+
+    def say(self, text, api=None, key=None):
+        return (api or self.api).call(SEND_MESSAGE, {
+            "channelId": self.channel, "characterId": self.character["id"], "text": text,
+            "idempotencyKey": key or str(uuid.uuid4())})["message"]
+
+
+class Follower:
+    """A Connect JSON event stream over HTTP/1.1: StreamMessages, read piece by piece."""
+
+    def __init__(self, server, token, channel, after=None, timeout_s=30):
+        self.connection = Api(server).connect(timeout_s)
+        request = {"channelId": str(channel)}
+        if after is not None:
+            request["afterSequence"] = str(after)
+        body = json.dumps(request).encode()
+        envelope = b"\0" + len(body).to_bytes(4, "big") + body
+        self.connection.request("POST", f"/waystone.{STREAM_MESSAGES}", envelope, {
+            "Content-Type": "application/connect+json", "Connect-Protocol-Version": "1",
+            "Authorization": f"Bearer {token}"})
+        self.answer = self.connection.getresponse()
+        self.status = self.answer.status
+
+    def _read(self, count):
+        data = b""
+        while len(data) < count:
+            piece = self.answer.read(count - len(data))
+            if not piece:
+                raise EOFError(f"the stream ended inside an envelope ({len(data)} of {count})")
+            data += piece
+        return data
+
+    def receive(self):
+        """The next envelope: ("event", {...}) or ("end", {...})."""
+        flags, *length = self._read(5)
+        payload = json.loads(self._read(int.from_bytes(bytes(length), "big")) or b"{}")
+        return ("end" if flags & 2 else "event"), payload
+
+    def next_message(self):
+        """The next chat message; markers are passed over."""
+        while True:
+            kind, payload = self.receive()
+            if kind == "end":
+                raise EOFError(f"the stream ended: {payload}")
+            if "message" in payload:
+                return payload["message"]
+
+    def until_caught_up(self):
+        """Messages up to the marker that all missed ones have been sent."""
+        missed = []
+        while True:
+            kind, payload = self.receive()
+            if kind == "end":
+                raise EOFError(f"the stream ended: {payload}")
+            if "caughtUp" in payload:
+                return missed
+            if "message" in payload:
+                missed.append(payload["message"])
+
+    def close(self):
+        self.connection.close()
+
+
+# --- tokens ---
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def decode_part(part):
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def _raw_signature(der):
+    """ECDSA signatures are two numbers; JWT wants them as 32 bytes each."""
+    position = 2 if der[1] < 0x80 else 2 + (der[1] & 0x7F)
+    numbers = []
+    for _ in range(2):
+        length = der[position + 1]
+        number = int.from_bytes(der[position + 2:position + 2 + length], "big")
+        numbers.append(number.to_bytes(32, "big"))
+        position += 2 + length
+    return b"".join(numbers)
+
+
+def sign_es256(header, claims, key_path):
+    """A token signed with an EC P-256 key."""
+    signed = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
+    der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", str(key_path)],
+                         input=signed.encode(), capture_output=True, check=True).stdout
+    return f"{signed}.{base64url(_raw_signature(der))}"
+
+
+def metric(server, name):
+    """Sum of a metric's samples on /metrics; None when there is none."""
+    total = None
+    for line in server.get("/metrics")[1].splitlines():
+        if line.startswith(name) and line[len(name):len(name) + 1] in (" ", "{"):
+            total = (total or 0) + float(line.rsplit(" ", 1)[1])
+    return total
+
+
+def eventually(check, timeout_s=10, interval_s=0.05):
+    """Waits until check() is true; returns whether it became so."""
+    deadline = time.monotonic() + timeout_s
+    while not check():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(interval_s)
+    return True

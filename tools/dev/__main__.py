@@ -1,0 +1,145 @@
+"""The launcher: one command for everything. Each subcommand lives in the module it imports."""
+
+import argparse
+import os
+import sys
+
+from console import Problem, say
+from paths import ROOT
+
+EPILOG = "Everything made here lives under .dev/; deleting that folder loses only local data."
+
+
+def _up(arguments):
+    import up
+    return up.up(arguments)
+
+
+def _down(arguments):
+    import up
+    return up.down(arguments)
+
+
+def _status(arguments):
+    import up
+    return up.status(arguments)
+
+
+def _logs(arguments):
+    import up
+    return up.logs(arguments)
+
+
+def _reset(arguments):
+    import up
+    return up.reset(arguments)
+
+
+def _build(_):
+    import building
+    import nodejs
+    import packages
+    packages.ensure("build")
+    building.build()
+    nodejs.build_web()
+    say(f"Built {building.BUILD / 'waystone'} and web/dist.")
+    return 0
+
+
+def _test(arguments):
+    import testing
+    return testing.run(arguments.names)
+
+
+def _bench(arguments):
+    import subprocess
+    import building
+    import packages
+    packages.ensure("build", "run", "bench")
+    building.build()
+    return subprocess.run(["/usr/bin/python3", "-B", str(ROOT / "tools" / "bench.py"),
+                           *arguments.names], check=False).returncode
+
+
+def _lint(_):
+    import linting
+    return linting.lint()
+
+
+def _format(_):
+    import linting
+    return linting.format_all()
+
+
+def _fuzz(arguments):
+    import fuzzing
+    return fuzzing.fuzz(arguments.names, arguments.seconds)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="./dev", description="One command for everything.",
+                                     epilog=EPILOG)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def add(name, function, text):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(function=function)
+        return command
+
+    command = add("up", _up, "install, build and start the server with its own database")
+    command.add_argument("--port", type=int, default=8080, help="port to serve on (8080)")
+    command.add_argument("--tls", action="store_true", help="serve TLS, self-signed")
+    command.add_argument("--detach", action="store_true", help="leave it running and return")
+    add("down", _down, "stop the server, Redis and PostgreSQL")
+    add("status", _status, "tell what runs")
+    command = add("logs", _logs, "show a log")
+    command.add_argument("part", nargs="?", default="server",
+                         choices=["server", "postgres", "redis"])
+    command.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
+    command.add_argument("-n", "--lines", type=int, default=50, help="lines to show (50)")
+    command = add("reset", _reset, "stop everything and delete the data")
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    add("build", _build, "build the server, the tools and the web client")
+    command = add("test", _test, "run all tests, or those whose suite has a NAME in its own")
+    command.add_argument("names", nargs="*", metavar="NAME")
+    command = add("bench", _bench, "measure: unary, read, chat, connections (all by default)")
+    command.add_argument("names", nargs="*", metavar="NAME")
+    add("fmt", _format, "format C, schema and web sources")
+    add("lint", _lint, "check formats, schema, include rules and types")
+    command = add("fuzz", _fuzz, "run the fuzz targets, or those whose name has a NAME in it")
+    command.add_argument("names", nargs="*", metavar="NAME")
+    command.add_argument("--seconds", type=int, default=60, help="time for each target (60)")
+    return parser
+
+
+def main():
+    words = sys.argv[1:]
+    if not words or words == ["help"]:
+        words = ["--help"]
+    arguments = _parser().parse_args(words)
+    os.chdir(ROOT)
+    # PostgreSQL's own user has to reach its folder, whatever mask the shell has.
+    os.umask(0o022)
+    try:
+        return arguments.function(arguments)
+    except Problem as problem:
+        sys.stdout.flush()
+        if problem.details:
+            print(f"\n{problem.details}\n", file=sys.stderr)
+        print(f"dev: {problem.sentence}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndev: interrupted", file=sys.stderr)
+        return 130
+    except PermissionError as error:
+        print(f"dev: {error.filename} belongs to another user. Run ./dev as that user, or remove "
+              "the folder .dev and run it again.", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno == 28:  # ENOSPC
+            print("dev: the disk is full; free some space and run it again.", file=sys.stderr)
+            return 1
+        raise
+
+
+sys.exit(main())

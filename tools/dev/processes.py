@@ -1,0 +1,73 @@
+"""Processes that outlive one ./dev command, by recorded id.
+
+A record holds the process id and the start time the kernel gives, so that an id that was
+reused is never mistaken for ours, and nothing is ever stopped by name.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+from paths import read_json, write_atomically
+
+
+def _start_time(pid):
+    """The kernel's start time of a process; None when it is gone or a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+class Process:
+    """A process with a record on disk; the record is removed when it has ended."""
+
+    def __init__(self, record_path):
+        self.record_path = record_path
+        self.child = None
+
+    def pid(self):
+        """The id if the process lives, else None."""
+        if self.child is not None:
+            self.child.poll()
+        record = read_json(self.record_path, {})
+        pid = record.get("pid")
+        return pid if pid and _start_time(pid) == record.get("start_time") else None
+
+    def start(self, argv, log_path, env=None, cwd=None):
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with open(log_path, "ab") as log:
+            # A session of its own: Ctrl-C at the terminal reaches ./dev alone.
+            self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          env=env, cwd=cwd, start_new_session=True)
+        record = {"pid": self.child.pid, "start_time": _start_time(self.child.pid)}
+        write_atomically(self.record_path, json.dumps(record))
+
+    def exit_code(self):
+        """The exit code of a process this command started; None while it runs."""
+        return self.child.poll() if self.child is not None else None
+
+    def stop(self, timeout_s, number=signal.SIGTERM):
+        """Asks the process to end and waits. Returns whether it ended by itself in time."""
+        pid = self.pid()
+        in_time = True
+        if pid is not None:
+            os.kill(pid, number)
+            in_time = self.wait(timeout_s)
+            if not in_time:
+                os.kill(pid, signal.SIGKILL)
+                self.wait(5)
+        self.record_path.unlink(missing_ok=True)
+        return in_time
+
+    def wait(self, timeout_s):
+        deadline = time.monotonic() + timeout_s
+        while self.pid() is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True

@@ -1,0 +1,305 @@
+"""./dev test: every suite, against a real PostgreSQL, Redis and server under sanitizers.
+
+Each suite prints its progress; a suite that cannot run counts as one failure and says why. The
+last line is "N passed, N failed", and the exit code follows it.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import building
+import nodejs
+import packages
+from console import Problem, say
+from paths import BUILD_ASAN, LOGS, ROOT, STATE, WEB
+from postgres import Cluster
+from redis_server import Redis
+
+HOME = STATE / "test"
+RESULTS = HOME / "results"
+GENERATED = STATE / "gen" / "python"
+SERVICE = ROOT / "tests" / "service"
+SERVICE_JS = SERVICE / "js"
+E2E = ROOT / "tests" / "e2e"
+PYTHON = "/usr/bin/python3"
+SUITE_TIMEOUT_S = 600
+# Data of tests is thrown away; waiting for the disk would only make them slower.
+THROW_AWAY = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+
+
+@dataclasses.dataclass
+class Result:
+    passed: int
+    failed: int
+
+
+@dataclasses.dataclass
+class Suite:
+    name: str
+    run: callable
+
+
+class Services:
+    """PostgreSQL and Redis for all suites, started when the first one needs them."""
+
+    def __init__(self):
+        self.cluster = Cluster(HOME, LOGS / "test-postgres.log", THROW_AWAY)
+        self.redis = Redis(HOME, LOGS / "test-redis.log")
+        self.started = False
+
+    def start(self):
+        if not self.started:
+            self.started = True
+            self.stop()
+            self.cluster.remove()
+            self.redis.remove()
+            self.cluster.start()
+            self.redis.start()
+
+    def stop(self):
+        self.redis.stop()
+        self.cluster.stop()
+
+
+class Context:
+    def __init__(self):
+        self.services = Services()
+        self._node = None
+
+    def node(self):
+        if self._node is None:
+            self._node = nodejs.environment()
+        return self._node
+
+    def environment(self, base=None):
+        """What the tests are told: where the services, the server and generated code are."""
+        self.services.start()
+        env = dict(base or os.environ, **building.SANITIZER_ENVIRONMENT)
+        env.update({
+            "WAYSTONE_TEST_DSN": self.services.cluster.fresh_database("unit"),
+            "WAYSTONE_TEST_REDIS": str(self.services.redis.socket_path),
+            "WAYSTONE_TEST_SERVER": str(BUILD_ASAN / "waystone"),
+            "WAYSTONE_TEST_HOME": str(HOME),
+            "PYTHONPATH": f"{GENERATED}:{SERVICE}:{ROOT / 'tools' / 'dev'}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        })
+        return env
+
+
+def _run(argv, env, cwd=ROOT):
+    """Runs a test program with its output on ours. Returns the exit code.
+
+    It gets a session of its own, so that a program that hangs is ended with all it started.
+    """
+    sys.stdout.flush()
+    child = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL,
+                             start_new_session=True)
+    try:
+        return child.wait(SUITE_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        say(f"not finished after {SUITE_TIMEOUT_S} s; ended: {' '.join(map(str, argv))}")
+        return 124
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _result(code, passed, failed):
+    """A program that fails without a failed test has crashed: that is a failure too."""
+    if code != 0 and failed == 0:
+        say(f"the program ended with code {code} and named no failed test")
+        failed = 1
+    if passed + failed == 0:
+        say("no test was run")
+        failed = 1
+    return Result(passed, failed)
+
+
+# --- C ---
+
+CRITERION_SUMMARY = re.compile(
+    r"Tested:\s*(\d+)\s*\|\s*Passing:\s*(\d+)\s*\|\s*Failing:\s*(\d+)\s*\|\s*Crashing:\s*(\d+)")
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _count_program(test):
+    """Passed and failed of one test program: each Criterion test counts, others count once."""
+    output = ESCAPES.sub("", test.get("stdout", "") + test.get("stderr", ""))
+    summary = CRITERION_SUMMARY.search(output)
+    if summary:
+        failed = int(summary[3]) + int(summary[4])
+        if test["result"] != "OK" and failed == 0:
+            failed = 1
+        return int(summary[2]), failed, output
+    good = test["result"] in ("OK", "EXPECTEDFAIL")
+    return int(good), int(not good), output
+
+
+def run_unit(context):
+    """Unit and golden tests, all of Meson's."""
+    log = BUILD_ASAN / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    code = _run(["meson", "test", "-C", str(BUILD_ASAN), "--no-rebuild", "--num-processes", "2",
+                 "--timeout-multiplier", "3"], context.environment())
+    passed = failed = 0
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    for test in map(json.loads, lines):
+        good, bad, output = _count_program(test)
+        passed, failed = passed + good, failed + bad
+        if bad:
+            say(f"\n--- {test['name']}: {test['result']} ---\n"
+                + "\n".join(output.splitlines()[-60:]))
+    return _result(code, passed, failed)
+
+
+# --- web ---
+
+def run_web(context):
+    """The web client's unit tests."""
+    env = context.node()
+    nodejs.install(WEB, env)
+    report = RESULTS / "web.json"
+    code = _run(["npm", "run", "--silent", "test", "--", "--reporter=default", "--reporter=json",
+                 f"--outputFile.json={report}"], env, WEB)
+    counts = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+    return _result(code, counts.get("numPassedTests", 0), counts.get("numFailedTests", 0))
+
+
+# --- services ---
+
+def generate_python():
+    """What a Python client gets from the schema with the stock tools."""
+    shutil.rmtree(GENERATED, ignore_errors=True)
+    GENERATED.mkdir(parents=True)
+    api = ROOT / "api"
+    files = [str(path.relative_to(api)) for path in sorted(api.rglob("*.proto"))
+             if not path.is_relative_to(api / "google" / "protobuf")]
+    answer = subprocess.run(
+        ["protoc", f"-I{api}", "-I/usr/include", f"--python_out={GENERATED}",
+         f"--grpc_python_out={GENERATED}",
+         "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin", *files],
+        capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        raise Problem("The Python client cannot be generated from api/.", answer.stderr)
+
+
+def run_python(context, path):
+    report = RESULTS / f"{path.stem}.json"
+    code = _run([PYTHON, str(ROOT / "tools" / "dev" / "run_unittest.py"), str(path),
+                 str(report)], context.environment())
+    counts = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+    return _result(code, counts.get("passed", 0), counts.get("failed", 0))
+
+
+def _run_node(context, folder, files, name):
+    """Tests of Node's own runner: read by people from the output, by us from the TAP file."""
+    env = context.node()
+    nodejs.install(folder, env)
+    report = RESULTS / f"{name}.tap"
+    code = _run(["node", "--test", "--test-concurrency=1", "--test-reporter=spec",
+                 "--test-reporter-destination=stdout", "--test-reporter=tap",
+                 f"--test-reporter-destination={report}", *map(str, files)],
+                context.environment(env), folder)
+    text = report.read_text(encoding="utf-8") if report.exists() else ""
+
+    def count(word):
+        found = re.findall(rf"^# {word} (\d+)$", text, re.M)
+        return int(found[-1]) if found else 0
+
+    return _result(code, count("pass"), count("fail") + count("cancelled"))
+
+
+def run_js(context):
+    """The stock JavaScript clients: grpc-js, connect-node and connect-web's transports."""
+    return _run_node(context, SERVICE_JS, sorted(SERVICE_JS.glob("*.test.mjs")), "js")
+
+
+def run_e2e(context):
+    """Chromium, driven through registration, creation and chat."""
+    nodejs.build_web()
+    return _run_node(context, E2E, sorted(E2E.glob("*.test.mjs")), "e2e")
+
+
+# --- all of them ---
+
+def _python_suite(path):
+    name = "service/" + path.stem.removesuffix("_test")
+    return Suite(name, lambda context: run_python(context, path))
+
+
+def _suites():
+    python = [_python_suite(path) for path in sorted(SERVICE.glob("*_test.py"))]
+    return [Suite("unit", run_unit), Suite("web", run_web), *python,
+            Suite("service/js", run_js), Suite("e2e", run_e2e)]
+
+
+def _run_suite(context, suite):
+    say(f"\n=== {suite.name} ===")
+    started = time.monotonic()
+    try:
+        result = suite.run(context)
+    except Problem as problem:
+        say(problem.details)
+        say(problem.sentence)
+        result = Result(0, 1)
+    say(f"=== {suite.name}: {result.passed} passed, {result.failed} failed "
+        f"({time.monotonic() - started:.0f} s) ===")
+    return result
+
+
+def _prepare():
+    packages.ensure("build", "run", "test")
+    building.build(BUILD_ASAN, title="Building server and tests with sanitizers")
+    generate_python()
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    RESULTS.mkdir(parents=True)
+
+
+def _choose(names):
+    suites = _suites()
+    if not names:
+        return suites
+    chosen = [suite for suite in suites if any(name in suite.name for name in names)]
+    if not chosen:
+        known = ", ".join(suite.name for suite in suites)
+        raise Problem(f"No test suite is called {' or '.join(names)}. There are: {known}")
+    return chosen
+
+
+def _run_all(context, suites):
+    results = []
+    try:
+        for suite in suites:
+            results.append(_run_suite(context, suite))
+    finally:
+        if context.services.started:
+            context.services.stop()
+    return results
+
+
+def run(names):
+    suites = _choose(names)
+    results = []
+    try:
+        _prepare()
+        results = _run_all(Context(), suites)
+    except Problem as problem:
+        say(problem.details)
+        say(problem.sentence)
+        results.append(Result(0, 1))
+    failed = [suite.name for suite, result in zip(suites, results) if result.failed]
+    if failed:
+        say(f"\nfailed: {', '.join(failed)}; logs are in {pathlib.Path('.dev') / 'logs'}")
+        say(f"again: ./dev test {' '.join(failed)}")
+    say(f"{sum(r.passed for r in results)} passed, {sum(r.failed for r in results)} failed")
+    return 0 if results and not any(r.failed for r in results) else 1

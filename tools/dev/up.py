@@ -1,0 +1,228 @@
+"""up, down, status, logs and reset: the server of this checkout with its services."""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import building
+import certificates
+import nodejs
+import packages
+import world
+from console import Problem, Step, say, tail
+from paths import BUILD, LOGS, ROOT, STATE, is_stamped, stamp
+from postgres import Cluster
+from redis_server import Redis
+from waystone import Server, is_port_free, settings
+
+HOME = STATE / "up"
+KEYS = STATE / "keys"
+SERVER_LOG = LOGS / "server.log"
+POSTGRES_LOG = LOGS / "postgres.log"
+REDIS_LOG = LOGS / "redis.log"
+LOG_LIMIT_BYTES = 32 * 1024 * 1024
+
+
+class Parts:
+    """The three processes of a running server."""
+
+    def __init__(self):
+        HOME.mkdir(parents=True, exist_ok=True)
+        self.postgres = Cluster(HOME, POSTGRES_LOG)
+        self.redis = Redis(HOME, REDIS_LOG)
+        self.server = Server(BUILD / "waystone", HOME, "waystone", SERVER_LOG)
+
+    def stop(self):
+        """The server first, so that it can finish what it has begun."""
+        if self.server.pid() is not None:
+            with Step("Stopping the server"):
+                if not self.server.stop():
+                    say("The server did not end in time and was killed; "
+                        f"{SERVER_LOG} may tell why.")
+        self.redis.stop()
+        self.postgres.stop()
+
+
+def _lock():
+    """One up, down or reset at a time. The lock lasts as long as the returned file."""
+    STATE.mkdir(exist_ok=True)
+    # Kept open by nobody else: children do not inherit Python's descriptors.
+    lock = open(STATE / "lock", "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        say("Another ./dev command is at work in this checkout; waiting for it.")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def _trim_logs():
+    for log in (SERVER_LOG, POSTGRES_LOG, REDIS_LOG):
+        if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+            os.replace(log, log.with_name(log.name + ".old"))
+
+
+def _recorded_server(parts):
+    """Where the recorded server listens; its configuration file is the record."""
+    try:
+        lines = parts.server.config_path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    values = dict(line.replace('"', "").split(" = ", 1) for line in lines if " = " in line)
+    parts.server.port = int(values["http.port"])
+    parts.server.certificate = values.get("http.tls_certificate")
+    return parts.server
+
+
+def _check_port(port):
+    if not 1 <= port <= 65535:
+        raise Problem(f"--port {port} is no port; choose one from 1 to 65535.")
+    if not is_port_free(port):
+        raise Problem(f"Port {port} is in use by another program. Stop that program, or choose "
+                      f"another port: ./dev up --port {port + 1 if port < 65535 else 8080}")
+
+
+def _prepare():
+    packages.ensure("build", "run")
+    building.build(BUILD, ["waystone"])
+    nodejs.build_web()
+
+
+def _start(parts, port, tls):
+    _check_port(port)
+    _trim_logs()
+    key = certificates.ensure_signing_key(KEYS)
+    pair = certificates.ensure_certificate(KEYS) if tls else None
+    parts.postgres.start()
+    parts.redis.start()
+    parts.server.configure(settings(port, parts.postgres.dsn(), parts.redis.socket_path, key,
+                                    pair))
+    with Step("Starting the server"):
+        parts.server.start()
+    mark = parts.postgres.psql("SELECT oid FROM pg_database WHERE datname = 'waystone'")
+    if not is_stamped("world", mark + str(world.ACCOUNTS)):
+        with Step("Loading the demo world"):
+            world.load(parts.server)
+        stamp("world", mark + str(world.ACCOUNTS))
+
+
+def _print_welcome(server, detached):
+    say()
+    say(f"Waystone is running: {server.url()}")
+    if server.certificate:
+        say(f"  Its certificate is self-signed: {server.certificate}")
+    names = " or ".join(world.ACCOUNTS)
+    say(f"  Demo accounts: {names}, password {world.PASSWORD}")
+    say("  Stop it with: " + ("./dev down" if detached else "Ctrl-C"))
+    say("  Its log:      ./dev logs")
+
+
+def _wait_for_end(parts):
+    """Blocks until Ctrl-C, SIGTERM or the end of the server. Returns the exit code."""
+    def interrupt(*_):
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        while parts.server.pid() is not None:
+            time.sleep(0.3)
+    except KeyboardInterrupt:
+        say()
+        return 0
+    if not parts.server.config_path.exists() or parts.server.exit_code() == 0:
+        say("The server was stopped.")
+        return 0
+    say(f"The server ended unexpectedly. The end of its log ({SERVER_LOG}):")
+    say(tail(SERVER_LOG, 15))
+    return 1
+
+
+def up(arguments):
+    lock = _lock()
+    parts = Parts() if shutil.which("setpriv") else None
+    if parts and parts.server.pid() is not None and _recorded_server(parts):
+        _print_welcome(parts.server, True)
+        return 0
+    _prepare()
+    parts = Parts()
+    try:
+        _start(parts, arguments.port, arguments.tls)
+    except BaseException:
+        parts.stop()
+        raise
+    _print_welcome(parts.server, arguments.detach)
+    lock.close()
+    if arguments.detach:
+        return 0
+    code = 1
+    try:
+        code = _wait_for_end(parts)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        parts.stop()
+    say("Stopped.")
+    return code
+
+
+def down(_):
+    lock = _lock()
+    parts = Parts()
+    running = [part for part in (parts.server.pid(), parts.redis.process.pid(),
+                                 parts.postgres.process.pid()) if part]
+    parts.stop()
+    say("Stopped." if running else "Nothing was running.")
+    lock.close()
+    return 0
+
+
+def status(_):
+    """Exit code 0 while the server is ready, 3 otherwise, as service managers do."""
+    parts = Parts()
+    server = _recorded_server(parts) if parts.server.pid() else None
+    ready = server is not None and server.is_ready()
+    if server is None:
+        say("server:     stopped")
+    else:
+        say(f"server:     {'ready' if ready else 'running, not ready'} at {server.url()} "
+            f"(process {server.pid()})")
+    for name, process in (("PostgreSQL", parts.postgres.process), ("Redis", parts.redis.process)):
+        pid = process.pid()
+        label = name + ":"
+        say(f"{label:<12}{f'running (process {pid})' if pid else 'stopped'}")
+    return 0 if ready else 3
+
+
+def logs(arguments):
+    path = {"server": SERVER_LOG, "postgres": POSTGRES_LOG, "redis": REDIS_LOG}[arguments.part]
+    if not path.exists():
+        raise Problem("There is no log yet. ./dev up starts the server.")
+    follow = ["-f"] if arguments.follow else []
+    try:
+        return subprocess.run(["tail", "-n", str(arguments.lines), *follow, str(path)],
+                              check=False).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+def reset(arguments):
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            raise Problem("./dev reset deletes this checkout's accounts, characters and messages. "
+                          "Say ./dev reset --yes to do it without being asked.")
+        say("This deletes the accounts, characters and messages of this checkout's server.")
+        if input("Type yes to go on: ").strip() != "yes":
+            say("Nothing was deleted.")
+            return 1
+    lock = _lock()
+    parts = Parts()
+    parts.stop()
+    parts.redis.remove()
+    parts.postgres.remove()
+    shutil.rmtree(KEYS, ignore_errors=True)
+    (STATE / "stamps" / "world").unlink(missing_ok=True)
+    lock.close()
+    say(f"The data is gone. ./dev up in {ROOT} makes a new world.")
+    return 0

@@ -1,0 +1,61 @@
+// Weighs what a first visit to each screen downloads against the design's budget, and fails the
+// build beyond it.
+//
+// A screen's load is the entry, the screen's own chunk and all they import statically, plus the
+// frame around it. The chat drawer loads after the plate is drawn and is weighed with the screen
+// it has of its own. Sizes are gzip at its default level; woff2 is packed already.
+import { readFileSync, rmSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+
+const LIMIT_KB = { js: 170, css: 14, woff2: 90 };
+const ENTRY = "index.html";
+const FRAME = "src/app/Frame.tsx";
+const SCREENS = {
+  "sign in": ["src/app/gate.tsx"],
+  roster: [FRAME, "src/app/RosterScreen.tsx"],
+  creation: [FRAME, "src/app/CreationScreen.tsx"],
+  chat: [FRAME, "src/app/ChatScreen.tsx"],
+};
+
+const dist = new URL("../dist/", import.meta.url);
+const manifestPath = new URL("manifest.json", dist);
+const manifest = JSON.parse(readFileSync(manifestPath, "utf8"));
+
+/** The files of some chunks and of everything they import statically. */
+function filesOf(names, files = new Set()) {
+  for (const name of names) {
+    const chunk = manifest[name];
+    if (!chunk) throw new Error(`the build has no ${name}`);
+    if (files.has(chunk.file)) continue;
+    files.add(chunk.file);
+    for (const file of [...(chunk.css ?? []), ...(chunk.assets ?? [])]) files.add(file);
+    filesOf(chunk.imports ?? [], files);
+  }
+  return files;
+}
+
+function weigh(files) {
+  const bytes = { js: 0, css: 0, woff2: 0 };
+  for (const file of files) {
+    const kind = file.split(".").at(-1);
+    if (!(kind in bytes)) continue;
+    const content = readFileSync(new URL(file, dist));
+    bytes[kind] += kind === "woff2" ? content.length : gzipSync(content).length;
+  }
+  return bytes;
+}
+
+let over = false;
+for (const [screen, chunks] of Object.entries(SCREENS)) {
+  const bytes = weigh(filesOf([ENTRY, ...chunks]));
+  const words = Object.entries(LIMIT_KB).map(([kind, limit]) => {
+    over ||= bytes[kind] > limit * 1000;
+    return `${kind} ${(bytes[kind] / 1000).toFixed(1)} of ${limit} KB`;
+  });
+  console.log(`${screen.padEnd(10)}${words.join(", ")}`);
+}
+rmSync(manifestPath);
+if (over) {
+  console.error("A first load is over its budget.");
+  process.exit(1);
+}

@@ -1,0 +1,64 @@
+import { Code } from "@connectrpc/connect";
+import { useTranslations } from "use-intl";
+import { Button } from "@/components/Button";
+import { Field } from "@/components/Field";
+import { Notice } from "@/components/Notice";
+import { RegisterRequestSchema } from "@/gen/waystone/auth/v1/auth_pb";
+import { errorKind, hasCode } from "@/lib/errors";
+import { register } from "./calls";
+import { PasswordField } from "./PasswordField";
+import { useForm } from "./useForm";
+import { useWrongText } from "./useWrongText";
+
+export function RegisterForm({ onDone }: { onDone: () => void }) {
+  const t = useTranslations("auth");
+  const errors = useTranslations("errors");
+  const wrongText = useWrongText();
+  const { bind, wrong, busy, failure, form, onSubmit } = useForm({
+    schema: RegisterRequestSchema,
+    initial: { userName: "", email: "", password: "" },
+    fields: { userName: "user_name", email: "email", password: "password" },
+    submit: async (values) => {
+      await register(values);
+      onDone();
+    },
+    explain: (error) => {
+      if (!hasCode(error, Code.AlreadyExists)) return {};
+      return /e-?mail/i.test(String(error))
+        ? { email: { rule: "server", description: t("emailTaken") } }
+        : { userName: { rule: "server", description: t("userNameTaken") } };
+    },
+  });
+  return (
+    <form ref={form} className="form" onSubmit={onSubmit} noValidate>
+      {failure !== null && <Notice>{errors(errorKind(failure))}</Notice>}
+      <Field
+        label={t("userName")}
+        hint={t("userNameHint")}
+        autoComplete="username"
+        autoCapitalize="none"
+        spellCheck={false}
+        error={wrongText(wrong.userName, true)}
+        {...bind("userName")}
+      />
+      <Field
+        label={t("email")}
+        hint={t("emailHint")}
+        type="email"
+        autoComplete="email"
+        error={wrongText(wrong.email)}
+        {...bind("email")}
+      />
+      <PasswordField
+        label={t("password")}
+        hint={t("passwordHint")}
+        autoComplete="new-password"
+        error={wrongText(wrong.password)}
+        {...bind("password")}
+      />
+      <Button type="submit" look="main" aria-disabled={busy}>
+        {busy ? t("creatingAccount") : t("createAccount")}
+      </Button>
+    </form>
+  );
+}

@@ -1,0 +1,64 @@
+/** Turns the log into what the list draws: groups, day lines, the unread line. */
+import type { ChatLog, Line, Pending } from "./log";
+
+export type Row =
+  | { kind: "beginning" }
+  | { kind: "day"; key: string; atMs: number }
+  | { kind: "unread" }
+  | { kind: "line"; line: Line; startsGroup: boolean }
+  | { kind: "pending"; pending: Pending; startsGroup: boolean };
+
+/** One speaker's lines within this time stand under one name. */
+const GROUP_MS = 5 * 60_000;
+
+export function toRows(log: ChatLog, unreadAfter: bigint | null): Row[] {
+  const rows: Row[] = [];
+  if (!log.hasOlder && log.lines.length > 0) rows.push({ kind: "beginning" });
+
+  let previous: { characterId: bigint; atMs: number } | null = null;
+  for (const line of log.lines) {
+    const day = dayKey(line.sentAtMs);
+    if (!previous || dayKey(previous.atMs) !== day) {
+      rows.push({ kind: "day", key: day, atMs: line.sentAtMs });
+      previous = null;
+    }
+    if (unreadAfter !== null && line.sequence === unreadAfter + 1n) {
+      rows.push({ kind: "unread" });
+      previous = null;
+    }
+    const startsGroup = !previous || !continues(previous, line.characterId, line.sentAtMs);
+    rows.push({ kind: "line", line, startsGroup });
+    previous = { characterId: line.characterId, atMs: line.sentAtMs };
+  }
+  for (const pending of log.pending) {
+    const startsGroup = !previous || !continues(previous, pending.characterId, pending.madeAtMs);
+    rows.push({ kind: "pending", pending, startsGroup });
+    previous = { characterId: pending.characterId, atMs: pending.madeAtMs };
+  }
+  return rows;
+}
+
+export function rowKey(row: Row): string {
+  switch (row.kind) {
+    case "line":
+      return String(row.line.sequence);
+    case "pending":
+      return row.pending.key;
+    case "day":
+      return row.key;
+    default:
+      return row.kind;
+  }
+}
+
+function continues(
+  previous: { characterId: bigint; atMs: number },
+  id: bigint,
+  atMs: number,
+): boolean {
+  return previous.characterId === id && atMs - previous.atMs < GROUP_MS;
+}
+
+function dayKey(atMs: number): string {
+  return new Date(atMs).toDateString();
+}

@@ -1,0 +1,80 @@
+import { fileURLToPath } from "node:url";
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import compileMessage from "icu-minify/compile";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
+
+// Where `npm run dev` finds a running server; every call of a waystone service goes there.
+const SERVER = process.env.WAYSTONE_SERVER ?? "http://127.0.0.1:8080";
+
+/** Lets the browser fetch the two typefaces while it still reads the style sheet. */
+function preloadFonts(): Plugin {
+  return {
+    name: "waystone-preload-fonts",
+    transformIndexHtml: {
+      order: "post",
+      handler: (_html, { bundle }) =>
+        Object.keys(bundle ?? {})
+          .filter((file) => file.endsWith(".woff2"))
+          .map((file) => ({
+            tag: "link",
+            injectTo: "head",
+            attrs: {
+              rel: "preload",
+              href: `/${file}`,
+              as: "font",
+              type: "font/woff2",
+              crossorigin: "",
+            },
+          })),
+    },
+  };
+}
+
+type Messages = { [key: string]: string | Messages };
+
+/** Parses the catalogue's ICU messages now, so that the parser (10 KB) stays out of the page. */
+function compileMessages(): Plugin {
+  const compiled = (messages: Messages): object =>
+    Object.fromEntries(
+      Object.entries(messages).map(([key, message]) => [
+        key,
+        typeof message === "string" ? compileMessage(message) : compiled(message),
+      ]),
+    );
+  return {
+    name: "waystone-compile-messages",
+    enforce: "pre",
+    transform: {
+      filter: { id: /\/src\/messages\/\w+\.json$/ },
+      handler: (code) => JSON.stringify(compiled(JSON.parse(code))),
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [compileMessages(), react(), tailwindcss(), preloadFonts()],
+  resolve: {
+    alias: {
+      "@": fileURLToPath(new URL("./src", import.meta.url)),
+      "use-intl/format-message": "use-intl/format-message/format-only",
+    },
+  },
+  build: {
+    target: "es2022",
+    // Everything stays a file: the content security policy allows no data: addresses.
+    assetsInlineLimit: 0,
+    manifest: "manifest.json", // for scripts/budget.mjs, which removes it
+    rolldownOptions: {
+      // What several screens share is one file: many small ones compress worse and cost requests.
+      output: { codeSplitting: { groups: [{ name: "shared", minShareCount: 3 }] } },
+    },
+  },
+  server: { proxy: { "^/waystone\\.": { target: SERVER } } },
+  test: {
+    environment: "happy-dom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    css: true,
+  },
+});
