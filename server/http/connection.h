@@ -17,6 +17,7 @@ struct http_listener {
     h2o_socket_t *socket; /* NULL once draining */
     struct connection *connections;
     struct http_stats stats;
+    struct nghttp2_session_callbacks *h2_callbacks; /* made by the first session */
     bool draining;
     void (*on_drained)(void *argument);
     void *drained_argument;

@@ -191,14 +191,16 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     return 0;
 }
 
-static nghttp2_session_callbacks *session_callbacks(void)
+/* Made once per listener: a session copies them. */
+static nghttp2_session_callbacks *session_callbacks(struct http_listener *listener)
 {
-    static _Thread_local nghttp2_session_callbacks *callbacks;
+    nghttp2_session_callbacks *callbacks = listener->h2_callbacks;
 
     if (callbacks != NULL)
         return callbacks;
     if (nghttp2_session_callbacks_new(&callbacks) != 0)
         abort();
+    listener->h2_callbacks = callbacks;
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
@@ -427,7 +429,8 @@ static void open_session(struct h2_connection *connection)
         abort();
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
-    if (nghttp2_session_server_new2(&connection->session, session_callbacks(), connection,
+    if (nghttp2_session_server_new2(&connection->session,
+                                    session_callbacks(connection->base.listener), connection,
                                     option) != 0)
         abort();
     nghttp2_option_del(option);

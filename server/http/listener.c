@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <nghttp2/nghttp2.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,6 +304,7 @@ void http_close(struct http_listener *listener)
     listener->on_drained = NULL;
     while (listener->connections != NULL)
         listener->connections->close(listener->connections);
+    nghttp2_session_callbacks_del(listener->h2_callbacks);
     free(listener);
 }
 

@@ -318,7 +318,8 @@ static bool is_ipv6_character(char c)
     return is_hex(c) || c == ':';
 }
 
-/* Two characters of the ends of dotted quads: the rule for literals takes no dots. */
+/* IPv6 in brackets, with a zone behind "%25". As in protovalidate, its last groups cannot be
+ * written as an IPv4 address here. */
 static bool take_ipv6_literal(struct reader *reader)
 {
     struct reader inside = *reader;

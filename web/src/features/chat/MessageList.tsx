@@ -34,6 +34,7 @@ export function MessageList({ chat, state, family }: MessageListProps) {
           the announcer reads each new line, once. */}
       <VList
         ref={view.list}
+        data={rows}
         className="chat-lines"
         role="log"
         aria-live="off"
@@ -45,9 +46,7 @@ export function MessageList({ chat, state, family }: MessageListProps) {
           if (offset < START_PX) void chat.readOlder();
         }}
       >
-        {rows.map((row) => (
-          <MessageRow key={rowKey(row)} row={row} family={family} chat={chat} />
-        ))}
+        {(row) => <MessageRow key={rowKey(row)} row={row} family={family} chat={chat} />}
       </VList>
       {!view.atEnd && (
         <Button look="main" className="chat-present" onClick={view.toEnd}>

@@ -59,6 +59,15 @@ function continues(
   return previous.characterId === id && atMs - previous.atMs < GROUP_MS;
 }
 
+// Lines come in order and by the thousand: the day just named answers for nearly all of them.
+let day = { key: "", fromMs: 0, untilMs: 0 };
+
 function dayKey(atMs: number): string {
-  return new Date(atMs).toDateString();
+  if (atMs < day.fromMs || atMs >= day.untilMs) {
+    const date = new Date(atMs);
+    const fromMs = new Date(date).setHours(0, 0, 0, 0);
+    const untilMs = new Date(date).setHours(24, 0, 0, 0);
+    day = { key: date.toDateString(), fromMs, untilMs };
+  }
+  return day.key;
 }
