@@ -404,6 +404,37 @@ static int fail(const char *error)
     return 1;
 }
 
+/* A database that is down does not stop the server: its schema is brought up to date when it
+ * is there. The thread ends with the process. */
+static void *migrate_later(void *argument)
+{
+    char error[512];
+    enum status status;
+
+    do {
+        sleep(1);
+        status = db_migrate(config.database_dsn, config.database_migrations, error, sizeof(error));
+    } while (status == STATUS_UNAVAILABLE);
+    if (status != STATUS_OK)
+        log_error("schema not brought up to date", LOG_STRING("error", error));
+    return NULL;
+}
+
+/* False when the schema and this program do not fit. */
+static bool migrate(char *reterr, size_t reterr_size)
+{
+    enum status status =
+        db_migrate(config.database_dsn, config.database_migrations, reterr, reterr_size);
+    pthread_t thread;
+
+    if (status != STATUS_UNAVAILABLE)
+        return status == STATUS_OK;
+    log_warning("database is down; going on without", LOG_STRING("error", reterr));
+    if (pthread_create(&thread, NULL, migrate_later, NULL) == 0)
+        pthread_detach(thread);
+    return true;
+}
+
 static int prepare(void)
 {
     char error[512];
@@ -416,10 +447,8 @@ static int prepare(void)
     token_keys = keys_load(config.auth_signing_key, error, sizeof(error));
     if (token_keys == NULL)
         return fail(error);
-    if (config.database_migrate &&
-        db_migrate(config.database_dsn, config.database_migrations, error, sizeof(error)) !=
-            STATUS_OK)
-        log_warning("schema not brought up to date; going on without", LOG_STRING("error", error));
+    if (config.database_migrate && !migrate(error, sizeof(error)))
+        return fail(error);
     build_http_config();
     if (http_prepare(&http_config, error, sizeof(error)) != STATUS_OK)
         return fail(error);

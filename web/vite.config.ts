@@ -63,6 +63,7 @@ export default defineConfig({
   },
   build: {
     target: "es2022",
+    modulePreload: { polyfill: false }, // every browser with @property and <dialog> knows it
     // Everything stays a file: the content security policy allows no data: addresses.
     assetsInlineLimit: 0,
     manifest: "manifest.json", // for scripts/budget.mjs, which removes it

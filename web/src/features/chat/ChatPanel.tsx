@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect } from "react";
+import type { ReactNode } from "react";
 import { useStore } from "zustand";
 import { Composer } from "./Composer";
 import { MessageList } from "./MessageList";
@@ -18,7 +18,6 @@ type ChatPanelProps = {
 
 export function ChatPanel({ chat, speaker, speakerSign, family, noSpeaker }: ChatPanelProps) {
   const state = useStore(chat.store);
-  useEffect(() => () => chat.watch(false), [chat]);
   return (
     <div className="chat">
       <MessageList chat={chat} state={state} family={family} />

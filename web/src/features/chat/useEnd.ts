@@ -1,0 +1,73 @@
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import type { VListHandle } from "virtua";
+import type { ChatLog } from "./log";
+import type { Chat } from "./store";
+
+/** Closer than this to the end counts as being there. */
+const END_PX = 40;
+
+/**
+ * Keeps the newest line in view while the player is at the end, and leaves a reader in peace.
+ *
+ * Only scrolling up lets go of the end: lines that grow when they are measured, or a composer that
+ * takes more room, move the end away too, and are followed.
+ */
+export function useEnd(chat: Chat, log: ChatLog, rowCount: number) {
+  const list = useRef<VListHandle>(null);
+  const [atEnd, setAtEnd] = useState(true);
+  const held = useRef(true);
+  const lastOffset = useRef(0);
+
+  const hold = useCallback(
+    (holding: boolean) => {
+      held.current = holding;
+      setAtEnd(holding);
+      chat.watch(holding && document.visibilityState === "visible");
+    },
+    [chat],
+  );
+
+  const follow = useCallback(() => {
+    if (held.current && rowCount > 0) list.current?.scrollToIndex(rowCount - 1, { align: "end" });
+  }, [rowCount]);
+
+  const toEnd = useCallback(() => {
+    hold(true);
+    follow();
+  }, [hold, follow]);
+
+  const onScroll = useCallback(
+    (offset: number) => {
+      const view = list.current;
+      const wentUp = offset < lastOffset.current - 1;
+      lastOffset.current = offset;
+      if (!view) return;
+      const near = view.scrollSize - view.viewportSize - offset < END_PX;
+      if (near !== held.current && (near || wentUp)) hold(near);
+    },
+    [hold],
+  );
+
+  const newest = log.lines.at(-1)?.sequence;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new line is what makes it run.
+  useLayoutEffect(follow, [newest, follow]);
+
+  // Saying something brings one's own line into view, wherever one was reading.
+  const said = useRef(log.pending.length);
+  useLayoutEffect(() => {
+    if (log.pending.length > said.current) toEnd();
+    said.current = log.pending.length;
+  }, [log.pending.length, toEnd]);
+
+  useEffect(() => {
+    const look = () => chat.watch(held.current && document.visibilityState === "visible");
+    look();
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+      chat.watch(false);
+    };
+  }, [chat]);
+
+  return { list, atEnd, toEnd, onScroll, onResize: follow };
+}
