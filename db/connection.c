@@ -1,4 +1,5 @@
 /* One connection to PostgreSQL: connecting, the pipeline, results. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,9 @@
 
 #define FIRST_BACKOFF_MS 50
 #define LONGEST_BACKOFF_MS 2000
+/* PostgreSQL ends a statement by itself; one that has not been heard of for this long after
+ * that is on a machine that is gone. */
+#define SILENCE_MARGIN_MS 2000
 
 static void on_ready(void *argument);
 static void break_connection(struct db_connection *connection, const char *why);
@@ -66,23 +70,30 @@ static void set_outcome(struct db_request *request, enum status status)
 
 /* --- prepared statements --- */
 
-static bool is_prepared(struct db_connection *connection, const struct db_query *query,
-                        size_t *ret_slot)
+static struct db_prepared *find_prepared(struct db_connection *connection,
+                                         const struct db_query *query)
 {
     size_t slot = ((uintptr_t)query >> 4) % DB_PREPARED_SLOTS;
+    struct db_prepared *prepared = &connection->prepared[slot];
 
-    while (connection->prepared[slot] != NULL && connection->prepared[slot] != query)
+    while (prepared->query != NULL && prepared->query != query) {
         slot = (slot + 1) % DB_PREPARED_SLOTS;
-    *ret_slot = slot;
-    return connection->prepared[slot] == query;
+        prepared = &connection->prepared[slot];
+    }
+    if (prepared->query == NULL) {
+        prepared->query = query;
+        connection->prepared_count++;
+        assert(connection->prepared_count <= DB_PREPARED_SLOTS / 2);
+    }
+    return prepared;
 }
 
 static bool prepare(struct db_connection *connection, const struct db_query *query)
 {
+    struct db_prepared *prepared = find_prepared(connection, query);
     Oid types[DB_MAX_PARAMETERS];
-    size_t slot;
 
-    if (is_prepared(connection, query, &slot))
+    if (prepared->ready)
         return true;
     for (size_t i = 0; i < query->parameter_count; i++)
         types[i] = db_type_oid(query->parameters[i].type);
@@ -90,7 +101,7 @@ static bool prepare(struct db_connection *connection, const struct db_query *que
                        types))
         return false;
     append_request(connection, DB_REQUEST_PREPARE, query, NULL);
-    connection->prepared[slot] = query;
+    prepared->ready = true;
     return true;
 }
 
@@ -99,13 +110,17 @@ static bool prepare(struct db_connection *connection, const struct db_query *que
 bool db_connection_query(struct db_connection *connection, const struct db_query *query,
                          const void *parameters, struct db_outcome *outcome)
 {
-    CLEANUP(arena_freep) struct arena *scratch = arena_new();
     struct db_encoded encoded;
+    bool sent;
 
-    db_encode(query, parameters, scratch, &encoded);
-    if (!prepare(connection, query) ||
-        !PQsendQueryPrepared(connection->pg, query->name, (int)query->parameter_count,
-                             encoded.values, encoded.lengths, encoded.formats, 1)) {
+    if (connection->state != DB_UP)
+        return false;
+    db_encode(query, parameters, &encoded);
+    sent = prepare(connection, query) &&
+           PQsendQueryPrepared(connection->pg, query->name, (int)query->parameter_count,
+                               encoded.values, encoded.lengths, encoded.formats, 1);
+    db_encoded_free(&encoded);
+    if (!sent) {
         break_connection(connection, PQerrorMessage(connection->pg));
         return false;
     }
@@ -117,6 +132,8 @@ bool db_connection_query(struct db_connection *connection, const struct db_query
 bool db_connection_command(struct db_connection *connection, const char *sql,
                            struct db_outcome *outcome)
 {
+    if (connection->state != DB_UP)
+        return false;
     if (!PQsendQueryParams(connection->pg, sql, 0, NULL, NULL, NULL, NULL, 0)) {
         break_connection(connection, PQerrorMessage(connection->pg));
         return false;
@@ -129,6 +146,34 @@ void db_connection_sync(struct db_connection *connection)
 {
     connection->needs_sync = true;
     loop_defer(connection->pool->loop, &connection->flush);
+}
+
+static uint64_t silence_limit_ms(const struct db_connection *connection)
+{
+    return (uint64_t)connection->pool->config.statement_timeout_ms + SILENCE_MARGIN_MS;
+}
+
+static void expect_answer(struct db_connection *connection)
+{
+    struct loop *loop = connection->pool->loop;
+
+    if (connection->syncs_awaited++ == 0)
+        connection->silent_since_ms = loop_now_ms(loop);
+    if (!loop_timer_is_set(&connection->timer))
+        loop_timer_set(loop, &connection->timer, silence_limit_ms(connection));
+}
+
+void db_connection_end_batch(struct db_connection *connection)
+{
+    if (!connection->needs_sync || connection->state != DB_UP)
+        return;
+    connection->needs_sync = false;
+    if (!PQpipelineSync(connection->pg)) {
+        break_connection(connection, PQerrorMessage(connection->pg));
+        return;
+    }
+    append_request(connection, DB_REQUEST_SYNC, NULL, NULL);
+    expect_answer(connection);
 }
 
 static void flush_output(struct db_connection *connection)
@@ -146,17 +191,9 @@ static void on_flush(struct loop_task *task)
     struct db_connection *connection =
         (struct db_connection *)((char *)task - offsetof(struct db_connection, flush));
 
-    if (connection->state != DB_UP)
-        return;
-    if (connection->needs_sync) {
-        connection->needs_sync = false;
-        if (!PQpipelineSync(connection->pg)) {
-            break_connection(connection, PQerrorMessage(connection->pg));
-            return;
-        }
-        append_request(connection, DB_REQUEST_SYNC, NULL, NULL);
-    }
-    flush_output(connection);
+    db_connection_end_batch(connection);
+    if (connection->state == DB_UP)
+        flush_output(connection);
 }
 
 /* --- errors --- */
@@ -170,6 +207,9 @@ static enum status status_of(const char *state)
         {"23505", STATUS_ALREADY_EXISTS},
         {"23", STATUS_FAILED_PRECONDITION},
         {"40", STATUS_ABORTED},
+        {"25P02", STATUS_ABORTED}, /* a statement of the transaction had failed */
+        {"55P03", STATUS_ABORTED}, /* a lock was not to be had */
+        {"25006", STATUS_UNAVAILABLE}, /* read-only: this is the standby, or was made it */
         {"57014", STATUS_DEADLINE_EXCEEDED},
         {"57P", STATUS_UNAVAILABLE},
         {"08", STATUS_UNAVAILABLE},
@@ -180,6 +220,13 @@ static enum status status_of(const char *state)
         if (strncmp(state, map[i].state, strlen(map[i].state)) == 0)
             return map[i].status;
     return STATUS_INTERNAL;
+}
+
+static bool has_state(const PGresult *result, const char *state)
+{
+    const char *actual = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    return actual != NULL && strcmp(actual, state) == 0;
 }
 
 static enum status error_status(struct db_connection *connection, struct db_request *request,
@@ -221,28 +268,45 @@ static void take_command(struct db_request *request, PGresult *result)
     snprintf(outcome->tag, sizeof(outcome->tag), "%s", PQcmdStatus(result));
 }
 
-static void take_error(struct db_connection *connection, struct db_request *request,
-                       const PGresult *result)
+static void take_prepare_error(struct db_connection *connection, struct db_request *request,
+                               const PGresult *result)
 {
-    size_t slot;
-
-    connection->failed = true;
-    set_outcome(request, error_status(connection, request, result));
-    if (request->kind == DB_REQUEST_PREPARE && is_prepared(connection, request->query, &slot)) {
-        /* Emptying a slot could hide others behind it: prepare all anew on demand is wrong
-         * too, so a schema that does not fit the program costs a reconnect. */
-        break_connection(connection, "a query cannot be prepared");
-    }
+    /* Prepared twice, after an abort was known for one batch and not yet for the next. */
+    if (has_state(result, "42P05"))
+        return;
+    find_prepared(connection, request->query)->ready = false;
+    connection->unprepared = request->query;
+    connection->unprepared_status = error_status(connection, request, result);
 }
 
 /* What comes after an error was not run. A transaction's statements fail with it; single reads
  * did nothing and run again, alone. */
 static void take_aborted(struct db_connection *connection, struct db_request *request)
 {
+    if (request->kind == DB_REQUEST_PREPARE)
+        find_prepared(connection, request->query)->ready = false;
     if (request->outcome == NULL)
         return;
+    if (request->query != NULL && request->query == connection->unprepared) {
+        request->outcome->status = connection->unprepared_status;
+        return;
+    }
     request->outcome->status = STATUS_ABORTED;
     request->outcome->retry = connection->read_only;
+}
+
+static void take_error(struct db_connection *connection, struct db_request *request,
+                       const PGresult *result)
+{
+    if (request->kind == DB_REQUEST_PREPARE) {
+        take_prepare_error(connection, request, result);
+    } else if (request->query != NULL && has_state(result, "26000")) {
+        /* Its preparation was aborted with an earlier batch: as if this one had been, too. */
+        find_prepared(connection, request->query)->ready = false;
+        take_aborted(connection, request);
+    } else {
+        set_outcome(request, error_status(connection, request, result));
+    }
 }
 
 static void take_result(struct db_connection *connection, struct db_request *request,
@@ -268,11 +332,15 @@ static void take_result(struct db_connection *connection, struct db_request *req
 static void finish_batch(struct db_connection *connection)
 {
     struct db_request *request = connection->answered;
+    bool unconfirmed = connection->unconfirmed;
 
     connection->answered = NULL;
-    connection->failed = false;
+    connection->unprepared = NULL;
+    connection->unconfirmed = false;
     while (request != NULL) {
         struct db_request *next = request->next;
+        if (unconfirmed)
+            set_outcome(request, STATUS_UNAVAILABLE);
         answer(request);
         request = next;
     }
@@ -297,6 +365,19 @@ static void fail_batch(struct db_connection *connection, const PGresult *result)
         set_outcome(request, status);
 }
 
+/* The end of a request's results. False when there were none: libpq has no more. */
+static bool take_end(struct db_connection *connection, struct db_request *request)
+{
+    if (!request->has_result)
+        return false;
+    request->has_result = false;
+    if (request->kind != DB_REQUEST_SYNC) {
+        take_first(connection);
+        keep_answered(connection, request);
+    }
+    return true;
+}
+
 /* False when nothing more can be taken now. */
 static bool take_next(struct db_connection *connection)
 {
@@ -306,17 +387,14 @@ static bool take_next(struct db_connection *connection)
     if (connection->state != DB_UP || request == NULL || PQisBusy(connection->pg))
         return false;
     result = PQgetResult(connection->pg);
-    if (result == NULL) {
-        if (request->kind == DB_REQUEST_SYNC || !request->has_result)
-            return false;
-        take_first(connection);
-        keep_answered(connection, request);
-        return true;
-    }
+    if (result == NULL)
+        return take_end(connection, request);
     if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
         free(take_first(connection));
+        connection->syncs_awaited--;
         finish_batch(connection);
     } else if (request->kind == DB_REQUEST_SYNC) {
+        request->has_result = true;
         fail_batch(connection, result);
     } else {
         request->has_result = true;
@@ -332,6 +410,7 @@ static void receive(struct db_connection *connection)
         break_connection(connection, PQerrorMessage(connection->pg));
         return;
     }
+    connection->silent_since_ms = loop_now_ms(connection->pool->loop);
     while (take_next(connection))
         ;
     if (connection->state != DB_UP)
@@ -360,8 +439,11 @@ static void drop(struct db_connection *connection)
     connection->pg = NULL;
     connection->state = DB_DOWN;
     connection->needs_sync = false;
-    connection->failed = false;
+    connection->syncs_awaited = 0;
+    connection->unprepared = NULL;
+    connection->unconfirmed = false;
     memset(connection->prepared, 0, sizeof(connection->prepared));
+    connection->prepared_count = 0;
     loop_timer_cancel(connection->pool->loop, &connection->timer);
 }
 
@@ -402,8 +484,15 @@ static void break_connection(struct db_connection *connection, const char *why)
                               (uint64_t)random() % (connection->backoff_ms / 2 + 1));
 }
 
+/* A cancelled wait for the synchronous standby is a success with a warning. The function's name
+ * tells it apart in every language; the message would not. */
 static void on_notice(void *argument, const PGresult *result)
 {
+    struct db_connection *connection = argument;
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+    if (function != NULL && strcmp(function, "SyncRepWaitForLSN") == 0)
+        connection->unconfirmed = true;
     log_debug("database notice",
               LOG_STRING("notice", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
 }
@@ -414,7 +503,6 @@ static void become_up(struct db_connection *connection)
         break_connection(connection, PQerrorMessage(connection->pg));
         return;
     }
-    PQsetNoticeReceiver(connection->pg, on_notice, NULL);
     loop_timer_cancel(connection->pool->loop, &connection->timer);
     connection->state = DB_UP;
     connection->generation++;
@@ -462,9 +550,12 @@ static void connect_now(struct db_connection *connection)
 {
     const struct db_config *config = &connection->pool->config;
     char options[160];
-    const char *const keywords[] = {"dbname", "options", "application_name", "client_encoding",
-                                    NULL};
-    const char *const values[] = {config->dsn, options, "waystone", "UTF8", NULL};
+    /* Later ones win. A host that is gone is noticed while a query waits for it. */
+    const char *const keywords[] = {
+        "tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+        "dbname", "options", "application_name", "client_encoding", NULL};
+    const char *const values[] = {
+        "5000", "5", "2", "3", config->dsn, options, "waystone", "UTF8", NULL};
 
     snprintf(options, sizeof(options), "-c statement_timeout=%u -c default_transaction_read_only=%s",
              config->statement_timeout_ms, connection->read_only ? "on" : "off");
@@ -472,6 +563,7 @@ static void connect_now(struct db_connection *connection)
     if (connection->pg == NULL)
         abort();
     connection->state = DB_CONNECTING;
+    PQsetNoticeReceiver(connection->pg, on_notice, connection);
     if (PQstatus(connection->pg) == CONNECTION_BAD || PQsocket(connection->pg) < 0) {
         break_connection(connection, PQerrorMessage(connection->pg));
         return;
@@ -481,6 +573,19 @@ static void connect_now(struct db_connection *connection)
     loop_watch_want_write(connection->watch);
 }
 
+static void check_silence(struct db_connection *connection)
+{
+    uint64_t limit_ms = silence_limit_ms(connection);
+    uint64_t silent_ms = loop_now_ms(connection->pool->loop) - connection->silent_since_ms;
+
+    if (connection->syncs_awaited == 0)
+        return;
+    if (silent_ms >= limit_ms)
+        break_connection(connection, "the server does not answer");
+    else
+        set_timer(connection, limit_ms - silent_ms);
+}
+
 static void on_timer(struct loop_timer *timer)
 {
     struct db_connection *connection =
@@ -488,8 +593,10 @@ static void on_timer(struct loop_timer *timer)
 
     if (connection->state == DB_DOWN)
         connect_now(connection);
-    else
+    else if (connection->state == DB_CONNECTING)
         break_connection(connection, "connecting took too long");
+    else
+        check_silence(connection);
 }
 
 void db_connection_open(struct db_connection *connection)
@@ -510,23 +617,54 @@ void db_connection_close(struct db_connection *connection)
 
 /* --- waiting and giving up --- */
 
-/* PQcancel() connects and blocks: 3 ms, on a worker. */
+struct cancel {
+    PGcancel *handle;
+    struct db_connection *connection;
+    struct loop *loop;
+};
+
+static void free_cancel(struct cancel *cancel)
+{
+    PQfreeCancel(cancel->handle);
+    free(cancel);
+}
+
+static void on_cancelled(void *argument)
+{
+    struct cancel *cancel = argument;
+    struct db_connection *connection = cancel->connection;
+
+    connection->cancels--;
+    db_pool_idle(connection);
+    free_cancel(cancel);
+}
+
+/* PQcancel() connects and blocks: 3 ms, on a worker. It returns after the signal was sent, so
+ * that it cannot hit what the connection runs later. */
 static void cancel_on_worker(void *argument)
 {
-    PGcancel *cancel = argument;
+    struct cancel *cancel = argument;
     char error[256];
 
-    (void)PQcancel(cancel, error, sizeof(error)); /* the statement timeout is behind it */
-    PQfreeCancel(cancel);
+    (void)PQcancel(cancel->handle, error, sizeof(error)); /* the statement timeout is behind it */
+    loop_post(cancel->loop, on_cancelled, cancel);
 }
 
 void db_connection_cancel(struct db_connection *connection)
 {
-    PGcancel *cancel = connection->pg ? PQgetCancel(connection->pg) : NULL;
+    struct cancel *cancel;
 
-    if (cancel != NULL &&
+    if (connection->state != DB_UP)
+        return;
+    cancel = calloc(1, sizeof(*cancel));
+    if (cancel == NULL)
+        abort();
+    *cancel = (struct cancel){PQgetCancel(connection->pg), connection, connection->pool->loop};
+    if (cancel->handle == NULL ||
         workers_post(connection->pool->workers, cancel_on_worker, cancel) != STATUS_OK)
-        PQfreeCancel(cancel);
+        free_cancel(cancel);
+    else
+        connection->cancels++;
 }
 
 enum status db_outcome_wait(struct db_outcome *outcome, struct db_connection *connection)

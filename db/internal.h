@@ -16,7 +16,7 @@
 #include "db/db.h"
 
 #define DB_MAX_CONNECTIONS 64
-#define DB_PREPARED_SLOTS 256 /* a power of two, more than twice the queries */
+#define DB_PREPARED_SLOTS 1024 /* more than twice the queries */
 
 enum db_request_kind { DB_REQUEST_QUERY, DB_REQUEST_PREPARE, DB_REQUEST_COMMAND, DB_REQUEST_SYNC };
 
@@ -44,13 +44,19 @@ struct db_outcome {
 
 enum db_connection_state { DB_DOWN, DB_CONNECTING, DB_UP };
 
+/* A query this connection has prepared, or has tried to. */
+struct db_prepared {
+    const struct db_query *query;
+    bool ready;
+};
+
 struct db_connection {
     struct db *pool;
     bool read_only;
     enum db_connection_state state;
     PGconn *pg;
     struct loop_watch *watch;
-    struct loop_timer timer; /* bounds connecting; waits before the next try */
+    struct loop_timer timer; /* bounds connecting and silence; waits before the next try */
     struct loop_task flush;
     uint32_t backoff_ms;
     unsigned generation; /* counts connections: a transaction ends with its own */
@@ -59,10 +65,18 @@ struct db_connection {
     struct db_request *answered;             /* with a result, before their Sync */
     size_t in_flight;
     bool needs_sync;
-    bool failed; /* an error since the last Sync: what follows was not run */
+    size_t syncs_awaited;
+    uint64_t silent_since_ms; /* when something was heard or, before that, expected */
 
-    bool taken; /* write pool: in use */
-    const struct db_query *prepared[DB_PREPARED_SLOTS];
+    /* Of the batch whose results come in: */
+    const struct db_query *unprepared; /* the query whose preparation failed */
+    enum status unprepared_status;
+    bool unconfirmed; /* committed here, but perhaps not on the standby */
+
+    bool taken;       /* write pool: in use */
+    unsigned cancels; /* on their way; they would hit whatever runs when they arrive */
+    struct db_prepared prepared[DB_PREPARED_SLOTS];
+    size_t prepared_count;
 };
 
 /* A coroutine that waits for a write connection. */
@@ -106,6 +120,8 @@ bool db_connection_command(struct db_connection *connection, const char *sql,
                            struct db_outcome *outcome);
 /* Puts a Sync at the end of the tick behind what was queued. */
 void db_connection_sync(struct db_connection *connection);
+/* Puts a Sync behind what was queued at once, if anything was. */
+void db_connection_end_batch(struct db_connection *connection);
 /* Asks PostgreSQL to give up what it runs for this connection. */
 void db_connection_cancel(struct db_connection *connection);
 
@@ -117,7 +133,7 @@ enum status db_outcome_wait(struct db_outcome *outcome, struct db_connection *co
 
 void db_pool_connected(struct db_connection *connection);
 void db_pool_disconnected(struct db_connection *connection);
-/* A write connection has nothing in flight any more. */
+/* A connection has nothing in flight any more. */
 void db_pool_idle(struct db_connection *connection);
 
 /* Takes a write connection; suspends. */
@@ -133,11 +149,13 @@ struct db_encoded {
     const char *values[DB_MAX_PARAMETERS];
     int lengths[DB_MAX_PARAMETERS];
     int formats[DB_MAX_PARAMETERS];
+    uint64_t scalars[DB_MAX_PARAMETERS]; /* in network order; `values` points here */
+    struct arena *arrays;                /* made when there is one */
 };
 
-/* Encodes parameters into `ret`, with memory from `scratch`. */
-void db_encode(const struct db_query *query, const void *parameters, struct arena *scratch,
-               struct db_encoded *ret);
+/* Encodes parameters into `ret`, which may point into them. Free with db_encoded_free(). */
+void db_encode(const struct db_query *query, const void *parameters, struct db_encoded *ret);
+void db_encoded_free(struct db_encoded *encoded);
 Oid db_type_oid(enum db_type type);
 /* Rows of a result as an array of the query's struct. INTERNAL if the columns do not fit. */
 enum status db_decode(const struct db_query *query, const PGresult *result, struct arena *arena,

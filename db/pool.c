@@ -33,6 +33,14 @@ struct db *db_open(struct loop *loop, const struct db_config *config, struct wor
 
 static void fail_waiters(struct db *pool);
 
+static bool has_cancels(const struct db *pool)
+{
+    for (unsigned i = 0; i < pool->connection_count; i++)
+        if (pool->connections[i].cancels > 0)
+            return true;
+    return false;
+}
+
 /* Coroutines that waited run in the next ticks and find nothing but their outcome; the pool's
  * memory goes when the loop has none left. */
 void db_close(struct db *pool)
@@ -43,7 +51,7 @@ void db_close(struct db *pool)
     for (unsigned i = 0; i < pool->connection_count; i++)
         db_connection_close(&pool->connections[i]);
     fail_waiters(pool);
-    while (coro_count() > 0)
+    while (coro_count() > 0 || has_cancels(pool))
         loop_tick(pool->loop, 10);
     free(pool);
 }
@@ -124,13 +132,20 @@ static void on_waited_too_long(struct loop_timer *timer)
     awaitable_complete(&waiter->done, STATUS_UNAVAILABLE);
 }
 
+/* Whether a write connection has nothing to do and nothing to fear from what it did. */
+static bool is_free(const struct db_connection *connection)
+{
+    return connection->state == DB_UP && !connection->read_only && !connection->taken &&
+           connection->in_flight == 0 && !connection->needs_sync && connection->cancels == 0;
+}
+
 /* Hands a free connection to who has waited longest. */
 static void offer(struct db_connection *connection)
 {
     struct db *pool = connection->pool;
     struct db_waiter *waiter = pool->waiting_first;
 
-    if (connection->taken || connection->state != DB_UP || waiter == NULL)
+    if (waiter == NULL || !is_free(connection))
         return;
     unlink_waiter(pool, waiter);
     connection->taken = true;
@@ -141,8 +156,7 @@ static void offer(struct db_connection *connection)
 void db_pool_connected(struct db_connection *connection)
 {
     log_info("database connection up", LOG_BOOL("read_only", connection->read_only));
-    if (!connection->read_only)
-        offer(connection);
+    offer(connection);
 }
 
 void db_pool_disconnected(struct db_connection *connection)
@@ -153,26 +167,20 @@ void db_pool_disconnected(struct db_connection *connection)
 
 void db_pool_idle(struct db_connection *connection)
 {
-    if (connection->read_only || connection->taken)
-        return;
     offer(connection);
 }
 
 void db_pool_release(struct db_connection *connection)
 {
     connection->taken = false;
-    if (connection->in_flight == 0 && !connection->needs_sync)
-        offer(connection);
+    offer(connection);
 }
 
 static struct db_connection *free_connection(struct db *pool)
 {
-    for (unsigned i = pool->config.read_connections; i < pool->connection_count; i++) {
-        struct db_connection *connection = &pool->connections[i];
-        if (connection->state == DB_UP && !connection->taken && connection->in_flight == 0 &&
-            !connection->needs_sync)
-            return connection;
-    }
+    for (unsigned i = pool->config.read_connections; i < pool->connection_count; i++)
+        if (is_free(&pool->connections[i]))
+            return &pool->connections[i];
     return NULL;
 }
 
@@ -232,15 +240,20 @@ static enum status wait_for_reader(struct db *pool, struct db_connection **ret_c
     return STATUS_OK;
 }
 
+/* `alone`: in a batch of its own, so that no neighbour's error aborts it again. */
 static enum status run_read(struct db *pool, const struct db_query *query, const void *parameters,
-                            struct db_outcome *outcome)
+                            bool alone, struct db_outcome *outcome)
 {
     struct db_connection *connection;
 
     TRY(wait_for_reader(pool, &connection));
+    if (alone)
+        db_connection_end_batch(connection);
     if (!db_connection_query(connection, query, parameters, outcome))
         return STATUS_UNAVAILABLE;
     db_connection_sync(connection);
+    if (alone)
+        db_connection_end_batch(connection);
     return db_outcome_wait(outcome, connection);
 }
 
@@ -306,10 +319,15 @@ enum status db_commit(struct db *tx)
 {
     struct db_connection *connection = tx->transaction;
     struct db_outcome outcome = {.status = STATUS_UNAVAILABLE};
-    enum status status = STATUS_UNAVAILABLE;
+    enum status status = coro_interrupted();
 
     if (connection == NULL)
         return STATUS_FAILED_PRECONDITION;
+    if (status != STATUS_OK) {
+        db_rollbackp(&tx); /* nobody waits any more: better a known outcome */
+        return status;
+    }
+    status = STATUS_UNAVAILABLE;
     awaitable_init(&outcome.done);
     if (is_alive(tx) && db_connection_command(connection, "COMMIT", &outcome)) {
         db_connection_sync(connection);
@@ -337,13 +355,13 @@ void db_rollbackp(struct db **tx)
 /* --- queries --- */
 
 static enum status run_once(struct db *db, const struct db_query *query, const void *parameters,
-                            struct db_outcome *outcome)
+                            bool alone, struct db_outcome *outcome)
 {
     if (db->pool != db)
         return db->transaction ? run_in_transaction(db, query, parameters, outcome)
                                : STATUS_FAILED_PRECONDITION;
     if (query->read_only)
-        return run_read(db, query, parameters, outcome);
+        return run_read(db, query, parameters, alone, outcome);
     return run_write(db, query, parameters, outcome);
 }
 
@@ -351,7 +369,7 @@ static enum status run_once(struct db *db, const struct db_query *query, const v
 static bool may_try_again(struct db *db, const struct db_query *query,
                           const struct db_outcome *outcome, enum status status)
 {
-    if (db->pool != db || !query->read_only)
+    if (db->pool != db || !query->read_only || coro_interrupted() != STATUS_OK)
         return false;
     return outcome->retry || (status == STATUS_UNAVAILABLE && !is_down(db));
 }
@@ -362,10 +380,11 @@ enum status db_run(struct db *db, struct arena *arena, const struct db_query *qu
     struct db_outcome outcome;
     enum status status;
 
+    TRY(coro_interrupted());
     for (int tries = 1;; tries++) {
         outcome = (struct db_outcome){.arena = arena};
         awaitable_init(&outcome.done);
-        status = run_once(db, query, parameters, &outcome);
+        status = run_once(db, query, parameters, tries > 1, &outcome);
         if (status == STATUS_OK || tries == MAX_TRIES ||
             !may_try_again(db, query, &outcome, status))
             break;

@@ -1,4 +1,5 @@
 /* PostgreSQL's binary format. */
+#include <assert.h>
 #include <endian.h>
 #include <string.h>
 
@@ -38,10 +39,16 @@ Oid db_type_oid(enum db_type type)
 
 /* --- encoding --- */
 
-static void *scratch_u64(struct arena *scratch, uint64_t value)
+static const char *put_scalar(uint64_t *slot, const void *value, size_t size_bytes)
 {
-    value = htobe64(value);
-    return arena_memdup(scratch, &value, sizeof(value));
+    memcpy(slot, value, size_bytes);
+    return (const char *)slot;
+}
+
+static const char *put_u64(uint64_t *slot, uint64_t value)
+{
+    *slot = htobe64(value);
+    return (const char *)slot;
 }
 
 static uint8_t *put_u32(uint8_t *out, uint32_t value)
@@ -63,8 +70,8 @@ static uint8_t *put_array_head(uint8_t *out, Oid element, size_t count)
     return put_u32(out, 1);
 }
 
-static void *encode_int8_array(struct arena *scratch, const struct db_int8_array *array,
-                               int *ret_length)
+static const char *encode_int8_array(struct arena *scratch, const struct db_int8_array *array,
+                                     int *ret_length)
 {
     uint8_t *start = arena_alloc_uninitialised(scratch, 20 + array->count * 12);
     uint8_t *out = put_array_head(start, 20, array->count);
@@ -79,8 +86,8 @@ static void *encode_int8_array(struct arena *scratch, const struct db_int8_array
     return start;
 }
 
-static void *encode_text_array(struct arena *scratch, const struct db_text_array *array,
-                               int *ret_length)
+static const char *encode_text_array(struct arena *scratch, const struct db_text_array *array,
+                                     int *ret_length)
 {
     size_t size = 20;
     uint8_t *start, *out;
@@ -99,8 +106,15 @@ static void *encode_text_array(struct arena *scratch, const struct db_text_array
     return start;
 }
 
+static struct arena *array_memory(struct db_encoded *encoded)
+{
+    if (encoded->arrays == NULL)
+        encoded->arrays = arena_new();
+    return encoded->arrays;
+}
+
 static const char *encode_value(const struct db_field *field, const void *value,
-                                struct arena *scratch, int *ret_length)
+                                struct db_encoded *encoded, uint64_t *slot, int *ret_length)
 {
     const struct bytes *bytes = value;
     uint64_t bits;
@@ -110,20 +124,20 @@ static const char *encode_value(const struct db_field *field, const void *value,
     *ret_length = 8;
     switch (field->type) {
     case DB_INT8:
-        return scratch_u64(scratch, *(const uint64_t *)value);
+        return put_u64(slot, *(const uint64_t *)value);
     case DB_TIMESTAMPTZ:
-        return scratch_u64(scratch, (uint64_t)(*(const int64_t *)value - EPOCH_OFFSET_US));
+        return put_u64(slot, (uint64_t)(*(const int64_t *)value - EPOCH_OFFSET_US));
     case DB_FLOAT8:
         memcpy(&bits, value, sizeof(bits));
-        return scratch_u64(scratch, bits);
+        return put_u64(slot, bits);
     case DB_INT4:
         *ret_length = 4;
         half = htobe32(*(const uint32_t *)value);
-        return arena_memdup(scratch, &half, sizeof(half));
+        return put_scalar(slot, &half, sizeof(half));
     case DB_INT2:
         *ret_length = 2;
         quarter = htobe16(*(const uint16_t *)value);
-        return arena_memdup(scratch, &quarter, sizeof(quarter));
+        return put_scalar(slot, &quarter, sizeof(quarter));
     case DB_BOOL:
         *ret_length = 1;
         return *(const bool *)value ? "\1" : "\0";
@@ -137,9 +151,9 @@ static const char *encode_value(const struct db_field *field, const void *value,
         *ret_length = 16;
         return value;
     case DB_INT8_ARRAY:
-        return encode_int8_array(scratch, value, ret_length);
+        return encode_int8_array(array_memory(encoded), value, ret_length);
     case DB_TEXT_ARRAY:
-        return encode_text_array(scratch, value, ret_length);
+        return encode_text_array(array_memory(encoded), value, ret_length);
     }
     return NULL;
 }
@@ -151,20 +165,26 @@ static bool is_null(const struct db_field *field, const uint8_t *parameters)
     return field->nullable && *(const bool *)(parameters + field->null_offset);
 }
 
-void db_encode(const struct db_query *query, const void *parameters, struct arena *scratch,
-               struct db_encoded *ret)
+void db_encode(const struct db_query *query, const void *parameters, struct db_encoded *ret)
 {
     const uint8_t *base = parameters;
 
+    ret->arrays = NULL;
+    assert(query->parameter_count <= DB_MAX_PARAMETERS);
     for (size_t i = 0; i < query->parameter_count; i++) {
         const struct db_field *field = &query->parameters[i];
         ret->formats[i] = 1;
         ret->lengths[i] = 0;
         ret->values[i] = NULL;
         if (!is_null(field, base))
-            ret->values[i] =
-                encode_value(field, base + field->offset, scratch, &ret->lengths[i]);
+            ret->values[i] = encode_value(field, base + field->offset, ret, &ret->scalars[i],
+                                          &ret->lengths[i]);
     }
+}
+
+void db_encoded_free(struct db_encoded *encoded)
+{
+    arena_free(encoded->arrays);
 }
 
 /* --- decoding --- */

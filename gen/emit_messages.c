@@ -531,9 +531,12 @@ static bool file_validates(const struct model_file *file)
 void emit_messages_source(struct output *out, struct model *model, const struct model_file *file)
 {
     emit_head(out, file, NULL);
-    emit(out, "#include \"%s.h\"\n\n#include <assert.h>\n#include <stddef.h>\n", file->stem);
+    emit(out, "#include \"%s.h\"\n\n#include <assert.h>\n", file->stem);
     if (file_validates(file))
-        emit(out, "\n#include \"server/protocol/validate.h\"\n");
+        emit(out, "#include <math.h>\n#include <stddef.h>\n#include <string.h>\n\n"
+                  "#include \"server/protocol/validate.h\"\n");
+    else
+        emit(out, "#include <stddef.h>\n");
     emit(out, "\nstatic_assert(MESSAGE_RUNTIME_VERSION == 1, \"generated for another runtime\");\n\n");
     for (size_t i = 0; i < file->enum_count; i++)
         emit_enum_tables(out, &file->enums[i]);

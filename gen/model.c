@@ -509,7 +509,7 @@ bool model_read(struct model *model,
     }
     for (size_t i = 0; i < model->file_count; i++)
         read_contents(model, &model->files[i]);
-    (void)find_validating;
+    find_validating(model);
     naming_choose(model);
     return model->errors.length == 0;
 }

@@ -203,12 +203,10 @@ static void set_add(const struct dfa *dfa, uint8_t *set, int state, bool at_star
     }
 }
 
-static bool set_matches(const struct dfa *dfa, const uint8_t *set)
+/* The match is the state made first. */
+static bool set_matches(const uint8_t *set)
 {
-    for (int i = 0; i < dfa->nfa->count; i++)
-        if (dfa->nfa->states[i].kind == NFA_MATCH && set_has(set, i))
-            return true;
-    return false;
+    return set_has(set, 0);
 }
 
 /* The verdict on a text that ends in a state. */
@@ -217,14 +215,14 @@ static uint8_t set_verdict(const struct dfa *dfa, const uint8_t *set, bool at_st
     CLEANUP(arena_freep) struct arena *scratch = NULL;
     uint8_t *ended;
 
-    if (set_matches(dfa, set))
+    if (set_matches(set))
         return PATTERN_MATCHES;
     scratch = arena_new();
     ended = arena_alloc(scratch, dfa->set_bytes);
     for (int i = 0; i < dfa->nfa->count; i++)
         if (set_has(set, i) && dfa->nfa->states[i].kind == NFA_END)
             set_add(dfa, ended, dfa->nfa->states[i].next, at_start, true);
-    return set_matches(dfa, ended) ? PATTERN_ENDS : 0;
+    return set_matches(ended) ? PATTERN_ENDS : 0;
 }
 
 /* Adds a state with a copy of the set. */
@@ -243,7 +241,7 @@ static unsigned dfa_add(struct dfa *dfa, const uint8_t *set, bool at_start)
  * What follows a match does not matter: all such states are one. */
 static unsigned dfa_find(struct dfa *dfa, const uint8_t *set)
 {
-    bool matches = set_matches(dfa, set);
+    bool matches = set_matches(set);
 
     for (unsigned i = 0; i < dfa->count; i++)
         if (i != 1 && (memcmp(dfa->sets[i], set, dfa->set_bytes) == 0 ||

@@ -158,6 +158,8 @@ static enum status sign_in(struct rpc_call *call, const SignInRequest *req, Sign
     s = accounts_find_by_login(call->app->db, call->arena, req->login, &row);
     if (s != STATUS_OK && s != STATUS_NOT_FOUND)
         return s;
+    if (row != NULL)
+        call->identity.account_id = row->id; /* for the audit log, whichever way it ends */
     s = password_verify(call->app->workers, row ? row->password_hash : NULL, req->password);
     if (s == STATUS_UNAUTHENTICATED)
         return rpc_fail(call, s, "wrong name or password");
@@ -167,7 +169,6 @@ static enum status sign_in(struct rpc_call *call, const SignInRequest *req, Sign
     TRY(open_session(call, tx, row->id, &session_id, &refresh));
     TRY(db_commit(tx));
 
-    call->identity.account_id = row->id; /* for the audit log */
     owner = (struct owner){row->id, row->user_name, row->email, row->role, row->created_at};
     return session_to_api(call, &owner, session_id, &refresh,
                           req->token_transport == TOKEN_TRANSPORT_COOKIE, &res->session);
@@ -187,8 +188,10 @@ static enum status end_stolen_session(struct rpc_call *call, struct db *tx, int6
     return fail_refresh(call);
 }
 
-static enum status rotate(struct rpc_call *call, const char *token, int64_t *ret_session_id,
-                          int64_t *ret_account_id, struct refresh_token *ret_refresh)
+/* All that can fail comes before the commit: with the old token used and the new one untold,
+ * the session would be lost. */
+static enum status rotate(struct rpc_call *call, const char *token, struct owner *ret_owner,
+                          int64_t *ret_session_id, struct refresh_token *ret_refresh)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct refresh_tokens_lock_row *row;
@@ -202,15 +205,18 @@ static enum status rotate(struct rpc_call *call, const char *token, int64_t *ret
     if (s == STATUS_NOT_FOUND)
         return fail_refresh(call);
     TRY(s);
-    if (row->is_revoked || row->is_expired)
+    if (row->is_revoked)
         return fail_refresh(call);
     if (row->is_used)
         return end_stolen_session(call, tx, row->session_id);
+    if (row->is_expired)
+        return fail_refresh(call);
     TRY(refresh_tokens_use(tx, hash));
     TRY(new_refresh_token(call, tx, row->session_id, ret_refresh));
     TRY(db_commit(tx));
     *ret_session_id = row->session_id;
-    *ret_account_id = row->account_id;
+    *ret_owner = (struct owner){row->account_id, row->user_name, row->email, row->role,
+                                row->created_at};
     return STATUS_OK;
 }
 
@@ -220,21 +226,18 @@ static enum status refresh_session(struct rpc_call *call, const RefreshSessionRe
     const char *token = req->refresh_token;
     bool in_cookie = token[0] == '\0';
     struct refresh_token refresh;
-    struct accounts_get_row *row;
-    int64_t session_id, account_id;
     struct owner owner;
+    int64_t session_id;
     enum status s;
 
     if (in_cookie)
         TRY(refresh_cookie_get(call, &token));
     if (token == NULL || token[0] == '\0')
         return rpc_fail(call, STATUS_UNAUTHENTICATED, "there is no session; sign in");
-    s = rotate(call, token, &session_id, &account_id, &refresh);
+    s = rotate(call, token, &owner, &session_id, &refresh);
     if (s == STATUS_UNAUTHENTICATED && in_cookie)
         refresh_cookie_clear(call);
     TRY(s);
-    TRY(accounts_get(call->app->db, call->arena, account_id, &row));
-    owner = (struct owner){row->id, row->user_name, row->email, row->role, row->created_at};
     return session_to_api(call, &owner, session_id, &refresh, in_cookie, &res->session);
 }
 

@@ -40,13 +40,10 @@ static enum status insert_character(struct rpc_call *call, struct db *tx,
     return STATUS_OK;
 }
 
-/* Counted under the account's row lock, so that two calls cannot both take the last place. */
 static enum status check_room(struct rpc_call *call, struct db *tx)
 {
-    struct accounts_lock_row *account;
     struct characters_count_row *row;
 
-    TRY(accounts_lock(tx, call->arena, call->identity.account_id, &account));
     TRY(characters_count(tx, call->arena, call->identity.account_id, &row));
     if (row->count >= MAX_CHARACTERS)
         return rpc_fail(call, STATUS_RESOURCE_EXHAUSTED, "a house holds at most %d characters",
@@ -58,19 +55,19 @@ static enum status create_character(struct rpc_call *call, const CreateCharacter
                                     CreateCharacterResponse *res)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
+    struct accounts_lock_row *account;
     enum status s;
 
-    s = idempotency_find(call, req->idempotency_key, &req->base, &res->base);
+    TRY(db_begin(call->app->db, call->arena, &tx));
+    /* One call of an account at a time: two cannot both take the last place, and a repetition
+     * finds the answer of the call it repeats. */
+    TRY(accounts_lock(tx, call->arena, call->identity.account_id, &account));
+    s = idempotency_find(call, tx, req->idempotency_key, &req->base, &res->base);
     if (s != STATUS_NOT_FOUND)
         return s;
-
-    TRY(db_begin(call->app->db, call->arena, &tx));
     TRY(check_room(call, tx));
     TRY(insert_character(call, tx, req, res));
-    s = idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base);
-    if (s == STATUS_ALREADY_EXISTS)
-        return rpc_fail(call, STATUS_ABORTED, "the same call is in progress; try again");
-    TRY(s);
+    TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
     return db_commit(tx);
 }
 

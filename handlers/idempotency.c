@@ -14,7 +14,7 @@ static void hash_request(const ProtobufCMessage *request, unsigned char out[SHA2
     buffer_free(&encoded);
 }
 
-enum status idempotency_find(struct rpc_call *call, const char *key,
+enum status idempotency_find(struct rpc_call *call, struct db *tx, const char *key,
                              const ProtobufCMessage *request, ProtobufCMessage *response)
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
@@ -25,8 +25,8 @@ enum status idempotency_find(struct rpc_call *call, const char *key,
 
     if (key[0] == '\0')
         return STATUS_NOT_FOUND;
-    TRY(idempotency_get(call->app->db, call->arena, call->identity.account_id,
-                             call->method->path, key, &row));
+    TRY(idempotency_get(tx, call->arena, call->identity.account_id, call->method->path, key,
+                        &row));
     hash_request(request, digest);
     if (row->request_hash.length != sizeof(digest) ||
         memcmp(row->request_hash.data, digest, sizeof(digest)) != 0)

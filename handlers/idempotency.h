@@ -10,13 +10,15 @@
 #include "server/rpc.h"
 
 /* Fills `response` with the stored answer. NOT_FOUND if the key is new (or empty: no key);
- * FAILED_PRECONDITION if it was used with another request. Suspends. */
-enum status idempotency_find(struct rpc_call *call, const char *key,
+ * FAILED_PRECONDITION if it was used with another request. Call it in the transaction of the
+ * effect, under a lock that all calls of the account take (its row): a repetition that comes
+ * while the first call still runs then waits for it and finds its answer. Suspends. */
+enum status idempotency_find(struct rpc_call *call, struct db *tx, const char *key,
                              const ProtobufCMessage *request,
                              ProtobufCMessage *response) MUST_CHECK;
 
-/* Stores an answer within a transaction; nothing with an empty key. ALREADY_EXISTS if a
- * repetition was faster: roll back and find its answer. Suspends. */
+/* Stores an answer within the transaction; nothing with an empty key. ALREADY_EXISTS if another
+ * call stored one meanwhile, which that lock prevents. Suspends. */
 enum status idempotency_store(struct rpc_call *call, struct db *tx, const char *key,
                               const ProtobufCMessage *request,
                               const ProtobufCMessage *response) MUST_CHECK;

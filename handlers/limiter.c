@@ -8,11 +8,13 @@
 
 #define LOCAL_SLOTS 4096 /* a power of two */
 
-/* The same step as limiter_step(), where all instances meet. KEYS[1]: the key; ARGV: now,
- * interval and period in microseconds. Returns {allowed, remaining, retry after in ms}. */
+/* The same step as limiter_step(), where all instances meet, by Redis' clock. KEYS[1]: the key;
+ * ARGV: interval and period in microseconds. Returns {allowed, remaining, retry after in ms}. */
 static const char script[] =
     "local tat = tonumber(redis.call('GET', KEYS[1]) or '0') "
-    "local now, interval, period = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]) "
+    "local time = redis.call('TIME') "
+    "local now = time[1] * 1000000 + time[2] "
+    "local interval, period = tonumber(ARGV[1]), tonumber(ARGV[2]) "
     "if tat < now then tat = now end "
     "local wait = tat + interval - now - period "
     "if wait > 0 then return {0, 0, math.ceil(wait / 1000)} end "
@@ -30,11 +32,11 @@ struct local_limits {
     struct local_limit slots[LOCAL_SLOTS];
 };
 
-void limiter_step(int64_t now_ms, uint32_t calls, uint32_t period_s, int64_t *tat_ms,
+void limiter_step(int64_t now_ms, uint64_t calls, uint32_t period_s, int64_t *tat_ms,
                   struct limit_decision *ret)
 {
     int64_t period_ms = (int64_t)period_s * 1000;
-    int64_t interval_ms = period_ms / calls > 0 ? period_ms / calls : 1;
+    int64_t interval_ms = period_ms / (int64_t)calls > 0 ? period_ms / (int64_t)calls : 1;
     int64_t tat = *tat_ms > now_ms ? *tat_ms : now_ms;
     int64_t wait_ms = tat + interval_ms - now_ms - period_ms;
 
@@ -57,7 +59,7 @@ static uint64_t hash(const char *key)
 }
 
 /* A key that shares a slot with another starts anew: the bound holds loosely, memory strictly. */
-static void take_locally(struct app *app, const char *key, uint32_t calls, uint32_t period_s,
+static void take_locally(struct app *app, const char *key, uint64_t calls, uint32_t period_s,
                          struct limit_decision *ret)
 {
     uint64_t key_hash = hash(key);
@@ -68,20 +70,25 @@ static void take_locally(struct app *app, const char *key, uint32_t calls, uint3
     limiter_step((int64_t)clock_monotonic_ms(), calls, period_s, &slot->tat_ms, ret);
 }
 
-static bool take_from_redis(struct rpc_call *call, const char *key, uint32_t calls,
+static bool take_from_redis(struct rpc_call *call, const char *key, uint64_t calls,
                             uint32_t period_s, struct limit_decision *ret)
 {
-    char *now = arena_printf(call->arena, "%lld", (long long)clock_wall_us());
-    char *interval = arena_printf(call->arena, "%llu", period_s * 1000000ULL / calls);
-    char *period = arena_printf(call->arena, "%llu", period_s * 1000000ULL);
-    const char *arguments[] = {"EVAL", script,   "1", arena_printf(call->arena, "limit:%s", key),
-                               now,    interval, period};
-    size_t lengths[7];
+    unsigned long long period_us = period_s * 1000000ULL;
+    unsigned long long interval_us = period_us / calls > 0 ? period_us / calls : 1;
+    const char *arguments[] = {
+        "EVAL",
+        script,
+        "1",
+        arena_printf(call->arena, "waystone:limit:%s", key),
+        arena_printf(call->arena, "%llu", interval_us),
+        arena_printf(call->arena, "%llu", period_us),
+    };
+    size_t lengths[6];
     struct redis_value value;
 
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 6; i++)
         lengths[i] = strlen(arguments[i]);
-    if (redis_command(call->app->redis, call->arena, 7, arguments, lengths, &value) !=
+    if (redis_command(call->app->redis, call->arena, 6, arguments, lengths, &value) !=
             STATUS_OK ||
         value.type != REDIS_ARRAY || value.item_count != 3)
         return false;
@@ -96,9 +103,10 @@ static bool take_from_redis(struct rpc_call *call, const char *key, uint32_t cal
 static void take(struct rpc_call *call, const char *key, uint32_t calls, uint32_t period_s,
                  struct limit_decision *ret, void *user)
 {
-    calls *= call->app->rate_scale;
-    if (!take_from_redis(call, key, calls, period_s, ret))
-        take_locally(call->app, key, calls, period_s, ret);
+    uint64_t scaled = (uint64_t)calls * call->app->rate_scale;
+
+    if (!take_from_redis(call, key, scaled, period_s, ret))
+        take_locally(call->app, key, scaled, period_s, ret);
 }
 
 struct rate_limiter *limiter_interface(void)

@@ -12,8 +12,9 @@ void limiter_open(struct app *app);
 void limiter_close(struct app *app);
 
 /* One step of the generic cell rate algorithm. `*tat_ms` is the theoretical arrival time kept
- * for the key (0 for a new one); moved on when the call is allowed. Pure. */
-void limiter_step(int64_t now_ms, uint32_t calls, uint32_t period_s, int64_t *tat_ms,
+ * for the key (0 for a new one); moved on when the call is allowed. `calls` may come all at
+ * once, after which one more is allowed every `period_s / calls`. Pure. */
+void limiter_step(int64_t now_ms, uint64_t calls, uint32_t period_s, int64_t *tat_ms,
                   struct limit_decision *ret);
 
 #endif

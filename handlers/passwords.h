@@ -1,4 +1,8 @@
-/* passwords.h - argon2id on the worker pool (24 ms and 19 MiB each). */
+/* passwords.h - argon2id on the worker pool (24 ms and 19 MiB each).
+ *
+ * The pool and its queue are bounded, so that a flood of sign-ins is refused instead of making
+ * everybody wait. A hash is a string with its own parameters and salt: raising ours later leaves
+ * old ones valid. On the calling coroutine; what is passed in must live until the return. */
 #ifndef WAYSTONE_HANDLERS_PASSWORDS_H
 #define WAYSTONE_HANDLERS_PASSWORDS_H
 

@@ -9,6 +9,8 @@
 
 static bool is_loopback(const char *peer)
 {
+    if (strncmp(peer, "::ffff:", 7) == 0) /* IPv4 on an IPv6 socket */
+        peer += 7;
     return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
 }
 

@@ -1,7 +1,9 @@
 /* tokens.h - access tokens: JSON Web Tokens signed with ES256, and nothing else.
  *
  * Written and checked here rather than by libjwt, whose 1.10 takes a public key as an HS256
- * secret, ignores "exp" and parses the key on every call. Pure: no clock, no storage. */
+ * secret, ignores "exp" and parses the key on every call. A token's head must be, byte for byte,
+ * the one token_sign() writes for one of our keys: no other algorithm, member or order is looked
+ * at. Pure: no clock, no storage; nothing suspends. */
 #ifndef WAYSTONE_HANDLERS_TOKENS_H
 #define WAYSTONE_HANDLERS_TOKENS_H
 

@@ -70,18 +70,19 @@ INSERT INTO refresh_tokens (hash, session_id, expires_at)
 VALUES (@hash, @session_id, @expires_at);
 
 -- name: refresh_tokens_lock :one
--- A token with its session and account, held until the commit.
+-- A token with its session and account; token and session are held until the commit.
 -- in: hash bytea
--- out: session_id int8, is_used bool, is_expired bool, is_revoked bool, account_id int8
+-- out: session_id int8, is_used bool, is_expired bool, is_revoked bool, account_id int8, user_name text, email text, role int2, created_at timestamptz
 SELECT t.session_id,
        t.used_at IS NOT NULL,
        t.expires_at <= now(),
        s.revoked_at IS NOT NULL,
-       s.account_id
+       a.id, a.user_name, a.email, a.role, a.created_at
 FROM refresh_tokens t
 JOIN sessions s ON s.id = t.session_id
+JOIN accounts a ON a.id = s.account_id
 WHERE t.hash = @hash
-FOR UPDATE;
+FOR UPDATE OF t, s;
 
 -- name: refresh_tokens_use :exec
 -- in: hash bytea

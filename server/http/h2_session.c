@@ -90,15 +90,6 @@ static void charge_for_frame(struct h2_connection *connection, const nghttp2_fra
 
 /* --- nghttp2's callbacks --- */
 
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *header,
-                          void *user_data)
-{
-    /* Types nghttp2 does not know are skipped without a word. */
-    if (header->type > NGHTTP2_ORIGIN)
-        charge(user_data);
-    return 0;
-}
-
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct h2_connection *connection = user_data;
@@ -201,7 +192,6 @@ static nghttp2_session_callbacks *session_callbacks(struct http_listener *listen
     if (nghttp2_session_callbacks_new(&callbacks) != 0)
         abort();
     listener->h2_callbacks = callbacks;
-    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);

@@ -229,7 +229,7 @@ static void add(struct answer *answer, const char *name, const char *value)
 static void add_security(struct answer *answer, const struct exchange *exchange)
 {
     add(answer, "content-security-policy",
-        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+        "default-src 'self'; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
     add(answer, "x-content-type-options", "nosniff");
     add(answer, "referrer-policy", "same-origin");
