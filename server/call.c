@@ -66,12 +66,29 @@ enum status rpc_fail_field(struct rpc_call *call, const char *field, const char 
     return rpc_fail(call, STATUS_INVALID_ARGUMENT, "%s: %s", field, violation.message);
 }
 
+/* Browsers send each cookie of an HTTP/2 request as a field of its own (RFC 9113, 8.2.3). */
+static const char *join_cookies(struct rpc_call *call)
+{
+    const struct exchange *exchange = call->state->exchange;
+    const char *joined = NULL;
+
+    for (size_t i = 0; i < exchange->header_count; i++) {
+        const struct http_header *header = &exchange->headers[i];
+        if (header->name_length == 6 && memcmp(header->name, "cookie", 6) == 0)
+            joined = arena_printf(call->arena, "%s%s%.*s", joined ? joined : "",
+                                  joined ? "; " : "", (int)header->value_length, header->value);
+    }
+    return joined;
+}
+
 const char *rpc_header(struct rpc_call *call, const char *name)
 {
     const struct http_header *header;
 
     if (call->state->closed)
         return NULL;
+    if (strcmp(name, "cookie") == 0)
+        return join_cookies(call);
     header = exchange_header(call->state->exchange, name);
     return header ? arena_strndup(call->arena, header->value, header->value_length) : NULL;
 }

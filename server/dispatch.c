@@ -508,20 +508,37 @@ bool rpc_accept(struct rpc_server *server, struct exchange *exchange)
     return true;
 }
 
-void rpc_server_drain_loop(void)
+static void end_stream(struct call_state *state, enum status status, const char *message)
+{
+    state->outcome.message = message;
+    if (state->coro != NULL)
+        coro_interrupt(state->coro, status);
+    else if (state->parked)
+        rpc_parked_finish(&state->call, status, message);
+    else
+        call_finish(state, status);
+}
+
+void rpc_server_end_streams(bool (*chosen)(const struct rpc_call *call, void *argument),
+                            void *argument, enum status status, const char *message)
 {
     struct call_state *next;
 
     for (struct call_state *state = rpc_loop_current()->calls; state; state = next) {
         next = state->next;
-        if (state->call.method->shape == RPC_UNARY || state->ended)
-            continue;
-        state->outcome.message = "the server is shutting down; reconnect";
-        if (state->coro != NULL)
-            coro_interrupt(state->coro, STATUS_UNAVAILABLE);
-        else if (state->parked)
-            rpc_parked_finish(&state->call, STATUS_UNAVAILABLE, state->outcome.message);
-        else
-            call_finish(state, STATUS_UNAVAILABLE);
+        if (state->call.method->shape != RPC_UNARY && !state->ended &&
+            chosen(&state->call, argument))
+            end_stream(state, status, message);
     }
+}
+
+static bool any_stream(const struct rpc_call *call, void *argument)
+{
+    return true;
+}
+
+void rpc_server_drain_loop(void)
+{
+    rpc_server_end_streams(any_stream, NULL, STATUS_UNAVAILABLE,
+                           "the server is shutting down; reconnect");
 }

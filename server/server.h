@@ -38,6 +38,11 @@ void rpc_server_add_interceptor(struct rpc_server *server,
 const struct rpc_service *rpc_server_service(const struct rpc_server *server, size_t index);
 size_t rpc_server_service_count(const struct rpc_server *server);
 
+/* Ends the open streams of the calling loop that `chosen` says yes to, with `status` and
+ * `message` (static). For callers who lost the right to them. On the loop's stack. */
+void rpc_server_end_streams(bool (*chosen)(const struct rpc_call *call, void *argument),
+                            void *argument, enum status status, const char *message);
+
 /* Ends the open streams of the calling loop with UNAVAILABLE, so that clients reconnect
  * elsewhere; unary calls go on. For a server that shuts down. */
 void rpc_server_drain_loop(void);

@@ -170,7 +170,7 @@ static int hex_digit(char character)
 /* Length of the line at `data` without its CRLF; -1 if it is not whole, -2 if it is malformed. */
 static ssize_t line_length(const char *data, size_t length, size_t most)
 {
-    const char *end = memchr(data, '\n', length < most ? length : most);
+    const char *end = length > 0 ? memchr(data, '\n', length < most ? length : most) : NULL;
 
     if (end == NULL)
         return length < most ? -1 : -2;

@@ -17,7 +17,7 @@ from console import Problem, Step, say, tail
 from paths import BUILD, LOGS, ROOT, STATE, is_stamped, stamp
 from postgres import Cluster
 from redis_server import Redis
-from waystone import Server, is_port_free, settings
+from server_process import Server, is_port_free, settings
 
 HOME = STATE / "up"
 KEYS = STATE / "keys"
@@ -132,7 +132,7 @@ def _wait_for_end(parts):
     except KeyboardInterrupt:
         say()
         return 0
-    if not parts.server.config_path.exists() or parts.server.exit_code() == 0:
+    if not parts.server.config_path.exists() or parts.server.process.exit_code() == 0:
         say("The server was stopped.")
         return 0
     say(f"The server ended unexpectedly. The end of its log ({SERVER_LOG}):")
