@@ -209,7 +209,6 @@ static enum status status_of(const char *state)
         {"40", STATUS_ABORTED},
         {"25P02", STATUS_ABORTED}, /* a statement of the transaction had failed */
         {"55P03", STATUS_ABORTED}, /* a lock was not to be had */
-        {"25006", STATUS_UNAVAILABLE}, /* read-only: this is the standby, or was made it */
         {"57014", STATUS_DEADLINE_EXCEEDED},
         {"57P", STATUS_UNAVAILABLE},
         {"08", STATUS_UNAVAILABLE},
@@ -235,6 +234,9 @@ static enum status error_status(struct db_connection *connection, struct db_requ
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     enum status status = status_of(state ? state : "08000");
 
+    /* A server that takes no writes is a standby, or was made one. */
+    if (!connection->read_only && has_state(result, "25006"))
+        status = STATUS_UNAVAILABLE;
     connection->pool->stats.errors++;
     if (status == STATUS_INTERNAL)
         log_error("query failed", LOG_STRING("query", request->query ? request->query->name : ""),

@@ -29,14 +29,12 @@ static enum status fail(struct migrator *migrator, const char *format, ...) PRIN
 static enum status fail(struct migrator *migrator, const char *format, ...)
 {
     va_list arguments;
-    size_t length;
 
     va_start(arguments, format);
     vsnprintf(migrator->reterr, migrator->reterr_size, format, arguments);
     va_end(arguments);
-    length = strlen(migrator->reterr);
-    while (length > 0 && migrator->reterr[length - 1] == '\n')
-        migrator->reterr[--length] = '\0';
+    /* libpq adds lines of detail. */
+    migrator->reterr[strcspn(migrator->reterr, "\n")] = '\0';
     return STATUS_FAILED_PRECONDITION;
 }
 
@@ -155,23 +153,55 @@ static enum status migrate_file(struct migrator *migrator, const char *name)
 
 /* --- all of them --- */
 
-/* A database that knows migrations this program does not is newer than the program. */
-static enum status check_unknown(struct migrator *migrator)
+static bool has_file(const struct migrator *migrator, const char *name)
 {
-    PGresult *result = PQexec(migrator->pg, "SELECT name FROM schema_migrations ORDER BY name");
-    enum status status = STATUS_OK;
+    for (int i = 0; i < migrator->file_count; i++)
+        if (strcmp(migrator->files[i]->d_name, name) == 0)
+            return true;
+    return false;
+}
 
-    for (int i = 0; i < PQntuples(result) && status == STATUS_OK; i++) {
-        const char *name = PQgetvalue(result, i, 0);
-        bool known = false;
-        for (int j = 0; j < migrator->file_count; j++)
-            known = known || strcmp(migrator->files[j]->d_name, name) == 0;
-        if (!known)
-            status = fail(migrator,
-                          "the database has the migration %s, which %s has not; run a newer version",
-                          name, migrator->directory);
+static bool has_row(const PGresult *applied, const char *name)
+{
+    for (int i = 0; i < PQntuples(applied); i++)
+        if (strcmp(PQgetvalue(applied, i, 0), name) == 0)
+            return true;
+    return false;
+}
+
+/* What was applied must be the beginning of what there is. A database that knows migrations this
+ * program does not is newer than the program. */
+static enum status check_order(struct migrator *migrator, const PGresult *applied)
+{
+    int count = PQntuples(applied);
+    const char *newest = count > 0 ? PQgetvalue(applied, count - 1, 0) : "";
+
+    for (int i = 0; i < count; i++)
+        if (!has_file(migrator, PQgetvalue(applied, i, 0)))
+            return fail(migrator,
+                        "the database has the migration %s, which %s has not; run a newer version",
+                        PQgetvalue(applied, i, 0), migrator->directory);
+    for (int i = 0; i < migrator->file_count; i++) {
+        const char *name = migrator->files[i]->d_name;
+        if (strcmp(name, newest) < 0 && !has_row(applied, name))
+            return fail(migrator, "migration %s is older than %s, which was applied; number it anew",
+                        name, newest);
     }
-    PQclear(result);
+    return STATUS_OK;
+}
+
+static enum status check_applied(struct migrator *migrator)
+{
+    PGresult *applied =
+        PQexec(migrator->pg, "SELECT name FROM schema_migrations ORDER BY name COLLATE \"C\"");
+    enum status status;
+
+    if (PQresultStatus(applied) == PGRES_TUPLES_OK)
+        status = check_order(migrator, applied);
+    else
+        status = fail(migrator, "cannot read which migrations were applied: %s",
+                      PQerrorMessage(migrator->pg));
+    PQclear(applied);
     return status;
 }
 
@@ -183,7 +213,7 @@ static enum status migrate_all(struct migrator *migrator)
                        "checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"))
         return fail(migrator, "cannot prepare the database for migrations: %s",
                     PQerrorMessage(migrator->pg));
-    TRY(check_unknown(migrator));
+    TRY(check_applied(migrator));
     for (int i = 0; i < migrator->file_count; i++)
         TRY(migrate_file(migrator, migrator->files[i]->d_name));
     return STATUS_OK;

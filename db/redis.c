@@ -3,16 +3,21 @@
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/coro.h"
 #include "base/log.h"
 
 #define FIRST_BACKOFF_MS 50
 #define LONGEST_BACKOFF_MS 1000
-/* Keeps the subscriber in subscribed mode when nothing else is. */
-#define KEEP_CHANNEL "waystone:keep"
+/* A subscriber sends nothing and so never learns that the other machine is gone. It hears
+ * its own beat, which the other connection publishes, or is made anew. */
+#define BEAT_INTERVAL_MS 1000
+#define BEAT_MISSED_MS 3500
+#define SUBSCRIPTION_BUCKETS 1024
 
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
 
@@ -20,14 +25,19 @@ struct link {
     struct redis *redis;
     redisAsyncContext *context;
     struct loop_watch *watch;
-    struct loop_timer timer; /* bounds connecting; waits before the next try */
+    struct loop_timer timer; /* bounds connecting and silence; waits before the next try */
+    size_t awaited;          /* replies to come, of the link for commands */
     enum link_state state;
     uint32_t backoff_ms;
     bool is_subscriber;
 };
 
+/* hiredis forgets who listens to a channel when the answer to UNSUBSCRIBE comes, even if it was
+ * subscribed to again in between: so the second SUBSCRIBE waits for that answer. */
 struct subscription {
     char *channel;
+    bool wanted;
+    bool leaving; /* UNSUBSCRIBE was sent */
     struct subscription *next;
 };
 
@@ -37,8 +47,12 @@ struct redis {
     char *host; /* or path */
     int port;   /* 0: a Unix socket */
     struct link commands, subscriber;
-    struct subscription *subscriptions;
+    struct subscription *subscriptions[SUBSCRIPTION_BUCKETS];
     size_t unconfirmed; /* SUBSCRIBEs sent since connecting and not answered */
+    bool resubscribing; /* since connecting, until all were answered once */
+    char beat_channel[48];
+    struct loop_timer beat;
+    uint64_t heard_ms; /* when the subscriber last got anything */
     redis_message_fn on_message;
     redis_resubscribed_fn on_resubscribed;
     void *listener;
@@ -46,6 +60,47 @@ struct redis {
 };
 
 static void connect_link(struct link *link);
+static void send_subscribe(struct redis *redis, const char *channel);
+
+/* --- the table of subscriptions --- */
+
+/* The link to it, or the link at the end of its bucket. */
+static struct subscription **find_subscription(struct redis *redis, const char *channel)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    struct subscription **at;
+
+    for (const char *c = channel; *c != '\0'; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619u;
+    at = &redis->subscriptions[hash % SUBSCRIPTION_BUCKETS];
+    while (*at != NULL && strcmp((*at)->channel, channel) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+static void forget(struct subscription **at)
+{
+    struct subscription *gone = *at;
+
+    *at = gone->next;
+    free(gone->channel);
+    free(gone);
+}
+
+/* With the connection all subscriptions are gone, and no UNSUBSCRIBE will be answered. */
+static void end_leaving(struct redis *redis)
+{
+    for (size_t i = 0; i < SUBSCRIPTION_BUCKETS; i++) {
+        struct subscription **at = &redis->subscriptions[i];
+        while (*at != NULL) {
+            (*at)->leaving = false;
+            if ((*at)->wanted)
+                at = &(*at)->next;
+            else
+                forget(at);
+        }
+    }
+}
 
 /* --- hiredis's hooks --- */
 
@@ -89,8 +144,12 @@ static void on_cleanup(void *argument)
     link->watch = NULL;
     link->context = NULL;
     link->state = LINK_DOWN;
+    link->awaited = 0;
+    loop_timer_cancel(redis->loop, &link->timer);
     if (redis->closing)
         return;
+    if (link->is_subscriber)
+        end_leaving(redis);
     link->backoff_ms = link->backoff_ms ? link->backoff_ms * 2 : FIRST_BACKOFF_MS;
     if (link->backoff_ms > LONGEST_BACKOFF_MS)
         link->backoff_ms = LONGEST_BACKOFF_MS;
@@ -100,21 +159,46 @@ static void on_cleanup(void *argument)
 
 /* --- subscriptions --- */
 
+static void on_subscribed(struct redis *redis)
+{
+    if (redis->unconfirmed == 0 || --redis->unconfirmed > 0 || !redis->resubscribing)
+        return;
+    redis->resubscribing = false;
+    if (redis->on_resubscribed != NULL)
+        redis->on_resubscribed(redis->listener);
+}
+
+static void on_unsubscribed(struct redis *redis, const char *channel)
+{
+    struct subscription **at = find_subscription(redis, channel);
+
+    if (*at == NULL)
+        return;
+    (*at)->leaving = false;
+    if ((*at)->wanted)
+        send_subscribe(redis, channel);
+    else
+        forget(at);
+}
+
 static void on_subscribed_reply(redisAsyncContext *context, void *reply_argument, void *private)
 {
     struct redis *redis = private;
     const redisReply *reply = reply_argument;
+    const char *kind, *channel;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
         return;
-    if (strcmp(reply->element[0]->str, "message") == 0) {
-        if (redis->on_message != NULL)
-            redis->on_message(redis->listener, reply->element[1]->str, reply->element[2]->str,
-                              (size_t)reply->element[2]->len);
-    } else if (strcmp(reply->element[0]->str, "subscribe") == 0 && redis->unconfirmed > 0 &&
-               --redis->unconfirmed == 0 && redis->on_resubscribed != NULL) {
-        redis->on_resubscribed(redis->listener);
-    }
+    kind = reply->element[0]->str;
+    channel = reply->element[1]->str;
+    redis->heard_ms = loop_now_ms(redis->loop);
+    if (strcmp(kind, "subscribe") == 0)
+        on_subscribed(redis);
+    else if (strcmp(kind, "unsubscribe") == 0)
+        on_unsubscribed(redis, channel);
+    else if (redis->on_message != NULL && strcmp(channel, redis->beat_channel) != 0)
+        redis->on_message(redis->listener, channel, reply->element[2]->str,
+                          (size_t)reply->element[2]->len);
 }
 
 static void send_subscribe(struct redis *redis, const char *channel)
@@ -130,30 +214,32 @@ static void send_subscribe(struct redis *redis, const char *channel)
 
 void redis_subscribe(struct redis *redis, const char *channel)
 {
-    struct subscription *subscription = calloc(1, sizeof(*subscription));
+    struct subscription **at = find_subscription(redis, channel);
 
-    if (subscription == NULL || (subscription->channel = strdup(channel)) == NULL)
-        abort();
-    subscription->next = redis->subscriptions;
-    redis->subscriptions = subscription;
-    send_subscribe(redis, channel);
+    if (*at == NULL) {
+        *at = calloc(1, sizeof(**at));
+        if (*at == NULL || ((*at)->channel = strdup(channel)) == NULL)
+            abort();
+    }
+    if (!(*at)->wanted && !(*at)->leaving)
+        send_subscribe(redis, channel);
+    (*at)->wanted = true;
 }
 
 void redis_unsubscribe(struct redis *redis, const char *channel)
 {
-    struct subscription **link = &redis->subscriptions;
+    struct subscription **at = find_subscription(redis, channel);
     const char *arguments[] = {"UNSUBSCRIBE", channel};
 
-    while (*link != NULL && strcmp((*link)->channel, channel) != 0)
-        link = &(*link)->next;
-    if (*link == NULL)
+    if (*at == NULL || !(*at)->wanted)
         return;
-    if (redis->subscriber.state == LINK_UP)
+    (*at)->wanted = false;
+    if (redis->subscriber.state != LINK_UP) {
+        forget(at);
+    } else if (!(*at)->leaving) {
+        (*at)->leaving = true;
         redisAsyncCommandArgv(redis->subscriber.context, NULL, NULL, 2, arguments, NULL);
-    struct subscription *gone = *link;
-    *link = gone->next;
-    free(gone->channel);
-    free(gone);
+    }
 }
 
 void redis_set_listener(struct redis *redis, redis_message_fn on_message,
@@ -180,11 +266,16 @@ static void on_connected(const redisAsyncContext *context, int status)
     if (!link->is_subscriber)
         return;
     redis->unconfirmed = 0;
-    send_subscribe(redis, KEEP_CHANNEL);
-    for (struct subscription *at = redis->subscriptions; at != NULL; at = at->next)
-        send_subscribe(redis, at->channel);
+    redis->resubscribing = true;
+    redis->heard_ms = loop_now_ms(redis->loop);
+    send_subscribe(redis, redis->beat_channel);
+    for (size_t i = 0; i < SUBSCRIPTION_BUCKETS; i++)
+        for (struct subscription *at = redis->subscriptions[i]; at != NULL; at = at->next)
+            send_subscribe(redis, at->channel);
 }
 
+/* Connecting took too long, or a command: a Redis that does not answer is as good as gone, and
+ * all who wait for it learn it at once. */
 static void on_timer(struct loop_timer *timer)
 {
     struct link *link = (struct link *)((char *)timer - offsetof(struct link, timer));
@@ -192,7 +283,20 @@ static void on_timer(struct loop_timer *timer)
     if (link->state == LINK_DOWN)
         connect_link(link);
     else
-        redisAsyncFree(link->context); /* connecting took too long */
+        redisAsyncFree(link->context);
+}
+
+static void on_beat(struct loop_timer *timer)
+{
+    struct redis *redis = (struct redis *)((char *)timer - offsetof(struct redis, beat));
+    uint64_t now_ms = loop_now_ms(redis->loop);
+
+    loop_timer_set(redis->loop, &redis->beat, BEAT_INTERVAL_MS);
+    if (!redis_is_ready(redis))
+        redis->heard_ms = now_ms;
+    else if (now_ms - redis->heard_ms > BEAT_MISSED_MS)
+        redisAsyncFree(redis->subscriber.context);
+    (void)!redis_publish(redis, redis->beat_channel, "", 0);
 }
 
 static void connect_link(struct link *link)
@@ -235,9 +339,15 @@ static void parse_address(struct redis *redis)
 struct redis *redis_open(struct loop *loop, const struct redis_config *config)
 {
     struct redis *redis = calloc(1, sizeof(*redis));
+    uint64_t name[2];
 
-    if (redis == NULL || (redis->host = strdup(config->address)) == NULL)
+    if (redis == NULL || (redis->host = strdup(config->address)) == NULL ||
+        getrandom(name, sizeof(name), 0) != sizeof(name))
         abort();
+    snprintf(redis->beat_channel, sizeof(redis->beat_channel), "waystone:beat:%016lx%016lx",
+             (unsigned long)name[0], (unsigned long)name[1]);
+    redis->beat.fn = on_beat;
+    loop_timer_set(loop, &redis->beat, BEAT_INTERVAL_MS);
     redis->loop = loop;
     redis->config = *config;
     parse_address(redis);
@@ -263,12 +373,10 @@ void redis_close(struct redis *redis)
     redis->closing = true;
     close_link(&redis->commands);
     close_link(&redis->subscriber);
-    while (redis->subscriptions != NULL) {
-        struct subscription *gone = redis->subscriptions;
-        redis->subscriptions = gone->next;
-        free(gone->channel);
-        free(gone);
-    }
+    loop_timer_cancel(redis->loop, &redis->beat);
+    for (size_t i = 0; i < SUBSCRIPTION_BUCKETS; i++)
+        while (redis->subscriptions[i] != NULL)
+            forget(&redis->subscriptions[i]);
     free(redis->host);
     free(redis);
 }
@@ -280,21 +388,50 @@ bool redis_is_ready(const struct redis *redis)
 
 /* --- commands --- */
 
+/* One timer for all: answers come in order, so each must come soon after the one before. */
+static bool send_command(struct redis *redis, redisCallbackFn *on_reply, void *private,
+                         size_t count, const char *const *arguments, const size_t *lengths)
+{
+    struct link *link = &redis->commands;
+
+    if (link->state != LINK_UP ||
+        redisAsyncCommandArgv(link->context, on_reply, private, (int)count,
+                              (const char **)arguments, lengths) != REDIS_OK)
+        return false;
+    if (link->awaited++ == 0)
+        loop_timer_set(redis->loop, &link->timer, redis->config.command_timeout_ms);
+    return true;
+}
+
+static void note_reply(struct redis *redis, const void *reply)
+{
+    struct link *link = &redis->commands;
+
+    if (reply == NULL)
+        return; /* the connection ended: on_cleanup does the rest */
+    if (--link->awaited == 0)
+        loop_timer_cancel(redis->loop, &link->timer);
+    else
+        loop_timer_set(redis->loop, &link->timer, redis->config.command_timeout_ms);
+}
+
+static void on_published(redisAsyncContext *context, void *reply, void *private)
+{
+    note_reply(private, reply);
+}
+
 enum status redis_publish(struct redis *redis, const char *channel, const void *payload,
                           size_t length)
 {
     const char *arguments[] = {"PUBLISH", channel, payload};
     const size_t lengths[] = {7, strlen(channel), length};
 
-    if (redis->commands.state != LINK_UP)
-        return STATUS_UNAVAILABLE;
-    if (redisAsyncCommandArgv(redis->commands.context, NULL, NULL, 3, arguments, lengths) !=
-        REDIS_OK)
-        return STATUS_UNAVAILABLE;
-    return STATUS_OK;
+    return send_command(redis, on_published, redis, 3, arguments, lengths) ? STATUS_OK
+                                                                           : STATUS_UNAVAILABLE;
 }
 
 struct command {
+    struct redis *redis;
     struct awaitable *done; /* NULL once the waiter has given up */
     struct arena *arena;
     struct redis_value *value;
@@ -332,6 +469,7 @@ static void on_reply(redisAsyncContext *context, void *reply, void *private)
     struct command *command = private;
     enum status status = STATUS_UNAVAILABLE;
 
+    note_reply(command->redis, reply);
     if (command->done != NULL) {
         if (reply != NULL) {
             copy_reply(command->arena, reply, command->value);
@@ -342,44 +480,25 @@ static void on_reply(redisAsyncContext *context, void *reply, void *private)
     free(command);
 }
 
-struct command_timer {
-    struct loop_timer timer;
-    struct redis *redis;
-};
-
-/* A Redis that does not answer is as good as gone: all who wait learn it at once. */
-static void on_silence(struct loop_timer *timer)
-{
-    struct redis *redis = ((struct command_timer *)timer)->redis;
-
-    if (redis->commands.context != NULL)
-        redisAsyncFree(redis->commands.context);
-}
-
 enum status redis_command(struct redis *redis, struct arena *arena, size_t count,
                           const char *const *arguments, const size_t *lengths,
                           struct redis_value *ret)
 {
-    struct command_timer timeout = {.timer.fn = on_silence, .redis = redis};
     struct awaitable done;
     struct command *command;
     enum status status;
 
-    if (redis->commands.state != LINK_UP)
-        return STATUS_UNAVAILABLE;
+    TRY(coro_interrupted());
     command = malloc(sizeof(*command));
     if (command == NULL)
         abort();
     awaitable_init(&done);
-    *command = (struct command){&done, arena, ret};
-    if (redisAsyncCommandArgv(redis->commands.context, on_reply, command, (int)count,
-                              (const char **)arguments, lengths) != REDIS_OK) {
+    *command = (struct command){redis, &done, arena, ret};
+    if (!send_command(redis, on_reply, command, count, arguments, lengths)) {
         free(command);
         return STATUS_UNAVAILABLE;
     }
-    loop_timer_set(redis->loop, &timeout.timer, redis->config.command_timeout_ms);
     status = await(&done);
-    loop_timer_cancel(redis->loop, &timeout.timer);
     if (!awaitable_is_complete(&done))
         command->done = NULL;
     return status;

@@ -83,7 +83,7 @@ static const char *encode_int8_array(struct arena *scratch, const struct db_int8
         out += 8;
     }
     *ret_length = (int)(out - start);
-    return start;
+    return (const char *)start;
 }
 
 static const char *encode_text_array(struct arena *scratch, const struct db_text_array *array,
@@ -103,7 +103,7 @@ static const char *encode_text_array(struct arena *scratch, const struct db_text
         out += length;
     }
     *ret_length = (int)(out - start);
-    return start;
+    return (const char *)start;
 }
 
 static struct arena *array_memory(struct db_encoded *encoded)

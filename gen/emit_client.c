@@ -160,8 +160,7 @@ static void emit_open(struct output *out, const struct model_service *service,
                       const struct model_method *method)
 {
     struct stub stub = opening_stub(out, service, method);
-    const char *arguments[] = {"call", path_of(out, service, method),
-                               response_type(out, method)};
+    const char *arguments[] = {"call", path_of(out, service, method), response_type(out, method)};
 
     emit_stub(out, &stub, ")\n{\n");
     if (method->request_streams) {

@@ -10,8 +10,7 @@ void emit_head(struct output *out, const struct model_file *file, const char *wh
 {
     const char *slash = strrchr(out->path, '/');
     const char *name = slash ? slash + 1 : out->path;
-    const char *generated =
-        arena_printf(out->arena, "Generated from %s. Do not edit.", file->path);
+    const char *generated = arena_printf(out->arena, "Generated from %s. Do not edit.", file->path);
 
     if (what != NULL)
         generated = arena_printf(out->arena, "%s - %s\n\n%s", name, what, generated);
@@ -89,8 +88,7 @@ static void emit_oneof_cases(struct output *out, const struct model_message *mes
     emit(out, "    %s = 0,\n", oneof->none);
     for (size_t i = 0; i < message->field_count; i++)
         if (message->fields[i].oneof == oneof)
-            emit(out, "    %s = %d,\n", message->fields[i].case_value,
-                 message->fields[i].number);
+            emit(out, "    %s = %d,\n", message->fields[i].case_value, message->fields[i].number);
     emit(out, "};\n\n");
 }
 
@@ -126,8 +124,7 @@ static void emit_oneof_member(struct output *out, const struct model_message *me
 }
 
 /* A oneof stands where its first member is declared. */
-static bool is_first_of_oneof(const struct model_message *message,
-                              const struct model_field *field)
+static bool is_first_of_oneof(const struct model_message *message, const struct model_field *field)
 {
     for (const struct model_field *earlier = message->fields; earlier < field; earlier++)
         if (earlier->oneof == field->oneof)
@@ -453,8 +450,7 @@ static const char *wellknown_of(const struct model_message *message)
     return NULL;
 }
 
-static void emit_descriptor(struct output *out, const struct model_message *message,
-                            size_t ranges)
+static void emit_descriptor(struct output *out, const struct model_message *message, size_t ranges)
 {
     const char *name = message->c_name;
 
@@ -537,7 +533,8 @@ void emit_messages_source(struct output *out, struct model *model, const struct 
                   "#include \"server/protocol/validate.h\"\n");
     else
         emit(out, "#include <stddef.h>\n");
-    emit(out, "\nstatic_assert(MESSAGE_RUNTIME_VERSION == 1, \"generated for another runtime\");\n\n");
+    emit(out,
+         "\nstatic_assert(MESSAGE_RUNTIME_VERSION == 1, \"generated for another runtime\");\n\n");
     for (size_t i = 0; i < file->enum_count; i++)
         emit_enum_tables(out, &file->enums[i]);
     for (size_t i = 0; i < file->message_count; i++)

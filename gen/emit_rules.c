@@ -51,17 +51,16 @@ static const char *list_words(const struct site *site, bool wanted, const char *
 }
 
 /* How a type's rules compare a value with a literal. */
-typedef const char *compare_fn(const struct site *site, const char *operator,
-                               const char *literal);
+typedef const char *compare_fn(const struct site *site, const char *operator, const char * literal);
 
 static const char *compare_numbers(const struct site *site, const char *operator,
-                                   const char *literal)
+                                   const char * literal)
 {
     return PRINT(site, "%s %s %s", site->value, operator, literal);
 }
 
 static const char *compare_times(const struct site *site, const char *operator,
-                                 const char *literal)
+                                 const char * literal)
 {
     return PRINT(site, "validate_compare_times(%s->seconds, %s->nanos, %s) %s 0", site->value,
                  site->value, literal, operator);
@@ -90,8 +89,7 @@ static void emit_list(const struct site *site, const ProtobufCMessage *rules, co
     struct rule_value value;
 
     for (size_t i = 0; rule_value(site->out->arena, rules, name, i, &value); i++) {
-        conditions = joined(site, conditions,
-                            compare(site, wanted ? "!=" : "==", value.literal),
+        conditions = joined(site, conditions, compare(site, wanted ? "!=" : "==", value.literal),
                             wanted ? "&&" : "||");
         words = listed(site, words, value.words);
     }
@@ -213,8 +211,7 @@ static void emit_bounds(const struct site *site, const ProtobufCMessage *rules, 
     bounds.has_high = rule_either(arena, rules, "lt", "lte", &bounds.high);
     if (!bounds.has_low && !bounds.has_high)
         return;
-    bounds.outside =
-        bounds.has_low && bounds.has_high && bounds.high.number < bounds.low.number;
+    bounds.outside = bounds.has_low && bounds.has_high && bounds.high.number < bounds.low.number;
     name = PRINT(site, "%s.%s", type, bounds_name(site, &bounds));
     words = PRINT(site, "must be %s", bounds_words(site, &bounds));
     drop_idle_bounds(site, &bounds);
@@ -246,8 +243,7 @@ static void emit_bool_rules(const struct site *site, const Buf__Validate__BoolRu
 {
     if (rules->has_const_)
         emit_violation(site, PRINT(site, "%s%s", rules->const_ ? "!" : "", site->value),
-                       "bool.const",
-                       rules->const_ ? "must be true" : "must be false");
+                       "bool.const", rules->const_ ? "must be true" : "must be false");
 }
 
 static void emit_enum_rules(const struct site *site, const Buf__Validate__EnumRules *rules)
@@ -258,10 +254,11 @@ static void emit_enum_rules(const struct site *site, const Buf__Validate__EnumRu
     number.value = PRINT(site, "(int32_t)%s", site->value);
     emit_const(&number, &rules->base, "enum", compare_numbers);
     if (rules->defined_only)
-        emit_violation(site,
-                       PRINT(site, "protobuf_c_enum_descriptor_get_value(&%s_descriptor,\n%*s(int)%s) == NULL",
-                             site->enumeration->c_name, site->indent + 41, "", site->value),
-                       "enum.defined_only", "must be one of the defined values");
+        emit_violation(
+            site,
+            PRINT(site, "protobuf_c_enum_descriptor_get_value(&%s_descriptor,\n%*s(int)%s) == NULL",
+                  site->enumeration->c_name, site->indent + 41, "", site->value),
+            "enum.defined_only", "must be one of the defined values");
     emit_list(&number, &rules->base, "enum", true, compare_numbers);
     emit_list(&number, &rules->base, "enum", false, compare_numbers);
 }
@@ -279,13 +276,11 @@ static void emit_length(const struct site *site, const char *length, const char 
 {
     if (strcmp(operator, "<") == 0 && bound == 0)
         return;
-    emit_violation(site,
-                   PRINT(site, "%s %s %llu", length, operator, (unsigned long long)bound), rule,
-                   PRINT(site, "must be %s%s", words, plural(site, bound, noun)));
+    emit_violation(site, PRINT(site, "%s %s %llu", length, operator,(unsigned long long) bound),
+                   rule, PRINT(site, "must be %s%s", words, plural(site, bound, noun)));
 }
 
-static void emit_string_lengths(const struct site *site,
-                                const Buf__Validate__StringRules *rules)
+static void emit_string_lengths(const struct site *site, const Buf__Validate__StringRules *rules)
 {
     const char *characters = PRINT(site, "validate_characters(%s)", site->value);
     const char *bytes = PRINT(site, "strlen(%s)", site->value);
@@ -347,8 +342,8 @@ static void emit_pattern(const struct site *site, const char *text)
     const char *error = NULL;
 
     if (!pattern_compile(site->out->arena, text, &pattern, &error)) {
-        model_fail(site->model, site->location, "field '%s': pattern \"%s\": %s",
-                   site->field->name, text, error);
+        model_fail(site->model, site->location, "field '%s': pattern \"%s\": %s", site->field->name,
+                   text, error);
         return;
     }
     emit_comment(site->tables, 0, text);
@@ -385,7 +380,7 @@ static void emit_text_rule(const struct site *site, const char *text, const char
 {
     if (text == NULL)
         return;
-    /* `condition` has two conversions: the value and the literal. */
+        /* `condition` has two conversions: the value and the literal. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     condition = PRINT(site, condition, site->value, literal_of(site, text));
@@ -398,10 +393,8 @@ static void emit_string_texts(const struct site *site, const Buf__Validate__Stri
     emit_text_rule(site, rules->const_, "strcmp(%s, %s) != 0", "string.const", "be");
     emit_text_rule(site, rules->prefix, "!validate_starts_with(%s, %s)", "string.prefix",
                    "start with");
-    emit_text_rule(site, rules->suffix, "!validate_ends_with(%s, %s)", "string.suffix",
-                   "end with");
-    emit_text_rule(site, rules->contains, "strstr(%s, %s) == NULL", "string.contains",
-                   "contain");
+    emit_text_rule(site, rules->suffix, "!validate_ends_with(%s, %s)", "string.suffix", "end with");
+    emit_text_rule(site, rules->contains, "strstr(%s, %s) == NULL", "string.contains", "contain");
     emit_text_rule(site, rules->not_contains, "strstr(%s, %s) != NULL", "string.not_contains",
                    "not contain");
     emit_string_list(site, rules->in, rules->n_in, true);
@@ -511,8 +504,7 @@ static void emit_bytes_rules(const struct site *site, const Buf__Validate__Bytes
     if (rules->has_const_)
         emit_bytes_rule(site, rules->const_, "validate_bytes_are", "bytes.const", "be");
     if (rules->has_prefix)
-        emit_bytes_rule(site, rules->prefix, "validate_bytes_start", "bytes.prefix",
-                        "start with");
+        emit_bytes_rule(site, rules->prefix, "validate_bytes_start", "bytes.prefix", "start with");
     if (rules->has_suffix)
         emit_bytes_rule(site, rules->suffix, "validate_bytes_end", "bytes.suffix", "end with");
     if (rules->has_contains)
@@ -536,15 +528,13 @@ static void emit_time_rules(const struct site *site, const ProtobufCMessage *rul
 static void emit_timestamp_rules(const struct site *site,
                                  const Buf__Validate__TimestampRules *rules)
 {
-    const char *now = PRINT(site, "validate_compare_now(%s->seconds, %s->nanos)", site->value,
-                            site->value);
+    const char *now =
+        PRINT(site, "validate_compare_now(%s->seconds, %s->nanos)", site->value, site->value);
     struct rule_value within;
 
     emit_time_rules(site, &rules->base, "timestamp");
-    if (rules->less_than_case == BUF__VALIDATE__TIMESTAMP_RULES__LESS_THAN_LT_NOW &&
-        rules->lt_now)
-        emit_violation(site, PRINT(site, "%s > 0", now), "timestamp.lt_now",
-                       "must be in the past");
+    if (rules->less_than_case == BUF__VALIDATE__TIMESTAMP_RULES__LESS_THAN_LT_NOW && rules->lt_now)
+        emit_violation(site, PRINT(site, "%s > 0", now), "timestamp.lt_now", "must be in the past");
     if (rules->greater_than_case == BUF__VALIDATE__TIMESTAMP_RULES__GREATER_THAN_GT_NOW &&
         rules->gt_now)
         emit_violation(site, PRINT(site, "%s < 0", now), "timestamp.gt_now",
@@ -658,8 +648,7 @@ void emit_rules(const struct site *site, const Buf__Validate__FieldRules *rules)
     }
     if (!rules_fit(&inner, rules)) {
         model_fail(site->model, site->location,
-                   "field '%s': its rules are of another type than the field",
-                   site->field->name);
+                   "field '%s': its rules are of another type than the field", site->field->name);
         return;
     }
     emit_typed_rules(&inner, rules);

@@ -9,8 +9,8 @@
 /* One value of the message being checked. */
 struct site {
     struct model *model;
-    struct output *out;    /* the function's body */
-    struct output *tables; /* what stands in front of the function */
+    struct output *out;              /* the function's body */
+    struct output *tables;           /* what stands in front of the function */
     const struct model_field *field; /* that the value belongs to */
     struct location location;        /* of its rules */
     enum field_type type;            /* of the value */

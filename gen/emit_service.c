@@ -13,8 +13,8 @@ static bool streams(const struct model_method *method)
 
 static const char *access_name(uint32_t access)
 {
-    static const char *const names[] = {"",            "PUBLIC", "PLAYER", "MODERATOR",
-                                        "GAME_MASTER", "ADMIN",  "SERVICE"};
+    static const char *const names[] = {"",      "PUBLIC", "PLAYER", "MODERATOR", "GAME_MASTER",
+                                        "ADMIN", "SERVICE"};
 
     return access < sizeof(names) / sizeof(names[0]) ? names[access] : "unknown";
 }
@@ -69,14 +69,14 @@ static void emit_stream_receive(struct output *out, const struct model_method *m
         arena_printf(out->arena, "const %s **ret_message", method->request->c_name),
     };
 
-    emit(out, "/* Next message of the caller. STATUS_OUT_OF_RANGE when it has sent all. Suspends. */\n"
-              "MUST_CHECK\n");
+    emit(out,
+         "/* Next message of the caller. STATUS_OUT_OF_RANGE when it has sent all. Suspends. */\n"
+         "MUST_CHECK\n");
     emit_call(out, arena_printf(out->arena, "static inline enum status %s_receive(", name),
               arguments, 2, ")\n{\n");
-    emit(out,
-         "    const void *message = NULL;\n\n"
-         "    TRY(rpc_receive(stream->call, &message));\n"
-         "    *ret_message = message;\n    return STATUS_OK;\n}\n\n");
+    emit(out, "    const void *message = NULL;\n\n"
+              "    TRY(rpc_receive(stream->call, &message));\n"
+              "    *ret_message = message;\n    return STATUS_OK;\n}\n\n");
 }
 
 static void emit_stream_send(struct output *out, const struct model_method *method)
@@ -88,8 +88,8 @@ static void emit_stream_send(struct output *out, const struct model_method *meth
     };
 
     emit(out, "/* Sends a message; suspends while the caller takes none. */\nMUST_CHECK\n");
-    emit_call(out, arena_printf(out->arena, "static inline enum status %s_send(", name),
-              arguments, 2, ")\n{\n");
+    emit_call(out, arena_printf(out->arena, "static inline enum status %s_send(", name), arguments,
+              2, ")\n{\n");
     emit(out, "    return rpc_send(stream->call, &message->base);\n}\n\n");
 }
 
@@ -111,8 +111,7 @@ static void emit_handler(struct output *out, const struct model_method *method)
     size_t count = 1;
 
     if (!method->request_streams)
-        arguments[count++] =
-            arena_printf(out->arena, "const %s *req", method->request->c_name);
+        arguments[count++] = arena_printf(out->arena, "const %s *req", method->request->c_name);
     if (method->request_streams && method->response_streams)
         arguments[count++] = arena_printf(out->arena, "%sstream", stream);
     else if (method->request_streams)
@@ -212,8 +211,7 @@ static const char *shape_of(const struct model_method *method)
     return method->response_streams ? "RPC_SERVER_STREAM" : "RPC_UNARY";
 }
 
-static void emit_method_limits(struct output *out,
-                               const Waystone__Options__V1__MethodRules *rules)
+static void emit_method_limits(struct output *out, const Waystone__Options__V1__MethodRules *rules)
 {
     const Waystone__Options__V1__RateLimit *rate = rules->rate_limit;
 
@@ -222,13 +220,11 @@ static void emit_method_limits(struct output *out,
     if (rules->max_request_bytes != 0)
         emit(out, "        .max_request_bytes = %u,\n", rules->max_request_bytes);
     if (rate != NULL) {
-        bool by_ip = rate->scope ==
-                     WAYSTONE__OPTIONS__V1__RATE_LIMIT_SCOPE__RATE_LIMIT_SCOPE_IP;
+        bool by_ip = rate->scope == WAYSTONE__OPTIONS__V1__RATE_LIMIT_SCOPE__RATE_LIMIT_SCOPE_IP;
         emit(out,
              "        .rate_calls = %u,\n        .rate_period_s = %u,\n"
              "        .rate_scope = %s,\n",
-             rate->calls, rate->period_seconds,
-             by_ip ? "RPC_LIMIT_BY_IP" : "RPC_LIMIT_BY_ACCOUNT");
+             rate->calls, rate->period_seconds, by_ip ? "RPC_LIMIT_BY_IP" : "RPC_LIMIT_BY_ACCOUNT");
     }
     if (rules->audit)
         emit(out, "        .audit = true,\n");

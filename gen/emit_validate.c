@@ -91,8 +91,7 @@ static struct site site_of(struct model *model, struct output *out, struct outpu
 }
 
 /* Writes `body`, at the indent it was made for, under a condition. */
-static void emit_guarded(struct output *out, int indent, const char *condition,
-                         struct output *body)
+static void emit_guarded(struct output *out, int indent, const char *condition, struct output *body)
 {
     if (body->text.length > 0) {
         emit(out, "%*sif (%s) {\n", indent, "", condition);
@@ -117,8 +116,8 @@ static void emit_required(const struct site *site, const char *set, struct outpu
 
 /* --- items, keys and values --- */
 
-static void check_element_rules(const struct site *site,
-                                const Buf__Validate__FieldRules *rules, const char *what)
+static void check_element_rules(const struct site *site, const Buf__Validate__FieldRules *rules,
+                                const char *what)
 {
     if (rules != NULL && rules->has_required)
         model_fail(site->model, site->location,
@@ -126,8 +125,8 @@ static void check_element_rules(const struct site *site,
                    site->field->name, what);
     if (rules != NULL && (rules->type_case == BUF__VALIDATE__FIELD_RULES__TYPE_REPEATED ||
                           rules->type_case == BUF__VALIDATE__FIELD_RULES__TYPE_MAP))
-        model_fail(site->model, site->location,
-                   "field '%s': %s are neither repeated nor maps", site->field->name, what);
+        model_fail(site->model, site->location, "field '%s': %s are neither repeated nor maps",
+                   site->field->name, what);
 }
 
 /* An element with its own zero value is left out when the rules say so. */
@@ -190,14 +189,13 @@ static void emit_loop(const struct site *site, const char *entry, const char *st
 static void emit_count(const struct site *site, const char *operator, uint64_t bound,
                        const char *rule, const char *words, const char *noun)
 {
-    if (*operator == '<' && bound == 0)
+    if (*operator== '<' && bound == 0)
         return;
-    emit_violation(site,
-                   PRINT(site->out, "message->n_%s %s %llu", site->field->c_name, operator,
-                         (unsigned long long)bound),
-                   rule,
-                   PRINT(site->out, "must have %s %llu %s", words, (unsigned long long)bound,
-                         noun));
+    emit_violation(
+        site,
+        PRINT(site->out, "message->n_%s %s %llu",
+              site->field->c_name, operator,(unsigned long long) bound),
+        rule, PRINT(site->out, "must have %s %llu %s", words, (unsigned long long)bound, noun));
 }
 
 static void emit_unique(const struct site *site)
@@ -208,8 +206,8 @@ static void emit_unique(const struct site *site)
 
     switch (site->type) {
     case FIELD_MESSAGE:
-        model_fail(site->model, site->location,
-                   "field '%s': unique is not enforced on messages", site->field->name);
+        model_fail(site->model, site->location, "field '%s': unique is not enforced on messages",
+                   site->field->name);
         return;
     case FIELD_STRING:
         condition = "!validate_unique_strings(violations->arena, %s)";
@@ -305,10 +303,10 @@ static void emit_map(const struct site *site, const Buf__Validate__MapRules *rul
         emit_count(site, ">", rules->max_pairs, "map.max_pairs", "at most", "entries");
     emit_element(&key, rules ? rules->keys : NULL, "keys");
     emit_element(&value, rules ? rules->values : NULL, "values");
-    emit_loop(site,
-              PRINT(site->out, "const %s *entry = message->%s[i];", entry->c_name,
-                    site->field->c_name),
-              key_step(entry->fields[0].type), &body);
+    emit_loop(
+        site,
+        PRINT(site->out, "const %s *entry = message->%s[i];", entry->c_name, site->field->c_name),
+        key_step(entry->fields[0].type), &body);
 }
 
 /* --- fields --- */

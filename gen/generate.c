@@ -35,8 +35,8 @@ static void output_close(struct output *out, Response *response)
 
     google__protobuf__compiler__code_generator_response__file__init(file);
     file->name = (char *)out->path;
-    file->content = arena_strndup(out->arena, (const char *)buffer_data(&out->text),
-                                  out->text.length);
+    file->content =
+        arena_strndup(out->arena, (const char *)buffer_data(&out->text), out->text.length);
     buffer_free(&out->text);
     response->file[response->n_file++] = file;
 }

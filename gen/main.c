@@ -23,8 +23,8 @@ int main(void)
     read_all(stdin, &request);
     if (ferror(stdin))
         fprintf(stderr, "protoc-gen-waystone: cannot read the request from standard input\n");
-    else if (generate(request.length ? buffer_data(&request) : (const uint8_t *)"",
-                      request.length, &response) != STATUS_OK)
+    else if (generate(request.length ? buffer_data(&request) : (const uint8_t *)"", request.length,
+                      &response) != STATUS_OK)
         fprintf(stderr, "protoc-gen-waystone: standard input has no request of protoc; "
                         "this is a plugin, run it through protoc --waystone_out\n");
     else if (fwrite(buffer_data(&response), 1, response.length, stdout) != response.length ||

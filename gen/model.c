@@ -112,8 +112,8 @@ static void read_oneofs(struct model *model, struct model_message *message,
                         const Google__Protobuf__DescriptorProto *proto,
                         const struct source_path *path)
 {
-    message->oneofs = arena_alloc_array(model->arena, proto->n_oneof_decl,
-                                        sizeof(*message->oneofs));
+    message->oneofs =
+        arena_alloc_array(model->arena, proto->n_oneof_decl, sizeof(*message->oneofs));
     for (size_t i = 0; i < proto->n_oneof_decl; i++) {
         struct source_path at = source_at(path, MESSAGE_ONEOF, (int32_t)i);
         struct model_oneof *oneof = &message->oneofs[i];
@@ -326,17 +326,15 @@ static void check_method_rules(struct model *model, const struct model_method *m
         return;
     }
     if (options_unknown_field(&rules->base) != 0)
-        model_fail(model, location, "method '%s' has an unknown option (number %u)",
-                   method->name, options_unknown_field(&rules->base));
+        model_fail(model, location, "method '%s' has an unknown option (number %u)", method->name,
+                   options_unknown_field(&rules->base));
     rate = rules->rate_limit;
     if (rate != NULL && (rate->calls == 0 || rate->period_seconds == 0 || rate->scope == 0))
         model_fail(model, location,
-                   "method '%s': a rate limit needs calls, period_seconds and scope",
-                   method->name);
+                   "method '%s': a rate limit needs calls, period_seconds and scope", method->name);
     if (method->no_side_effects && (method->request_streams || method->response_streams))
         model_fail(model, location,
-                   "method '%s' streams: only a unary method can be NO_SIDE_EFFECTS",
-                   method->name);
+                   "method '%s' streams: only a unary method can be NO_SIDE_EFFECTS", method->name);
 }
 
 static void read_method(struct model *model, struct model_method *method,
@@ -352,8 +350,8 @@ static void read_method(struct model *model, struct model_method *method,
     method->location = source_location(path);
     method->request = find_message(model, proto->input_type);
     method->response = find_message(model, proto->output_type);
-    if (method->request == NULL || method->response == NULL ||
-        !method->request->file->is_proto3 || !method->response->file->is_proto3)
+    if (method->request == NULL || method->response == NULL || !method->request->file->is_proto3 ||
+        !method->response->file->is_proto3)
         model_fail(model, method->location,
                    "method '%s' has a message of proto2, which is not supported", method->name);
     method->request_streams = proto->client_streaming;
@@ -383,8 +381,7 @@ static void read_service(struct model *model, struct model_file *file,
     service->comment = source_comment(model->arena, path);
     service->location = source_location(path);
     service->method_count = proto->n_method;
-    service->methods =
-        arena_alloc_array(model->arena, proto->n_method, sizeof(*service->methods));
+    service->methods = arena_alloc_array(model->arena, proto->n_method, sizeof(*service->methods));
     for (size_t i = 0; i < proto->n_method; i++) {
         struct source_path at = source_at(path, SERVICE_METHOD, (int32_t)i);
         read_method(model, &service->methods[i], proto->method[i], &at);
@@ -442,8 +439,7 @@ static void read_contents(struct model *model, struct model_file *file)
             read_fields(model, file, &next, proto->message_type[i], &at);
     }
     file->service_count = proto->n_service;
-    file->services =
-        arena_alloc_array(model->arena, proto->n_service, sizeof(*file->services));
+    file->services = arena_alloc_array(model->arena, proto->n_service, sizeof(*file->services));
     for (size_t i = 0; i < proto->n_service; i++) {
         struct source_path at = source_at(&path, FILE_SERVICE, (int32_t)i);
         read_service(model, file, &file->services[i], proto->service[i], &at);
@@ -502,8 +498,7 @@ bool model_read(struct model *model,
         file->path = file->proto->name ? file->proto->name : "";
         file->stem = file_stem(model->arena, file->path);
         file->package = file->proto->package ? file->proto->package : "";
-        file->is_proto3 =
-            file->proto->syntax != NULL && strcmp(file->proto->syntax, "proto3") == 0;
+        file->is_proto3 = file->proto->syntax != NULL && strcmp(file->proto->syntax, "proto3") == 0;
         file->wanted = is_wanted(request, only, file->path);
         read_types(model, file);
     }
@@ -535,12 +530,12 @@ bool field_has_flag(const struct model_field *field)
 const char *field_type_name(enum field_type type)
 {
     static const char *const names[] = {
-        [FIELD_DOUBLE] = "double",     [FIELD_FLOAT] = "float",       [FIELD_INT64] = "int64",
-        [FIELD_UINT64] = "uint64",     [FIELD_INT32] = "int32",       [FIELD_FIXED64] = "fixed64",
-        [FIELD_FIXED32] = "fixed32",   [FIELD_BOOL] = "bool",         [FIELD_STRING] = "string",
-        [FIELD_MESSAGE] = "message",   [FIELD_BYTES] = "bytes",       [FIELD_UINT32] = "uint32",
-        [FIELD_ENUM] = "enum",         [FIELD_SFIXED32] = "sfixed32", [FIELD_SFIXED64] = "sfixed64",
-        [FIELD_SINT32] = "sint32",     [FIELD_SINT64] = "sint64",
+        [FIELD_DOUBLE] = "double",   [FIELD_FLOAT] = "float",       [FIELD_INT64] = "int64",
+        [FIELD_UINT64] = "uint64",   [FIELD_INT32] = "int32",       [FIELD_FIXED64] = "fixed64",
+        [FIELD_FIXED32] = "fixed32", [FIELD_BOOL] = "bool",         [FIELD_STRING] = "string",
+        [FIELD_MESSAGE] = "message", [FIELD_BYTES] = "bytes",       [FIELD_UINT32] = "uint32",
+        [FIELD_ENUM] = "enum",       [FIELD_SFIXED32] = "sfixed32", [FIELD_SFIXED64] = "sfixed64",
+        [FIELD_SINT32] = "sint32",   [FIELD_SINT64] = "sint64",
     };
 
     return (size_t)type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;

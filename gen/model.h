@@ -85,13 +85,13 @@ struct model_field {
     struct location location;
     int32_t number;
     enum field_type type;
-    const struct model_message *message;   /* of FIELD_MESSAGE */
-    const struct model_enum *enumeration;  /* of FIELD_ENUM */
-    const struct model_oneof *oneof;       /* NULL: in none */
-    const char *case_value;                /* enumerator, when in a oneof */
-    bool repeated;                         /* maps too */
+    const struct model_message *message;  /* of FIELD_MESSAGE */
+    const struct model_enum *enumeration; /* of FIELD_ENUM */
+    const struct model_oneof *oneof;      /* NULL: in none */
+    const char *case_value;               /* enumerator, when in a oneof */
+    bool repeated;                        /* maps too */
     bool packed;
-    bool is_optional;                      /* declared so */
+    bool is_optional;                       /* declared so */
     const Buf__Validate__FieldRules *rules; /* NULL: none */
     struct location rules_location;
 };
@@ -144,8 +144,8 @@ struct model_file {
     const char *stem; /* the same without ".proto" */
     const char *package;
     const char *comment;
-    bool wanted;    /* protoc asks for its output */
-    bool is_proto3; /* others are read for their options and have no C names */
+    bool wanted;                    /* protoc asks for its output */
+    bool is_proto3;                 /* others are read for their options and have no C names */
     struct model_message *messages; /* nested ones too, before the one around them */
     size_t message_count;
     struct model_enum *enums;
@@ -164,8 +164,8 @@ struct model {
 
 /* Reads the request. False if anything is wrong; see model->errors. `only` restricts output to
  * one file, though names are chosen for all; NULL: every file protoc asks for. */
-bool model_read(struct model *model, const Google__Protobuf__Compiler__CodeGeneratorRequest *request,
-                const char *only);
+bool model_read(struct model *model,
+                const Google__Protobuf__Compiler__CodeGeneratorRequest *request, const char *only);
 
 /* Adds an error at a position; nothing when the position is in a file whose output is not
  * wanted, for which it is reported when that file is generated. */

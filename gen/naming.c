@@ -50,9 +50,9 @@ static void count_names(struct naming *naming, const struct model_file *file)
         count_name(naming, service_base(naming->arena, service));
         for (size_t j = 0; j < service->method_count; j++)
             if (method_streams(&service->methods[j]))
-                count_name(naming, arena_printf(naming->arena, "%s stream",
-                                                name_snake(naming->arena,
-                                                           service->methods[j].name)));
+                count_name(naming,
+                           arena_printf(naming->arena, "%s stream",
+                                        name_snake(naming->arena, service->methods[j].name)));
     }
 }
 
@@ -89,8 +89,8 @@ static const char *with_package(struct naming *naming, const struct model_file *
 
 static void name_enum(struct naming *naming, struct model_enum *enumeration)
 {
-    static const char *const suffixes[] = {"", "_descriptor", "_values", "_by_name", "_ranges",
-                                           NULL};
+    static const char *const suffixes[] = {"",         "_descriptor", "_values",
+                                           "_by_name", "_ranges",     NULL};
 
     enumeration->c_name =
         take(naming, with_package(naming, enumeration->file, enumeration->joined), suffixes);
@@ -107,17 +107,15 @@ static void name_enum(struct naming *naming, struct model_enum *enumeration)
 static void name_oneof(struct naming *naming, struct model_message *message,
                        struct model_oneof *oneof)
 {
-    const char *prefix = arena_printf(naming->arena, "%s_%s",
-                                      name_upper(naming->arena, message->c_name),
-                                      name_upper(naming->arena, oneof->name));
+    const char *prefix =
+        arena_printf(naming->arena, "%s_%s", name_upper(naming->arena, message->c_name),
+                     name_upper(naming->arena, oneof->name));
 
-    oneof->case_type =
-        take(naming,
-             arena_printf(naming->arena, "%s_%sCase", message->c_name,
-                          name_camel(naming->arena, oneof->name)),
-             no_suffix);
-    oneof->none =
-        take(naming, arena_printf(naming->arena, "%s_NOT_SET", prefix), no_suffix);
+    oneof->case_type = take(naming,
+                            arena_printf(naming->arena, "%s_%sCase", message->c_name,
+                                         name_camel(naming->arena, oneof->name)),
+                            no_suffix);
+    oneof->none = take(naming, arena_printf(naming->arena, "%s_NOT_SET", prefix), no_suffix);
     for (size_t i = 0; i < message->field_count; i++) {
         struct model_field *field = &message->fields[i];
         if (field->oneof == oneof)
@@ -130,10 +128,9 @@ static void name_oneof(struct naming *naming, struct model_message *message,
 
 static void name_message(struct naming *naming, struct model_message *message)
 {
-    static const char *const suffixes[] = {
-        "",        "_type",    "_new",    "_init",   "_empty",
-        "_fields", "_by_name", "_ranges", "_extras", "_validate",
-        NULL};
+    static const char *const suffixes[] = {"",        "_type",     "_new",     "_init",
+                                           "_empty",  "_fields",   "_by_name", "_ranges",
+                                           "_extras", "_validate", NULL};
 
     message->c_name = take(naming, with_package(naming, message->file, message->joined), suffixes);
 }
@@ -212,10 +209,8 @@ static void name_service(struct naming *naming, struct model_service *service)
     if (name_set_has(&naming->clashes, base) && *service->file->package != '\0')
         base = arena_printf(naming->arena, "%s_%s",
                             name_identifier(naming->arena, service->file->package), base);
-    service->c_name =
-        take(naming, arena_printf(naming->arena, "%s_service", base), suffixes);
-    service->client_name =
-        take(naming, arena_printf(naming->arena, "%s_client", base), no_suffix);
+    service->c_name = take(naming, arena_printf(naming->arena, "%s_service", base), suffixes);
+    service->client_name = take(naming, arena_printf(naming->arena, "%s_client", base), no_suffix);
     for (size_t i = 0; i < service->method_count; i++)
         name_method(naming, service, &members, &service->methods[i]);
 }

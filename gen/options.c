@@ -95,8 +95,7 @@ static void merge_singular(struct arena *arena, ProtobufCMessage *into,
         *(protobuf_c_boolean *)at(into, field->quantifier_offset) = true;
 }
 
-static void merge_unknown(struct arena *arena, ProtobufCMessage *into,
-                          const ProtobufCMessage *from)
+static void merge_unknown(struct arena *arena, ProtobufCMessage *into, const ProtobufCMessage *from)
 {
     if (from->n_unknown_fields > 0 && into->n_unknown_fields == 0) {
         into->n_unknown_fields = from->n_unknown_fields;

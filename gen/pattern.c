@@ -83,8 +83,7 @@ static void nfa_range(struct nfa *nfa, uint32_t first, uint32_t last, int next, 
     for (int i = 1; i < 4 && first > 0x7f; i++) {
         uint32_t mask = (1u << 6 * i) - 1;
         uint32_t cut = (first & mask) != 0 ? (first | mask) + 1 : last & ~mask;
-        if ((first & ~mask) == (last & ~mask) ||
-            ((first & mask) == 0 && (last & mask) == mask))
+        if ((first & ~mask) == (last & ~mask) || ((first & mask) == 0 && (last & mask) == mask))
             continue;
         nfa_range(nfa, first, cut - 1, next, start);
         nfa_range(nfa, cut, last, next, start);
@@ -93,10 +92,9 @@ static void nfa_range(struct nfa *nfa, uint32_t first, uint32_t last, int next, 
     length = utf8_encode(first, low);
     utf8_encode(last, high);
     while (length-- > 0)
-        state = nfa_add(nfa, (struct nfa_state){.kind = NFA_BYTES,
-                                                .first = low[length],
-                                                .last = high[length],
-                                                .next = state});
+        state = nfa_add(
+            nfa, (struct nfa_state){
+                     .kind = NFA_BYTES, .first = low[length], .last = high[length], .next = state});
     *start = *start < 0 ? state : nfa_split(nfa, *start, state);
 }
 
@@ -146,8 +144,7 @@ static int nfa_node(struct nfa *nfa, const struct pattern_node *node, int next)
     case PATTERN_SEQUENCE:
         return nfa_node(nfa, node->left, nfa_node(nfa, node->right, next));
     case PATTERN_ALTERNATIVE:
-        return nfa_split(nfa, nfa_node(nfa, node->left, next),
-                         nfa_node(nfa, node->right, next));
+        return nfa_split(nfa, nfa_node(nfa, node->left, next), nfa_node(nfa, node->right, next));
     case PATTERN_REPEAT:
         return nfa_repeat(nfa, node, next);
     case PATTERN_BEGIN:
@@ -283,7 +280,7 @@ static void dfa_find_classes(struct dfa *dfa)
     for (int byte = 0; byte < 256; byte++) {
         if (starts[byte])
             dfa->examples[++class] = (uint8_t)byte;
-        dfa->classes[byte] = (uint8_t)class;
+        dfa->classes[byte] = (uint8_t) class;
     }
     dfa->class_count = (unsigned)class + 1;
 }
@@ -402,8 +399,8 @@ bool pattern_compile(struct arena *arena, const char *text, struct pattern *ret,
         *reterr = "the pattern matches no text at all";
         return false;
     }
-    ret->next = arena_memdup(arena, ret->next,
-                             ret->state_count * ret->class_count * sizeof(*ret->next));
+    ret->next =
+        arena_memdup(arena, ret->next, ret->state_count * ret->class_count * sizeof(*ret->next));
     ret->verdicts = arena_memdup(arena, ret->verdicts, ret->state_count);
     return true;
 }

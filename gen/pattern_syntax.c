@@ -446,14 +446,12 @@ static const struct pattern_node *parse_alternatives(struct parser *parser)
 
     while (*parser->at == '|' && parser->error == NULL) {
         parser->at++;
-        alternatives =
-            node_new(parser, PATTERN_ALTERNATIVE, alternatives, parse_sequence(parser));
+        alternatives = node_new(parser, PATTERN_ALTERNATIVE, alternatives, parse_sequence(parser));
     }
     return alternatives;
 }
 
-const struct pattern_node *pattern_parse(struct arena *arena, const char *text,
-                                         const char **reterr)
+const struct pattern_node *pattern_parse(struct arena *arena, const char *text, const char **reterr)
 {
     struct parser parser = {.arena = arena, .text = text, .at = text};
     const struct pattern_node *root = parse_alternatives(&parser);

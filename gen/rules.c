@@ -33,8 +33,7 @@ static void integer_value(struct arena *arena, int64_t value, bool wide, struct 
         ret->literal = arena_printf(arena, "INT64_C(%" PRId64 ")", value);
 }
 
-static void unsigned_value(struct arena *arena, uint64_t value, bool wide,
-                           struct rule_value *ret)
+static void unsigned_value(struct arena *arena, uint64_t value, bool wide, struct rule_value *ret)
 {
     ret->number = (long double)value;
     ret->is_least = value == 0;
@@ -72,8 +71,7 @@ static void real_value(struct arena *arena, double value, bool is_float, struct 
     }
     ret->words = real_words(arena, value, is_float);
     ret->literal = arena_printf(arena, "%s%s%s", ret->words,
-                                strpbrk(ret->words, ".e") != NULL ? "" : ".0",
-                                is_float ? "f" : "");
+                                strpbrk(ret->words, ".e") != NULL ? "" : ".0", is_float ? "f" : "");
 }
 
 /* --- times --- */
@@ -103,8 +101,7 @@ static const char *timestamp_words(struct arena *arena, int64_t seconds)
     return arena_strdup(arena, text);
 }
 
-static void time_value(struct arena *arena, const ProtobufCMessage *message,
-                       struct rule_value *ret)
+static void time_value(struct arena *arena, const ProtobufCMessage *message, struct rule_value *ret)
 {
     /* Both have the same fields. */
     const Google__Protobuf__Duration *duration = (const Google__Protobuf__Duration *)message;
@@ -183,8 +180,8 @@ static bool is_set(const ProtobufCMessage *rules, const ProtobufCFieldDescriptor
     return *(const protobuf_c_boolean *)quantifier;
 }
 
-bool rule_value(struct arena *arena, const ProtobufCMessage *rules, const char *name,
-                size_t index, struct rule_value *ret)
+bool rule_value(struct arena *arena, const ProtobufCMessage *rules, const char *name, size_t index,
+                struct rule_value *ret)
 {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(rules->descriptor, name);

@@ -22,8 +22,8 @@ struct rule_value {
 
 /* The value of a rule that is set; `index` counts those of a repeated one. False if it is not
  * set, or has no more values. */
-bool rule_value(struct arena *arena, const ProtobufCMessage *rules, const char *name,
-                size_t index, struct rule_value *ret);
+bool rule_value(struct arena *arena, const ProtobufCMessage *rules, const char *name, size_t index,
+                struct rule_value *ret);
 
 /* The first of the two that is set. */
 bool rule_either(struct arena *arena, const ProtobufCMessage *rules, const char *name,

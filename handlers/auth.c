@@ -78,16 +78,14 @@ static enum status session_to_api(struct rpc_call *call, const struct owner *own
         .expires_s = now_s + call->app->access_token_s,
     };
     Session *session = Session_new(call->arena);
-    const char *access =
-        token_sign(call->app->keys, call->arena, call->app->issuer, &claims);
+    const char *access = token_sign(call->app->keys, call->arena, call->app->issuer, &claims);
 
     if (access == NULL)
         return STATUS_INTERNAL;
     session->id = session_id;
     session->account = account_to_api(call->arena, owner);
     session->access_token = (char *)access;
-    session->access_token_expires_at =
-        timestamp_from_us(call->arena, claims.expires_s * 1000000);
+    session->access_token_expires_at = timestamp_from_us(call->arena, claims.expires_s * 1000000);
     session->refresh_token_expires_at = timestamp_from_us(call->arena, refresh->expires_at_us);
     if (in_cookie)
         refresh_cookie_set(call, refresh->text, call->app->refresh_token_s);
@@ -115,8 +113,7 @@ static enum status fail_taken(struct rpc_call *call, const RegisterRequest *req)
 
     TRY(accounts_taken(call->app->db, call->arena, req->user_name, req->email, &taken));
     if (taken->user_name_taken)
-        return rpc_fail(call, STATUS_ALREADY_EXISTS, "the user name '%s' is taken",
-                        req->user_name);
+        return rpc_fail(call, STATUS_ALREADY_EXISTS, "the user name '%s' is taken", req->user_name);
     return rpc_fail(call, STATUS_ALREADY_EXISTS, "the e-mail address has an account; sign in");
 }
 
@@ -215,8 +212,8 @@ static enum status rotate(struct rpc_call *call, const char *token, struct owner
     TRY(new_refresh_token(call, tx, row->session_id, ret_refresh));
     TRY(db_commit(tx));
     *ret_session_id = row->session_id;
-    *ret_owner = (struct owner){row->account_id, row->user_name, row->email, row->role,
-                                row->created_at};
+    *ret_owner =
+        (struct owner){row->account_id, row->user_name, row->email, row->role, row->created_at};
     return STATUS_OK;
 }
 
@@ -241,8 +238,7 @@ static enum status refresh_session(struct rpc_call *call, const RefreshSessionRe
     return session_to_api(call, &owner, session_id, &refresh, in_cookie, &res->session);
 }
 
-static enum status sign_out(struct rpc_call *call, const SignOutRequest *req,
-                            SignOutResponse *res)
+static enum status sign_out(struct rpc_call *call, const SignOutRequest *req, SignOutResponse *res)
 {
     TRY(sessions_revoke(call->app->db, call->identity.session_id));
     authenticator_session_ended(call->app, call->identity.session_id);

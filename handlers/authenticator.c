@@ -13,6 +13,11 @@
 #define POLL_MS 1000
 /* Commits become visible a little after their timestamp. */
 #define OVERLAP_US 10000000
+/* A session is remembered this much longer than its last token lives: clocks differ, and a token
+ * may be signed a moment after the session ended. */
+#define MARGIN_US 60000000
+
+#define ENDED "this session has ended; sign in again"
 
 struct cached_token {
     unsigned char digest[SHA256_DIGEST_LENGTH];
@@ -31,9 +36,15 @@ struct token_cache {
     size_t ended_size, ended_count;
     int64_t polled_until_us;
     struct loop_timer timer;
+    struct loop_task end_streams;
 };
 
 /* --- ended sessions --- */
+
+static int64_t oldest_useful_us(const struct app *app)
+{
+    return clock_wall_us() - (int64_t)app->access_token_s * 1000000 - MARGIN_US;
+}
 
 static struct ended_session *find_ended(struct token_cache *cache, int64_t id)
 {
@@ -60,7 +71,7 @@ static void rebuild_ended(struct token_cache *cache)
 {
     struct ended_session *old = cache->ended;
     size_t old_size = cache->ended_size;
-    int64_t oldest_us = clock_wall_us() - (int64_t)cache->app->access_token_s * 1000000;
+    int64_t oldest_us = oldest_useful_us(cache->app);
 
     allocate_ended(cache, old_size);
     for (size_t i = 0; i < old_size; i++)
@@ -84,8 +95,25 @@ static void add_ended(struct token_cache *cache, int64_t id, int64_t at_us)
     if (cache->ended_count * 2 >= cache->ended_size)
         rebuild_ended(cache);
     entry = find_ended(cache, id);
-    cache->ended_count += entry->id == 0;
+    if (entry->id == 0) {
+        cache->ended_count++;
+        loop_defer(cache->app->loop, &cache->end_streams);
+    }
     *entry = (struct ended_session){id, at_us};
+}
+
+static bool is_ended(const struct rpc_call *call, void *argument)
+{
+    return find_ended(argument, call->identity.session_id)->id != 0;
+}
+
+/* Streams outlive their token's life, but not their session. */
+static void end_streams(struct loop_task *task)
+{
+    struct token_cache *cache =
+        (struct token_cache *)((char *)task - offsetof(struct token_cache, end_streams));
+
+    rpc_server_end_streams(is_ended, cache, STATUS_UNAUTHENTICATED, ENDED);
 }
 
 void authenticator_session_ended(struct app *app, int64_t session_id)
@@ -166,7 +194,7 @@ static enum status authenticate(struct rpc_call *call, const char *token,
         cached->identity = identity;
     }
     if (find_ended(cache, cached->identity.session_id)->id != 0)
-        return rpc_fail(call, STATUS_UNAUTHENTICATED, "this session has ended; sign in again");
+        return rpc_fail(call, STATUS_UNAUTHENTICATED, ENDED);
     *ret_identity = cached->identity;
     return STATUS_OK;
 }
@@ -189,8 +217,9 @@ void authenticator_open(struct app *app)
     cache->app = app;
     allocate_ended(cache, 1024);
     /* Sessions that ended before this instance started count as well. */
-    cache->polled_until_us = clock_wall_us() - (int64_t)app->access_token_s * 1000000;
+    cache->polled_until_us = oldest_useful_us(app);
     cache->timer.fn = on_timer;
+    cache->end_streams.fn = end_streams;
     loop_timer_set(app->loop, &cache->timer, 0);
     app->token_cache = cache;
 }
@@ -198,6 +227,7 @@ void authenticator_open(struct app *app)
 void authenticator_close(struct app *app)
 {
     loop_timer_cancel(app->loop, &app->token_cache->timer);
+    loop_undefer(app->loop, &app->token_cache->end_streams);
     free(app->token_cache->slots);
     free(app->token_cache->ended);
     free(app->token_cache);

@@ -2,7 +2,10 @@
  *
  * Each loop keeps a bounded cache of tokens it has verified, and the set of sessions that
  * ended while tokens of theirs could still be valid. The set is read from PostgreSQL once a
- * second; while that is away, a token's own validity decides. */
+ * second; while that is away, a token's own validity decides. Open streams of a session that
+ * ended are ended as well.
+ *
+ * Checking a token never suspends. Everything belongs to the loop's thread. */
 #ifndef WAYSTONE_HANDLERS_AUTHENTICATOR_H
 #define WAYSTONE_HANDLERS_AUTHENTICATOR_H
 

@@ -25,8 +25,7 @@ static Character *character_to_api(struct arena *arena, int64_t id, const char *
 }
 
 static enum status insert_character(struct rpc_call *call, struct db *tx,
-                                    const CreateCharacterRequest *req,
-                                    CreateCharacterResponse *res)
+                                    const CreateCharacterRequest *req, CreateCharacterResponse *res)
 {
     struct characters_insert_row *row;
     enum status s = characters_insert(tx, call->arena, call->identity.account_id, req->name,

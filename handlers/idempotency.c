@@ -25,8 +25,7 @@ enum status idempotency_find(struct rpc_call *call, struct db *tx, const char *k
 
     if (key[0] == '\0')
         return STATUS_NOT_FOUND;
-    TRY(idempotency_get(tx, call->arena, call->identity.account_id, call->method->path, key,
-                        &row));
+    TRY(idempotency_get(tx, call->arena, call->identity.account_id, call->method->path, key, &row));
     hash_request(request, digest);
     if (row->request_hash.length != sizeof(digest) ||
         memcmp(row->request_hash.data, digest, sizeof(digest)) != 0)

@@ -14,13 +14,13 @@
  * effect, under a lock that all calls of the account take (its row): a repetition that comes
  * while the first call still runs then waits for it and finds its answer. Suspends. */
 enum status idempotency_find(struct rpc_call *call, struct db *tx, const char *key,
-                             const ProtobufCMessage *request,
-                             ProtobufCMessage *response) MUST_CHECK;
+                             const ProtobufCMessage *request, ProtobufCMessage *response)
+    MUST_CHECK;
 
 /* Stores an answer within the transaction; nothing with an empty key. ALREADY_EXISTS if another
  * call stored one meanwhile, which that lock prevents. Suspends. */
 enum status idempotency_store(struct rpc_call *call, struct db *tx, const char *key,
-                              const ProtobufCMessage *request,
-                              const ProtobufCMessage *response) MUST_CHECK;
+                              const ProtobufCMessage *request, const ProtobufCMessage *response)
+    MUST_CHECK;
 
 #endif

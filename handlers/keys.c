@@ -171,9 +171,9 @@ static int to_der(const unsigned char *plain, unsigned char **ret_der)
     ECDSA_SIG *pair = ECDSA_SIG_new();
     int length;
 
-    if (pair == NULL || ECDSA_SIG_set0(pair, BN_bin2bn(plain, COORDINATE_BYTES, NULL),
-                                       BN_bin2bn(plain + COORDINATE_BYTES, COORDINATE_BYTES,
-                                                 NULL)) != 1)
+    if (pair == NULL ||
+        ECDSA_SIG_set0(pair, BN_bin2bn(plain, COORDINATE_BYTES, NULL),
+                       BN_bin2bn(plain + COORDINATE_BYTES, COORDINATE_BYTES, NULL)) != 1)
         abort();
     length = i2d_ECDSA_SIG(pair, ret_der);
     ECDSA_SIG_free(pair);

@@ -10,18 +10,17 @@
 
 /* The same step as limiter_step(), where all instances meet, by Redis' clock. KEYS[1]: the key;
  * ARGV: interval and period in microseconds. Returns {allowed, remaining, retry after in ms}. */
-static const char script[] =
-    "local tat = tonumber(redis.call('GET', KEYS[1]) or '0') "
-    "local time = redis.call('TIME') "
-    "local now = time[1] * 1000000 + time[2] "
-    "local interval, period = tonumber(ARGV[1]), tonumber(ARGV[2]) "
-    "if tat < now then tat = now end "
-    "local wait = tat + interval - now - period "
-    "if wait > 0 then return {0, 0, math.ceil(wait / 1000)} end "
-    "tat = tat + interval "
-    "redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', "
-    "math.ceil((tat - now) / 1000) + 1) "
-    "return {1, math.floor((period - (tat - now)) / interval), 0}";
+static const char script[] = "local tat = tonumber(redis.call('GET', KEYS[1]) or '0') "
+                             "local time = redis.call('TIME') "
+                             "local now = time[1] * 1000000 + time[2] "
+                             "local interval, period = tonumber(ARGV[1]), tonumber(ARGV[2]) "
+                             "if tat < now then tat = now end "
+                             "local wait = tat + interval - now - period "
+                             "if wait > 0 then return {0, 0, math.ceil(wait / 1000)} end "
+                             "tat = tat + interval "
+                             "redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', "
+                             "math.ceil((tat - now) / 1000) + 1) "
+                             "return {1, math.floor((period - (tat - now)) / interval), 0}";
 
 struct local_limit {
     uint64_t key_hash;
@@ -88,8 +87,7 @@ static bool take_from_redis(struct rpc_call *call, const char *key, uint64_t cal
 
     for (int i = 0; i < 6; i++)
         lengths[i] = strlen(arguments[i]);
-    if (redis_command(call->app->redis, call->arena, 6, arguments, lengths, &value) !=
-            STATUS_OK ||
+    if (redis_command(call->app->redis, call->arena, 6, arguments, lengths, &value) != STATUS_OK ||
         value.type != REDIS_ARRAY || value.item_count != 3)
         return false;
     *ret = (struct limit_decision){

@@ -15,7 +15,7 @@ enum status password_hash(struct workers *workers, struct arena *arena, const ch
 
 /* UNAUTHENTICATED if the password is wrong. A NULL hash takes as long and is always wrong, so
  * that nobody learns by the clock which accounts exist. Suspends. */
-enum status password_verify(struct workers *workers, const char *hash,
-                            const char *password) MUST_CHECK;
+enum status password_verify(struct workers *workers, const char *hash, const char *password)
+    MUST_CHECK;
 
 #endif

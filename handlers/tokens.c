@@ -24,8 +24,7 @@ static void append_base64(struct buffer *out, const void *data, size_t length)
     base64_encode(out, data, length, BASE64_URL, false);
 }
 
-static void write_claims(struct buffer *out, const char *issuer,
-                         const struct token_claims *claims)
+static void write_claims(struct buffer *out, const char *issuer, const struct token_claims *claims)
 {
     buffer_append_string(out, "{\"iss\":");
     json_write_string(out, issuer, strlen(issuer));
@@ -35,8 +34,8 @@ static void write_claims(struct buffer *out, const char *issuer,
                   ",\"sub\":\"%lld\",\"sid\":\"%lld\",\"role\":%lld,"
                   "\"iat\":%lld,\"nbf\":%lld,\"exp\":%lld}",
                   (long long)claims->account_id, (long long)claims->session_id,
-                  (long long)claims->role, (long long)claims->issued_s,
-                  (long long)claims->issued_s, (long long)claims->expires_s);
+                  (long long)claims->role, (long long)claims->issued_s, (long long)claims->issued_s,
+                  (long long)claims->expires_s);
 }
 
 const char *token_sign(const struct keys *keys, struct arena *arena, const char *issuer,

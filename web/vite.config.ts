@@ -53,8 +53,30 @@ function compileMessages(): Plugin {
   };
 }
 
+/**
+ * Leaves protobuf's JSON codec (6 KB) out of the built page: every call is made in binary. What
+ * reaches for it all the same fails with a sentence that leads here.
+ */
+function leaveOutJson(): Plugin {
+  const names = {
+    from: ["fromJson", "fromJsonString", "mergeFromJson", "mergeFromJsonString", "enumFromJson"],
+    to: ["toJson", "toJsonString", "enumToJson"],
+  };
+  return {
+    name: "waystone-leave-out-json",
+    apply: "build",
+    load: {
+      filter: { id: /@bufbuild\/protobuf\/dist\/esm\/(from|to)-json\.js$/ },
+      handler: (id) =>
+        [...names[id.endsWith("from-json.js") ? "from" : "to"], "isEnumJson"]
+          .map((name) => `export function ${name}() { throw new Error("built without JSON"); }`)
+          .join("\n"),
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [compileMessages(), react(), tailwindcss(), preloadFonts()],
+  plugins: [compileMessages(), leaveOutJson(), react(), tailwindcss(), preloadFonts()],
   resolve: {
     alias: {
       "@": fileURLToPath(new URL("./src", import.meta.url)),

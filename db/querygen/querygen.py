@@ -14,9 +14,9 @@ A query is:
     RETURNING id, name, created_at;
 
 Shapes: ":one" (NOT_FOUND without a row), ":many", ":exec", ":execrows" (tells the rows
-affected). "type?" may be NULL. A statement that starts with SELECT runs on the read lane unless
-it locks rows or says "-- lane: write". The types named here are checked against a migrated
-database by a test that prepares every query.
+affected). "type?" may be NULL. A statement that starts with SELECT, or with WITH and changes
+nothing, runs on the read lane unless it locks rows or says "-- lane: write". The types named here
+are checked against a migrated database by a test that prepares every query.
 """
 
 import argparse
@@ -40,6 +40,7 @@ TYPES = {
     "text[]": ("DB_TEXT_ARRAY", "const char *const *", None),
 }
 ARRAYS = {"int8[]": "struct db_int8_array", "text[]": "struct db_text_array"}
+MAX_PARAMETERS = 32  # DB_MAX_PARAMETERS of db/internal.h
 SHAPES = {"one": "DB_ONE", "many": "DB_MANY", "exec": "DB_EXEC", "execrows": "DB_EXEC"}
 
 
@@ -132,7 +133,7 @@ def check(query):
     text = "\n".join(query.sql)
     if not text.endswith(";") or text.count(";") != 1:
         raise Mistake(f"{query.where}: {query.name} must be one statement that ends with ';'")
-    if re.search(r"(SELECT|RETURNING|,)\s*(\w+\.)?\*", text, re.I):
+    if re.search(r"(SELECT|RETURNING|DISTINCT|,)\s*(\w+\.)?\*", text, re.I):
         raise Mistake(f"{query.where}: {query.name} must list its columns instead of *")
     used = set(re.findall(r"(?<![\w@])@(\w+)", text))
     known = {v.name for v in query.inputs}
@@ -140,6 +141,8 @@ def check(query):
         raise Mistake(f"{query.where}: {query.name} uses @{name}, which 'in:' does not declare")
     for name in sorted(known - used):
         raise Mistake(f"{query.where}: {query.name} declares {name} and does not use it")
+    if len(query.inputs) > MAX_PARAMETERS:
+        raise Mistake(f"{query.where}: {query.name} has more than {MAX_PARAMETERS} parameters")
     if query.shape in ("one", "many") and not query.outputs:
         raise Mistake(f"{query.where}: {query.name} returns rows and needs 'out:'")
     if query.shape in ("exec", "execrows") and query.outputs:
@@ -156,7 +159,8 @@ def numbered_sql(query):
 def is_read(query):
     text = " ".join(query.sql)
     return (
-        bool(re.match(r"\s*SELECT\b", text, re.I))
+        bool(re.match(r"\s*(SELECT|WITH)\b", text, re.I))
+        and not re.search(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", text, re.I)
         and not re.search(r"\bFOR\s+(NO\s+KEY\s+)?(UPDATE|SHARE|KEY)", text, re.I)
         and not query.write_lane
     )

@@ -29,8 +29,8 @@ static const struct message_type **find_slot(const char *name, size_t length)
 
     for (;; slot = (slot + 1) & mask) {
         const struct message_type *type = registry.slots[slot];
-        if (type == NULL || (strncmp(type->descriptor.name, name, length) == 0 &&
-                             type->descriptor.name[length] == '\0'))
+        if (type == NULL || (strlen(type->descriptor.name) == length &&
+                             memcmp(type->descriptor.name, name, length) == 0))
             return &registry.slots[slot];
     }
 }

@@ -77,8 +77,8 @@ void violations_add(struct violations *violations, const char *field, const char
     if (violations->count >= VIOLATIONS_MAX)
         return;
     if (violations->items == NULL)
-        violations->items = arena_alloc_array(violations->arena, VIOLATIONS_MAX,
-                                              sizeof(*violations->items));
+        violations->items =
+            arena_alloc_array(violations->arena, VIOLATIONS_MAX, sizeof(*violations->items));
     violation = &violations->items[violations->count++];
     violation->field = path_text(violations->arena, violations->path, field);
     violation->rule = rule;
@@ -148,8 +148,8 @@ bool validate_bytes_start(ProtobufCBinaryData bytes, const char *with, size_t le
 
 bool validate_bytes_end(ProtobufCBinaryData bytes, const char *with, size_t length)
 {
-    return length == 0 || (bytes.len >= length &&
-                           memcmp(bytes.data + bytes.len - length, with, length) == 0);
+    return length == 0 ||
+           (bytes.len >= length && memcmp(bytes.data + bytes.len - length, with, length) == 0);
 }
 
 bool validate_bytes_contain(ProtobufCBinaryData bytes, const char *with, size_t length)

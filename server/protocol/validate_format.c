@@ -417,8 +417,8 @@ static bool take_path_relative(struct reader *reader, bool colon)
     if (peek(reader) == '/')
         return false;
     while (colon ? take_pchar(reader)
-                 : take_unreserved(reader) || take_pct_encoded(reader) ||
-                       take_sub_delim(reader) || take(reader, '@'))
+                 : take_unreserved(reader) || take_pct_encoded(reader) || take_sub_delim(reader) ||
+                       take(reader, '@'))
         ;
     if (!at_path_end(reader) && peek(reader) != '/')
         return false;

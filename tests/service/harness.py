@@ -23,7 +23,7 @@ import certificates
 from paths import LOGS
 from postgres import Cluster
 from redis_server import Redis
-from waystone import Server, free_port, settings
+from server_process import Server, free_port, settings
 
 HOME = pathlib.Path(os.environ["WAYSTONE_TEST_HOME"])
 BINARY = pathlib.Path(os.environ["WAYSTONE_TEST_SERVER"])
@@ -114,7 +114,7 @@ class World:
             found.append(f"{server.name} did not end after SIGTERM ({server.log_path})")
         if server.complaints():
             found.append(f"{server.name}: sanitizer report\n{server.complaints()}")
-        code = server.exit_code()
+        code = server.process.exit_code()
         if ran and in_time and code not in (0, getattr(server, "expected_exit", 0)):
             found.append(f"{server.name} ended with code {code} ({server.log_path})")
         return found

@@ -20,11 +20,16 @@ TestSuite(names, .init = setup, .fini = teardown);
 Test(names, snake_splits_words_and_abbreviations)
 {
     static const char *const pairs[][2] = {
-        {"SendMessage", "send_message"}, {"sendMessage", "send_message"},
-        {"HTTPServer", "http_server"},   {"GetOAuth2Token", "get_o_auth2_token"},
-        {"already_snake", "already_snake"}, {"Outer_Inner", "outer_inner"},
-        {"X", "x"},                      {"", ""},
-        {"ID", "id"},                    {"UserID", "user_id"},
+        {"SendMessage", "send_message"},
+        {"sendMessage", "send_message"},
+        {"HTTPServer", "http_server"},
+        {"GetOAuth2Token", "get_o_auth2_token"},
+        {"already_snake", "already_snake"},
+        {"Outer_Inner", "outer_inner"},
+        {"X", "x"},
+        {"", ""},
+        {"ID", "id"},
+        {"UserID", "user_id"},
     };
 
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)

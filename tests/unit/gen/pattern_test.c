@@ -101,8 +101,8 @@ Test(pattern, classes)
 /* '.', negated classes and ranges take whole characters, of any length. */
 Test(pattern, characters_are_code_points)
 {
-    static const char *const characters[] = {"a", "\x7f", "é", "߿", "ࠀ", "€", "\xef\xbf\xbf",
-                                             "😀", "\xf4\x8f\xbf\xbf"};
+    static const char *const characters[] = {
+        "a", "\x7f", "é", "߿", "ࠀ", "€", "\xef\xbf\xbf", "😀", "\xf4\x8f\xbf\xbf"};
 
     for (size_t i = 0; i < sizeof(characters) / sizeof(characters[0]); i++) {
         cr_expect(matches("^.$", characters[i]));

@@ -38,8 +38,8 @@ static const char *violations_text(const struct violations *violations)
     const char *all = "";
 
     for (size_t i = 0; i < violations->count; i++)
-        texts[i] = arena_printf(arena, "%s|%s", violations->items[i].field,
-                                violations->items[i].rule);
+        texts[i] =
+            arena_printf(arena, "%s|%s", violations->items[i].field, violations->items[i].rule);
     qsort(texts, violations->count, sizeof(*texts), compare_texts);
     for (size_t i = 0; i < violations->count; i++)
         all = arena_printf(arena, "%s\t%s", all, texts[i]);

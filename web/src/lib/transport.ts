@@ -53,12 +53,19 @@ async function refreshSession(): Promise<SignedIn | null> {
   }
 }
 
+/** Ends the session; one that is over already needs no ending. */
+async function signOut(token: string): Promise<void> {
+  try {
+    await auth.signOut({}, { headers: { Authorization: `Bearer ${token}` } });
+  } catch (error) {
+    if (!isOver(error)) throw error;
+  }
+}
+
 export const keeper = new SessionKeeper(
   {
     refresh: () => markRefresh(refreshSession),
-    signOut: async (token) => {
-      await auth.signOut({}, { headers: { Authorization: `Bearer ${token}` } });
-    },
+    signOut,
   },
   browserTabs(),
 );

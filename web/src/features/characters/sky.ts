@@ -8,18 +8,18 @@ export const SKY_HEIGHT = 400;
 // Drawn by hand so that every number of stars, from one to twelve, joins into a pleasing figure:
 // a long bow from the lower left, a crown, and a tail back to the right.
 const PLACES: readonly [number, number][] = [
-  [118, 292],
-  [206, 204],
-  [304, 244],
-  [372, 148],
-  [470, 196],
-  [546, 104],
-  [634, 168],
-  [596, 268],
-  [498, 308],
-  [392, 342],
-  [262, 338],
-  [160, 110],
+  [96, 240],
+  [196, 166],
+  [296, 228],
+  [372, 130],
+  [470, 188],
+  [548, 92],
+  [640, 160],
+  [600, 262],
+  [498, 306],
+  [386, 340],
+  [268, 352],
+  [162, 338],
 ];
 
 export function placeOf(index: number): Place {

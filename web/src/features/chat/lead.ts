@@ -86,6 +86,8 @@ export class Lead<Told> {
   }
 
   private stepDown(): void {
+    // The new leader's silence counts from now, or the lead would come straight back.
+    this.heardAtMs = Date.now();
     this.leading?.();
     this.leading = null;
   }

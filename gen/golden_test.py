@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Compares what the generator writes for testdata/ with what it is expected to write.
+
+A schema of testdata/ stands beside its expected output, NAME.h.expected and so on, which must
+also compile. A schema of testdata/bad/ must fail with the errors of NAME.expected, line for
+line. After a change of the generator, look at the difference and then run this with --update.
+"""
+
+import argparse
+import difflib
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent
+DATA = ROOT / "testdata"
+
+
+def run_protoc(arguments, out, schemas, include):
+    command = [
+        arguments.protoc,
+        f"--plugin=protoc-gen-waystone={pathlib.Path(arguments.plugin).resolve()}",
+        f"--waystone_out={out}",
+        f"-I{include}",
+        f"-I{ROOT.parent / 'api'}",
+        f"-I{arguments.include}",
+    ]
+    return subprocess.run(command + schemas, capture_output=True, text=True)
+
+
+def differs(expected_file, text, update):
+    """Prints how the text differs from the expected one, or takes it over."""
+    expected = expected_file.read_text() if expected_file.exists() else ""
+    if expected == text:
+        return False
+    if update:
+        expected_file.write_text(text)
+        return False
+    sys.stdout.writelines(
+        difflib.unified_diff(
+            expected.splitlines(True),
+            text.splitlines(True),
+            str(expected_file.relative_to(ROOT)),
+            "generated",
+        )
+    )
+    return True
+
+
+def check_output(arguments, out):
+    """The good schemas, in one run, since two of them share names."""
+    schemas = [
+        str(path.relative_to(DATA)) for path in sorted(DATA.rglob("*.proto")) if path.parent.name != "bad"
+    ]
+    result = run_protoc(arguments, out, schemas, DATA)
+    if result.returncode != 0:
+        print(result.stderr)
+        return 1
+    failures = 0
+    written = sorted(path for path in out.rglob("*") if path.is_file())
+    for path in written:
+        expected = DATA / (str(path.relative_to(out)) + ".expected")
+        failures += differs(expected, path.read_text(), arguments.update)
+    for expected in sorted(DATA.rglob("*.[ch].expected")):
+        if not (out / expected.relative_to(DATA)).with_suffix("").exists():
+            print(f"{expected.relative_to(ROOT)}: nothing like it was generated")
+            failures += 1
+    return failures
+
+
+def check_compiles(arguments, out):
+    """Everything that was written, and every header by itself."""
+    wellknown = ["any", "duration", "empty", "timestamp", "wrappers"]
+    result = run_protoc(arguments, out, [f"google/protobuf/{name}.proto" for name in wellknown], DATA)
+    if result.returncode != 0:
+        print(result.stderr)
+        return 1
+    failures = 0
+    for path in sorted(out.rglob("*.[ch]")):
+        command = shlex.split(arguments.cc) + [
+            "-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter",
+            "-Wno-missing-field-initializers", "-Wshadow", "-Wstrict-prototypes",
+            "-Wmissing-prototypes", "-D_GNU_SOURCE", f"-I{ROOT.parent}", f"-I{out}", "-x", "c",
+        ]
+        result = subprocess.run(command + [str(path)], capture_output=True, text=True)
+        if result.returncode != 0:
+            print(f"{path.relative_to(out)} does not compile:\n{result.stderr}")
+            failures += 1
+    return failures
+
+
+def check_one_file_alone(arguments):
+    """With only=, names are those of the whole set, and no other file is written."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder)
+        schemas = ["first/v1/thing.proto", "second/v1/thing.proto", "--waystone_opt=only=first/v1/thing.proto"]
+        result = run_protoc(arguments, out, schemas, DATA)
+        header = out / "first/v1/thing.h"
+        if result.returncode != 0 or not header.exists() or (out / "second").exists():
+            print(f"only= does not write one file: {result.stderr}")
+            return 1
+        return differs(DATA / "first/v1/thing.h.expected", header.read_text(), False)
+
+
+def check_errors(arguments):
+    failures = 0
+    for schema in sorted((DATA / "bad").glob("*.proto")):
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder)
+            result = run_protoc(arguments, out, [schema.name], schema.parent)
+            if result.returncode == 0 or list(out.iterdir()):
+                print(f"{schema.relative_to(ROOT)}: it was accepted")
+                failures += 1
+            failures += differs(schema.with_suffix(".expected"), result.stderr, arguments.update)
+    return failures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--protoc", default="protoc")
+    parser.add_argument("--plugin", required=True, help="protoc-gen-waystone")
+    parser.add_argument("--include", default="/usr/include", help="where google/protobuf lies")
+    parser.add_argument("--cc", default="cc", help="the compiler")
+    parser.add_argument("--update", action="store_true", help="take over what is generated now")
+    arguments = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder)
+        failures = check_output(arguments, out)
+        failures += check_compiles(arguments, out)
+    failures += check_one_file_alone(arguments)
+    failures += check_errors(arguments)
+    if failures:
+        print(f"{failures} failures")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
