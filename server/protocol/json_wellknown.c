@@ -1,308 +1,372 @@
-/* Messages with a JSON form of their own, both ways. They are reached through their descriptors,
- * so that this file needs no generated code; field numbers are those of google/protobuf. */
-#include "server/protocol/json_internal.h"
-
-#include "server/protocol/base64.h"
-
+/* The well-known types, whose JSON is not that of an ordinary message. Their fields are found
+ * by number, so that this file needs none of their generated structs. */
 #include <math.h>
 #include <string.h>
 
-/* Indexes of the fields of google.protobuf.Value, in the order of their numbers. */
-enum value_field { VALUE_NULL, VALUE_NUMBER, VALUE_STRING, VALUE_BOOL, VALUE_STRUCT, VALUE_LIST };
+#include "server/protocol/json.h"
+#include "server/protocol/json_internal.h"
+#include "server/protocol/json_time.h"
 
-static const ProtobufCFieldDescriptor *field_at(const ProtobufCMessage *message, unsigned index)
+
+/* Field numbers of google.protobuf.Value's kinds. */
+enum { VALUE_NULL = 1, VALUE_NUMBER, VALUE_STRING, VALUE_BOOL, VALUE_STRUCT, VALUE_LIST };
+
+static const ProtobufCFieldDescriptor *field_of(const ProtobufCMessage *message, uint32_t number)
 {
-    return &message->descriptor->fields[index];
+    return field_find(message->descriptor, number);
 }
 
-static void *member_at(const ProtobufCMessage *message, unsigned index)
+static void *member_of(const ProtobufCMessage *message, uint32_t number)
 {
-    return field_member(message, field_at(message, index));
+    return field_member(message, field_of(message, number));
 }
 
-/* --- reading --- */
-
-bool json_read_bytes(struct json_reader *reader, ProtobufCBinaryData *ret,
-                     const struct json_event *event)
+/* The value field of wrappers and of Timestamp's like: which struct_field has `extra`. */
+static const struct message_field *extra_of(const ProtobufCMessage *message, uint32_t number)
 {
-    *ret = (ProtobufCBinaryData){0};
-    if (event->kind != JSON_STRING)
-        return json_fail_kind(reader, "base64 in a string", event);
-    if (event->length == 0)
-        return true;
-    ret->data = budget_alloc(&reader->budget, base64_decoded_max(event->length));
-    if (ret->data == NULL)
-        return json_fail_budget(reader);
-    if (!base64_decode_to(ret->data, event->text, event->length, &ret->len))
-        return json_fail(reader, "the string is not base64");
-    return true;
+    const struct message_type *type = message_type_of(message);
+
+    return &type->fields[field_of(message, number) - type->descriptor.fields];
 }
 
-/* Timestamp and Duration are both seconds and nanos. */
-static bool read_time(struct json_reader *reader, ProtobufCMessage *message,
-                      const struct json_event *event)
+bool json_takes_null(const ProtobufCFieldDescriptor *field)
 {
-    bool is_timestamp = message_type_of(message)->wellknown == MESSAGE_TIMESTAMP;
-    int64_t *seconds = member_at(message, 0);
-    int32_t *nanos = member_at(message, 1);
-
-    if (event->kind != JSON_STRING)
-        return json_fail_kind(reader, is_timestamp ? "a time in a string" : "a duration in a string",
-                              event);
-    if (is_timestamp && !timestamp_parse(event->text, event->length, seconds, nanos))
-        return json_fail(reader, "expected a time such as \"2024-05-31T17:45:00Z\"");
-    if (!is_timestamp && !duration_parse(event->text, event->length, seconds, nanos))
-        return json_fail(reader, "expected a duration such as \"1.5s\"");
-    return true;
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE)
+        return field_type(field)->wellknown == MESSAGE_VALUE;
+    return field->type == PROTOBUF_C_TYPE_ENUM &&
+           strcmp(((const ProtobufCEnumDescriptor *)field->descriptor)->name,
+                  "google.protobuf.NullValue") == 0;
 }
 
-/* "userName" to "user_name". False if it has an underscore: it would not come back. */
-static bool to_snake_case(const char *text, size_t length, char *out)
+static enum status no_json(const char **reterr, const char *why)
 {
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '_' || text[i] == '\0')
-            return false;
-        if (text[i] >= 'A' && text[i] <= 'Z') {
-            *out++ = '_';
-            *out++ = (char)(text[i] | 0x20);
-        } else {
-            *out++ = text[i];
-        }
-    }
-    *out = '\0';
-    return true;
+    *reterr = why;
+    return STATUS_INTERNAL;
 }
 
-static bool read_mask_path(struct json_reader *reader, ProtobufCMessage *message, const char *text,
-                           size_t length)
-{
-    char **member = field_reserve(&reader->budget, message, field_at(message, 0), 1);
-    char *path = budget_alloc(&reader->budget, 2 * length + 1);
+/* --- field masks: snake_case paths, camelCase in JSON --- */
 
-    if (member == NULL || path == NULL)
-        return json_fail_budget(reader);
-    if (!to_snake_case(text, length, path))
-        return json_fail(reader, "a path of a field mask is in lowerCamelCase");
-    *member = path;
-    ++*field_count(message, field_at(message, 0));
-    return true;
-}
-
-/* "a,b.c": a comma-separated list. */
-static bool read_field_mask(struct json_reader *reader, ProtobufCMessage *message,
-                            const struct json_event *event)
-{
-    const char *at = event->text, *end = event->text + event->length;
-
-    if (event->kind != JSON_STRING)
-        return json_fail_kind(reader, "field paths in a string", event);
-    while (at < end) {
-        const char *comma = memchr(at, ',', (size_t)(end - at));
-        const char *stop = comma != NULL ? comma : end;
-        if (!read_mask_path(reader, message, at, (size_t)(stop - at)))
-            return false;
-        at = comma != NULL ? comma + 1 : end;
-    }
-    return true;
-}
-
-/* Struct is an object and ListValue an array of their only field. */
-static bool open_container(struct json_reader *reader, ProtobufCMessage *message, unsigned depth,
-                           const struct json_event *event)
-{
-    bool is_struct = message_type_of(message)->wellknown == MESSAGE_STRUCT;
-    struct json_frame *frame;
-
-    if (event->kind != (is_struct ? JSON_OBJECT : JSON_ARRAY))
-        return json_fail_kind(reader, is_struct ? "an object" : "an array", event);
-    frame = json_push(reader, is_struct ? FRAME_MAP : FRAME_ARRAY, message, depth);
-    if (frame == NULL)
-        return false;
-    frame->field = field_at(message, 0);
-    frame->extra = &message_type_of(message)->fields[0];
-    return true;
-}
-
-static bool read_any_value(struct json_reader *reader, ProtobufCMessage *message, unsigned depth,
-                           const struct json_event *event)
-{
-    static const enum value_field fields[] = {
-        [JSON_NULL] = VALUE_NULL,     [JSON_BOOL] = VALUE_BOOL,     [JSON_NUMBER] = VALUE_NUMBER,
-        [JSON_STRING] = VALUE_STRING, [JSON_OBJECT] = VALUE_STRUCT, [JSON_ARRAY] = VALUE_LIST};
-    unsigned index = fields[event->kind];
-
-    field_mark_present(message, field_at(message, index), &message_type_of(message)->fields[index]);
-    return json_read_value(reader, field_at(message, index), member_at(message, index), depth,
-                           event);
-}
-
-static bool open_any(struct json_reader *reader, ProtobufCMessage *message, unsigned depth,
-                     const struct json_event *event)
-{
-    struct json_frame *frame;
-
-    if (event->kind != JSON_OBJECT)
-        return json_fail_kind(reader, "an object", event);
-    frame = json_push(reader, FRAME_ANY, message, depth);
-    if (frame == NULL)
-        return false;
-    frame->begin = json_offset(reader) - 1;
-    return true;
-}
-
-bool json_read_wellknown(struct json_reader *reader, ProtobufCMessage *message, unsigned depth,
-                         const struct json_event *event)
-{
-    switch (message_type_of(message)->wellknown) {
-    case MESSAGE_TIMESTAMP:
-    case MESSAGE_DURATION:
-        return read_time(reader, message, event);
-    case MESSAGE_FIELD_MASK:
-        return read_field_mask(reader, message, event);
-    case MESSAGE_STRUCT:
-    case MESSAGE_LIST_VALUE:
-        return open_container(reader, message, depth, event);
-    case MESSAGE_VALUE:
-        return read_any_value(reader, message, depth, event);
-    case MESSAGE_ANY:
-        return open_any(reader, message, depth, event);
-    default: /* a wrapper */
-        return json_read_scalar(reader, field_at(message, 0), member_at(message, 0), event);
-    }
-}
-
-/* --- writing --- */
-
-static bool write_time(struct json_writer *writer, const ProtobufCMessage *message)
-{
-    bool is_timestamp = message_type_of(message)->wellknown == MESSAGE_TIMESTAMP;
-    int64_t seconds = *(const int64_t *)member_at(message, 0);
-    int32_t nanos = *(const int32_t *)member_at(message, 1);
-    size_t length;
-
-    writer_ensure(&writer->to, TIME_TEXT_MAX + 2);
-    *writer->to.at = '"';
-    length = is_timestamp ? timestamp_format((char *)writer->to.at + 1, seconds, nanos)
-                          : duration_format((char *)writer->to.at + 1, seconds, nanos);
-    if (length == 0)
-        return json_write_fail(writer, is_timestamp
-                                           ? "a Timestamp is out of range or malformed"
-                                           : "a Duration is out of range or malformed");
-    writer->to.at[length + 1] = '"';
-    writer->to.at += length + 2;
-    return true;
-}
-
-/* "user_name" as "userName". False if that could not be read back. */
-static bool put_camel_case(struct writer *to, const char *path)
+static bool append_camel(struct buffer *out, const char *path)
 {
     for (; *path != '\0'; path++) {
         if (*path >= 'A' && *path <= 'Z')
             return false;
         if (*path != '_') {
-            json_put_char(to, *path);
+            buffer_append_char(out, *path);
             continue;
         }
-        path++;
-        if (*path < 'a' || *path > 'z')
+        if (path[1] < 'a' || path[1] > 'z')
             return false;
-        json_put_char(to, (char)(*path & ~0x20));
+        buffer_append_char(out, (char)(*++path - 'a' + 'A'));
     }
     return true;
 }
 
-static bool write_field_mask(struct json_writer *writer, const ProtobufCMessage *message)
+static enum status write_mask(struct buffer *out, const ProtobufCMessage *message,
+                              const char **reterr)
 {
-    char *const *paths = *(char **const *)member_at(message, 0);
-    size_t count = *field_count(message, field_at(message, 0));
-    struct buffer joined = {0};
-    struct writer to;
+    const ProtobufCFieldDescriptor *paths = field_of(message, 1);
+    char *const *items = *(char *const **)field_member(message, paths);
+    struct buffer text = {0};
     bool ok = true;
 
-    writer_open(&to, &joined);
-    for (size_t i = 0; i < count && ok; i++) {
+    for (size_t i = 0; ok && i < *field_count(message, paths); i++) {
         if (i > 0)
-            json_put_char(&to, ',');
-        ok = put_camel_case(&to, paths[i]);
+            buffer_append_char(&text, ',');
+        ok = append_camel(&text, items[i]);
     }
-    writer_flush(&to);
     if (ok)
-        json_put_string(&writer->to, joined.length > 0 ? (const char *)buffer_data(&joined) : "",
-                        joined.length);
-    buffer_free(&joined);
-    return ok || json_write_fail(writer, "a FieldMask has a path that JSON cannot spell");
+        json_write_string(out, text.length ? (char *)buffer_data(&text) : "", text.length);
+    buffer_free(&text);
+    return ok ? STATUS_OK : no_json(reterr, "a path of the field mask has no JSON form");
 }
 
-static bool write_any_value(struct json_writer *writer, const ProtobufCMessage *message)
+static char *to_snake(struct json_reader *reader, const char *path, size_t length)
 {
-    uint32_t set = field_oneof_case(message, field_at(message, 0));
+    struct buffer text = {0};
+    char *copy;
 
-    if (set == 0 || set > VALUE_LIST + 1)
-        return json_write_fail(writer, "a Value is not set");
-    if (set == VALUE_NUMBER + 1 && !isfinite(*(const double *)member_at(message, VALUE_NUMBER)))
-        return json_write_fail(writer, "a Value is not a finite number");
-    return json_write_value(writer, field_at(message, set - 1), member_at(message, set - 1));
+    for (size_t i = 0; i < length; i++) {
+        if (path[i] == '_') {
+            buffer_free(&text);
+            return NULL;
+        }
+        if (path[i] >= 'A' && path[i] <= 'Z') {
+            buffer_append_char(&text, '_');
+            buffer_append_char(&text, (char)(path[i] - 'A' + 'a'));
+        } else {
+            buffer_append_char(&text, path[i]);
+        }
+    }
+    copy = budget_string(&reader->budget, text.length ? (char *)buffer_data(&text) : "",
+                         text.length);
+    buffer_free(&text);
+    return copy;
 }
 
-static bool write_any_content(struct json_writer *writer, const char *type_url,
-                              const ProtobufCMessage *content)
+static enum status read_mask(struct json_reader *reader, const struct json_path *path,
+                             yajl_val value, ProtobufCMessage *message)
 {
-    static const char value_name[] = ",\"value\":";
+    const ProtobufCFieldDescriptor *paths = field_of(message, 1);
+    const char *text = YAJL_GET_STRING(value);
 
-    writer_append(&writer->to, "{\"@type\":", 9);
-    json_put_string(&writer->to, type_url, strlen(type_url));
-    if (message_type_of(content)->wellknown == MESSAGE_ORDINARY) {
-        if (!json_write_fields(writer, content, false))
-            return false;
+    if (text == NULL)
+        return json_fail(reader, path, "expected field names with commas between them");
+    while (*text != '\0') {
+        size_t length = strcspn(text, ",");
+        char **slot = field_reserve(&reader->budget, message, paths, 1);
+        if (slot == NULL)
+            return json_out_of_budget(reader);
+        *slot = to_snake(reader, text, length);
+        if (*slot == NULL)
+            return json_fail(reader, path, "field names are written in camelCase here");
+        ++*field_count(message, paths);
+        text += length + (text[length] == ',');
+    }
+    return STATUS_OK;
+}
+
+/* --- Struct, Value, ListValue --- */
+
+static enum status write_dynamic(struct buffer *out, const ProtobufCMessage *message,
+                                 const char **reterr)
+{
+    uint32_t kind = field_oneof_case(message, field_of(message, VALUE_NULL));
+
+    if (kind == 0)
+        return no_json(reterr, "a google.protobuf.Value without a value has no JSON form");
+    if (kind == VALUE_NUMBER && !isfinite(*(double *)member_of(message, kind)))
+        return no_json(reterr, "a google.protobuf.Value that is no finite number has no JSON form");
+    return json_write_value(out, field_of(message, kind), member_of(message, kind), reterr);
+}
+
+/* Writes the only field, a map or a list, without its name. */
+static enum status write_only_field(struct buffer *out, const ProtobufCMessage *message,
+                                    const char **reterr)
+{
+    static const char name[] = "\"fields\":";
+    static const char list_name[] = "\"values\":";
+    bool is_list = message_type_of(message)->wellknown == MESSAGE_LIST_VALUE;
+    size_t skip = is_list ? sizeof(list_name) - 1 : sizeof(name) - 1;
+    struct buffer members = {0};
+    enum status status = json_write_members(&members, message, true, reterr);
+
+    if (status == STATUS_OK && members.length > skip)
+        buffer_append(out, buffer_data(&members) + skip, members.length - skip);
+    else if (status == STATUS_OK)
+        buffer_append_string(out, is_list ? "[]" : "{}");
+    buffer_free(&members);
+    return status;
+}
+
+static uint32_t kind_of(yajl_val value)
+{
+    switch (value->type) {
+    case yajl_t_null:
+        return VALUE_NULL;
+    case yajl_t_number:
+        return VALUE_NUMBER;
+    case yajl_t_string:
+        return VALUE_STRING;
+    case yajl_t_object:
+        return VALUE_STRUCT;
+    case yajl_t_array:
+        return VALUE_LIST;
+    default:
+        return VALUE_BOOL;
+    }
+}
+
+static enum status read_dynamic(struct json_reader *reader, const struct json_path *path,
+                                yajl_val value, ProtobufCMessage *message)
+{
+    uint32_t kind = kind_of(value);
+    const ProtobufCFieldDescriptor *field = field_of(message, kind);
+
+    memset(field_member(message, field), 0, field_element_size(field->type));
+    TRY(json_read_value(reader, path, value, field, field_member(message, field)));
+    field_mark_present(message, field, extra_of(message, kind));
+    return STATUS_OK;
+}
+
+/* A Struct's object, or a ListValue's array, is its only field. */
+static enum status read_only_field(struct json_reader *reader, const struct json_path *path,
+                                   yajl_val value, ProtobufCMessage *message)
+{
+    const char *name = field_of(message, 1)->name;
+    yajl_val values[] = {value};
+    const char *keys[] = {name};
+    struct yajl_val_s wrapped = {.type = yajl_t_object};
+
+    if (YAJL_IS_NULL(value))
+        return json_fail(reader, path, "expected a value, got null");
+    wrapped.u.object.keys = keys;
+    wrapped.u.object.values = values;
+    wrapped.u.object.len = 1;
+    return json_read_members(reader, path ? path->parent : NULL, &wrapped, message, NULL);
+}
+
+/* --- Any --- */
+
+static const struct message_type *type_of_url(const char *url)
+{
+    const char *slash = strrchr(url, '/');
+
+    return slash ? message_registry_find(slash + 1, strlen(slash + 1)) : NULL;
+}
+
+static enum status write_any(struct buffer *out, const ProtobufCMessage *message,
+                             const char **reterr)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    const char *url = *(char *const *)member_of(message, 1);
+    const ProtobufCBinaryData *packed = member_of(message, 2);
+    const struct message_type *type = type_of_url(url);
+    ProtobufCMessage *inner;
+    const char *error;
+
+    if (url[0] == '\0' && packed->len == 0) {
+        buffer_append_string(out, "{}");
+        return STATUS_OK;
+    }
+    if (type == NULL || message_decode(arena, type, packed->data, packed->len, &inner, &error))
+        return no_json(reterr, "a google.protobuf.Any holds a type this server does not know");
+    buffer_append_string(out, "{\"@type\":");
+    json_write_string(out, url, strlen(url));
+    if (type->wellknown == MESSAGE_ORDINARY || type->wellknown == MESSAGE_EMPTY) {
+        TRY(json_write_members(out, inner, false, reterr));
     } else {
-        writer_append(&writer->to, value_name, sizeof(value_name) - 1);
-        if (!json_write_message(writer, content))
-            return false;
+        buffer_append_string(out, ",\"value\":");
+        TRY(json_write_message(out, inner, reterr));
     }
-    json_put_char(&writer->to, '}');
-    return true;
+    buffer_append_char(out, '}');
+    return STATUS_OK;
 }
 
-static bool write_any(struct json_writer *writer, const ProtobufCMessage *message)
+static yajl_val member_named(yajl_val object, const char *name)
 {
-    const char *type_url = *(const char *const *)member_at(message, 0);
-    const ProtobufCBinaryData *value = member_at(message, 1);
-    const struct message_type *type;
-    CLEANUP(arena_freep) struct arena *arena = NULL;
-    ProtobufCMessage *content;
-    const char *slash, *ignored;
-
-    if (type_url[0] == '\0' && value->len == 0) {
-        writer_append(&writer->to, "{}", 2);
-        return true;
-    }
-    slash = strrchr(type_url, '/');
-    type = slash != NULL ? message_registry_find(slash + 1, strlen(slash + 1)) : NULL;
-    if (type == NULL)
-        return json_write_fail(writer, "an Any has an unknown type");
-    arena = arena_new();
-    if (message_decode(arena, type, value->data, value->len, &content, &ignored) != STATUS_OK)
-        return json_write_fail(writer, "an Any holds what its type cannot be decoded from");
-    return write_any_content(writer, type_url, content);
+    for (size_t i = 0; i < YAJL_GET_OBJECT(object)->len; i++)
+        if (strcmp(YAJL_GET_OBJECT(object)->keys[i], name) == 0)
+            return YAJL_GET_OBJECT(object)->values[i];
+    return NULL;
 }
 
-bool json_write_wellknown(struct json_writer *writer, const ProtobufCMessage *message)
+static enum status pack(struct json_reader *reader, const char *url, const ProtobufCMessage *inner,
+                        ProtobufCMessage *message)
+{
+    ProtobufCBinaryData *packed = member_of(message, 2);
+    struct buffer encoded = {0};
+
+    *(char **)member_of(message, 1) = budget_string(&reader->budget, url, strlen(url));
+    message_encode(inner, &encoded);
+    packed->len = encoded.length;
+    packed->data = budget_alloc(&reader->budget, encoded.length);
+    if (packed->data != NULL && encoded.length > 0)
+        memcpy(packed->data, buffer_data(&encoded), encoded.length);
+    buffer_free(&encoded);
+    return packed->data ? STATUS_OK : json_out_of_budget(reader);
+}
+
+static enum status read_any(struct json_reader *reader, const struct json_path *path,
+                            yajl_val value, ProtobufCMessage *message)
+{
+    const struct message_type *type;
+    ProtobufCMessage *inner;
+    yajl_val url, wrapped;
+
+    if (!YAJL_IS_OBJECT(value))
+        return json_fail(reader, path, "expected an object, got %s", json_kind(value));
+    if (YAJL_GET_OBJECT(value)->len == 0)
+        return STATUS_OK;
+    url = member_named(value, "@type");
+    type = url && YAJL_IS_STRING(url) ? type_of_url(YAJL_GET_STRING(url)) : NULL;
+    if (type == NULL)
+        return json_fail(reader, path, "\"@type\" must name a type this server knows");
+    inner = budget_message(&reader->budget, type);
+    if (inner == NULL)
+        return json_out_of_budget(reader);
+    if (type->wellknown == MESSAGE_ORDINARY || type->wellknown == MESSAGE_EMPTY) {
+        TRY(json_read_members(reader, path, value, inner, "@type"));
+    } else {
+        wrapped = member_named(value, "value");
+        if (wrapped == NULL)
+            return json_fail(reader, path, "\"value\" is missing");
+        TRY(json_read_message(reader, path, wrapped, inner));
+    }
+    return pack(reader, YAJL_GET_STRING(url), inner, message);
+}
+
+/* --- times --- */
+
+static enum status write_time(struct buffer *out, const ProtobufCMessage *message,
+                              const char **reterr)
+{
+    bool is_timestamp = message_type_of(message)->wellknown == MESSAGE_TIMESTAMP;
+    int64_t seconds = *(int64_t *)member_of(message, 1);
+    int32_t nanos = *(int32_t *)member_of(message, 2);
+    bool ok = is_timestamp ? json_write_timestamp(out, seconds, nanos)
+                           : json_write_duration(out, seconds, nanos);
+
+    return ok ? STATUS_OK : no_json(reterr, "a time is outside the range that JSON has");
+}
+
+static enum status read_time(struct json_reader *reader, const struct json_path *path,
+                             yajl_val value, ProtobufCMessage *message)
+{
+    bool is_timestamp = message_type_of(message)->wellknown == MESSAGE_TIMESTAMP;
+    const char *text = YAJL_GET_STRING(value);
+    int64_t *seconds = member_of(message, 1);
+    int32_t *nanos = member_of(message, 2);
+
+    if (text == NULL ||
+        !(is_timestamp ? json_read_timestamp(text, strlen(text), seconds, nanos)
+                       : json_read_duration(text, strlen(text), seconds, nanos)))
+        return json_fail(reader, path, "expected %s",
+                         is_timestamp ? "a time such as \"2026-01-31T12:00:00Z\""
+                                      : "a duration such as \"1.5s\"");
+    return STATUS_OK;
+}
+
+/* --- all of them --- */
+
+enum status json_write_wellknown(struct buffer *out, const ProtobufCMessage *message,
+                                 const char **reterr)
 {
     switch (message_type_of(message)->wellknown) {
     case MESSAGE_TIMESTAMP:
     case MESSAGE_DURATION:
-        return write_time(writer, message);
+        return write_time(out, message, reterr);
     case MESSAGE_FIELD_MASK:
-        return write_field_mask(writer, message);
+        return write_mask(out, message, reterr);
     case MESSAGE_STRUCT:
     case MESSAGE_LIST_VALUE:
-        return json_write_repeated(writer, message, field_at(message, 0),
-                                   message_type_of(message)->wellknown == MESSAGE_STRUCT);
+        return write_only_field(out, message, reterr);
     case MESSAGE_VALUE:
-        return write_any_value(writer, message);
+        return write_dynamic(out, message, reterr);
     case MESSAGE_ANY:
-        return write_any(writer, message);
-    default: /* a wrapper */
-        return json_write_value(writer, field_at(message, 0), member_at(message, 0));
+        return write_any(out, message, reterr);
+    default:
+        return json_write_value(out, field_of(message, 1), member_of(message, 1), reterr);
+    }
+}
+
+enum status json_read_wellknown(struct json_reader *reader, const struct json_path *path,
+                                yajl_val value, ProtobufCMessage *message)
+{
+    switch (message_type_of(message)->wellknown) {
+    case MESSAGE_TIMESTAMP:
+    case MESSAGE_DURATION:
+        return read_time(reader, path, value, message);
+    case MESSAGE_FIELD_MASK:
+        return read_mask(reader, path, value, message);
+    case MESSAGE_STRUCT:
+    case MESSAGE_LIST_VALUE:
+        return read_only_field(reader, path, value, message);
+    case MESSAGE_VALUE:
+        return read_dynamic(reader, path, value, message);
+    case MESSAGE_ANY:
+        return read_any(reader, path, value, message);
+    default: /* wrappers */
+        return json_read_value(reader, path, value, field_of(message, 1), member_of(message, 1));
     }
 }

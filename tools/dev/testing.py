@@ -289,14 +289,14 @@ def _run_all(context, suites):
 
 def run(names):
     suites = _choose(names)
-    results = []
     try:
         _prepare()
-        results = _run_all(Context(), suites)
     except Problem as problem:
         say(problem.details)
         say(problem.sentence)
-        results.append(Result(0, 1))
+        say("0 passed, 1 failed")
+        return 1
+    results = _run_all(Context(), suites)
     failed = [suite.name for suite, result in zip(suites, results) if result.failed]
     if failed:
         say(f"\nfailed: {', '.join(failed)}; logs are in {pathlib.Path('.dev') / 'logs'}")

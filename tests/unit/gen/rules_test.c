@@ -16,7 +16,7 @@ static struct arena *arena;
 static void setup(void)
 {
     arena = arena_new();
-    rules_v1_rules_register_types();
+    rules_register_types();
 }
 
 static void teardown(void)
