@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "gen/check.h"
 #include "gen/emit.h"
 #include "gen/model.h"
 #include "gen/output.h"
@@ -129,7 +130,7 @@ enum status generate(const void *data, size_t length, struct buffer *out)
     Response response = GOOGLE__PROTOBUF__COMPILER__CODE_GENERATOR_RESPONSE__INIT;
     size_t size;
 
-    if (request == NULL)
+    if (request == NULL || !request_is_whole(request))
         return STATUS_INVALID_ARGUMENT;
     respond(&model, request, &response);
     errors = model.errors;

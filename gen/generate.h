@@ -8,7 +8,8 @@
 #include "base/status.h"
 
 /* Appends an encoded google.protobuf.compiler.CodeGeneratorResponse; what is wrong with the
- * schemas is its `error`. INVALID_ARGUMENT if the request is not a CodeGeneratorRequest.
+ * schemas is its `error`. INVALID_ARGUMENT if the request is not a whole
+ * CodeGeneratorRequest.
  *
  * The one parameter is "only=<path>": write the output of that file alone, with the names
  * chosen as if for all of them. */

@@ -79,14 +79,15 @@ def check_compiles(arguments, out):
         return 1
     failures = 0
     for path in sorted(out.rglob("*.[ch]")):
+        name = path.relative_to(out)
         command = shlex.split(arguments.cc) + [
             "-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter",
             "-Wno-missing-field-initializers", "-Wshadow", "-Wstrict-prototypes",
-            "-Wmissing-prototypes", "-D_GNU_SOURCE", f"-I{ROOT.parent}", f"-I{out}", "-x", "c",
+            "-Wmissing-prototypes", "-D_GNU_SOURCE", f"-I{ROOT.parent}", f"-I{out}", "-x", "c", "-",
         ]
-        result = subprocess.run(command + [str(path)], capture_output=True, text=True)
+        result = subprocess.run(command, input=f'#include "{name}"\n', capture_output=True, text=True)
         if result.returncode != 0:
-            print(f"{path.relative_to(out)} does not compile:\n{result.stderr}")
+            print(f"{name} does not compile:\n{result.stderr}")
             failures += 1
     return failures
 

@@ -1,4 +1,4 @@
-/* protoc-gen-waystone: the plugin by which protoc writes Waystone's C. See docs in emit.h. */
+/* protoc-gen-waystone: the plugin by which protoc writes C for Waystone. See generate.h. */
 #include <stdio.h>
 
 #include "gen/generate.h"

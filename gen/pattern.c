@@ -377,6 +377,40 @@ static bool minimise(const struct dfa *dfa, struct pattern *ret)
     return true;
 }
 
+/* Whether no state tells two classes apart. */
+static bool same_class(const struct pattern *pattern, unsigned a, unsigned b)
+{
+    for (unsigned state = 0; state < pattern->state_count; state++)
+        if (pattern->next[state * pattern->class_count + a] !=
+            pattern->next[state * pattern->class_count + b])
+            return false;
+    return true;
+}
+
+/* Joins the classes that only states told apart which are one by now. */
+static void merge_classes(struct arena *arena, struct pattern *pattern)
+{
+    unsigned kept[256], count = 0, merged[256];
+    uint16_t *next;
+
+    for (unsigned class = 0; class < pattern->class_count; class ++) {
+        unsigned same = 0;
+        while (same < count && !same_class(pattern, kept[same], class))
+            same++;
+        if (same == count)
+            kept[count++] = class;
+        merged[class] = same;
+    }
+    next = arena_alloc_array(arena, (size_t)pattern->state_count * count, sizeof(*next));
+    for (unsigned state = 0; state < pattern->state_count; state++)
+        for (unsigned class = 0; class < count; class ++)
+            next[state * count + class] = pattern->next[state * pattern->class_count + kept[class]];
+    for (int byte = 0; byte < 256; byte++)
+        pattern->classes[byte] = (uint8_t)merged[pattern->classes[byte]];
+    pattern->next = next;
+    pattern->class_count = count;
+}
+
 bool pattern_compile(struct arena *arena, const char *text, struct pattern *ret,
                      const char **reterr)
 {
@@ -399,8 +433,7 @@ bool pattern_compile(struct arena *arena, const char *text, struct pattern *ret,
         *reterr = "the pattern matches no text at all";
         return false;
     }
-    ret->next =
-        arena_memdup(arena, ret->next, ret->state_count * ret->class_count * sizeof(*ret->next));
+    merge_classes(arena, ret); /* copies the table out of the scratch memory */
     ret->verdicts = arena_memdup(arena, ret->verdicts, ret->state_count);
     return true;
 }

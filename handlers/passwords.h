@@ -1,4 +1,4 @@
-/* passwords.h - argon2id on the worker pool (24 ms and 19 MiB each).
+/* passwords.h - argon2id on the worker pool (16 ms and 19 MiB each).
  *
  * The pool and its queue are bounded, so that a flood of sign-ins is refused instead of making
  * everybody wait. A hash is a string with its own parameters and salt: raising ours later leaves

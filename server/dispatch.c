@@ -464,12 +464,23 @@ static struct call_state *new_call(struct rpc_server *server, struct exchange *e
     return state;
 }
 
+/* "/package.Service/Method": a dot in the first part, nothing behind the second. */
+static bool has_method_shape(const char *path)
+{
+    const char *slash = path[0] == '/' ? strchr(path + 1, '/') : NULL;
+
+    return slash != NULL && memchr(path, '.', (size_t)(slash - path)) != NULL &&
+           slash[1] != '\0' && strchr(slash + 1, '/') == NULL;
+}
+
+/* A call of a method that is not there is told so in its own protocol. */
 static bool looks_like_rpc(const struct exchange *exchange)
 {
     const struct http_header *type = exchange_header(exchange, "content-type");
 
     return strcmp(exchange->method, "POST") == 0 && type != NULL &&
-           protocol_is_rpc_content_type(type->value, type->value_length);
+           (protocol_is_rpc_content_type(type->value, type->value_length) ||
+            has_method_shape(exchange->path));
 }
 
 bool rpc_accept(struct rpc_server *server, struct exchange *exchange)

@@ -221,7 +221,7 @@ static uint64_t sum_status(struct metrics *metrics, size_t method, int status)
 
 static void write_calls(struct metrics *metrics, struct buffer *out)
 {
-    static const struct family family = {"waystone_calls_total", "Calls that ended, by status."};
+    static const struct family family = {"waystone_requests_total", "Calls that ended, by status."};
 
     write_head(out, &family, "counter");
     for (size_t method = 0; method < metrics->method_count; method++)
@@ -245,23 +245,23 @@ static void write_histogram(struct metrics *metrics, struct buffer *out, size_t 
                                           memory_order_relaxed);
         if (bucket < BUCKETS)
             buffer_printf(out,
-                          "waystone_call_duration_seconds_bucket{method=\"%s\",le=\"%g\"} %llu\n",
+                          "waystone_request_duration_seconds_bucket{method=\"%s\",le=\"%g\"} %llu\n",
                           path, bucket_us[bucket] / 1e6, (unsigned long long)count);
     }
     for (unsigned i = 0; i < metrics->loops; i++)
         sum_us += atomic_load_explicit(&metrics->slots[i].methods[method].sum_us,
                                        memory_order_relaxed);
     buffer_printf(out,
-                  "waystone_call_duration_seconds_bucket{method=\"%s\",le=\"+Inf\"} %llu\n"
-                  "waystone_call_duration_seconds_sum{method=\"%s\"} %.6f\n"
-                  "waystone_call_duration_seconds_count{method=\"%s\"} %llu\n",
+                  "waystone_request_duration_seconds_bucket{method=\"%s\",le=\"+Inf\"} %llu\n"
+                  "waystone_request_duration_seconds_sum{method=\"%s\"} %.6f\n"
+                  "waystone_request_duration_seconds_count{method=\"%s\"} %llu\n",
                   path, (unsigned long long)count, path, (double)sum_us / 1e6, path,
                   (unsigned long long)count);
 }
 
 void metrics_write(struct metrics *metrics, struct buffer *out)
 {
-    static const struct family family = {"waystone_call_duration_seconds",
+    static const struct family family = {"waystone_request_duration_seconds",
                                          "From the request's head to the answer's end."};
 
     write_gauges(metrics, out);

@@ -295,7 +295,7 @@ def function(query):
 
 
 def source_file(stem, source, queries):
-    parts = [f"/* Generated from {source}. Do not edit. */\n#include \"db/queries/{stem}.h\"\n\n#include <stddef.h>\n"]
+    parts = [f"/* Generated from {source}. Do not edit. */\n#include \"{stem}.h\"\n\n#include <stddef.h>\n"]
     for query in queries:
         row = f"struct {query.name}_row"
         tables = (

@@ -28,6 +28,7 @@ struct h1_connection {
     enum h1_wait wait;
     bool progress; /* a piece of a body came, or a write started, since the timer was set */
     bool closing;                 /* closes once everything is written */
+    bool half_closed;             /* the client sends no more, but may still read */
     bool failed;                  /* a refused request: nothing more is read */
 };
 
@@ -469,10 +470,25 @@ static void read_input(struct h1_connection *connection)
         ;
 }
 
+/* A client that has sent its whole request may end its side and wait. Once a stream has begun,
+ * the end of the other side is the client that leaves. */
+static bool is_owed_an_answer(const struct h1_connection *connection)
+{
+    const struct h1_exchange *ex = connection->exchange;
+
+    return ex != NULL && ex->in_ended && (!ex->started || ex->ended);
+}
+
 static void on_read(h2o_socket_t *socket, const char *error)
 {
     struct h1_connection *connection = socket->data;
 
+    if (error == h2o_socket_error_closed && is_owed_an_answer(connection)) {
+        connection->half_closed = true;
+        connection->closing = true;
+        h2o_socket_read_stop(socket);
+        return;
+    }
     if (error != NULL) {
         h1_close(&connection->base);
         return;
@@ -524,7 +540,7 @@ static void end_exchange(struct h1_connection *connection)
 static void set_reading(struct h1_connection *connection)
 {
     h2o_socket_t *socket = connection->base.socket;
-    bool want = socket->input->size < BODY_WINDOW_BYTES;
+    bool want = socket->input->size < BODY_WINDOW_BYTES && !connection->half_closed;
 
     if (want && !h2o_socket_is_reading(socket))
         h2o_socket_read_start(socket, on_read);

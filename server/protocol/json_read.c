@@ -6,6 +6,7 @@
 #include "server/protocol/base64.h"
 #include "server/protocol/json_internal.h"
 #include "server/protocol/json_scan.h"
+#include "server/protocol/utf8.h"
 
 /* --- errors --- */
 
@@ -412,7 +413,7 @@ enum status message_decode_json(struct arena *arena, const struct message_type *
     enum status status;
     yajl_val tree;
 
-    *reterr = json_scan(text, length);
+    *reterr = utf8_valid(data, length) ? json_scan(text, length) : "the JSON is not valid UTF-8";
     if (*reterr != NULL)
         return STATUS_INVALID_ARGUMENT;
     tree = yajl_tree_parse(text, error, sizeof(error));

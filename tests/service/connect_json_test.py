@@ -77,7 +77,7 @@ class Curl(unittest.TestCase):
 
     def test_pages(self):
         for path, text in (("/livez", "ok"), ("/readyz", "ready"),
-                           ("/metrics", "waystone_requests"),
+                           ("/metrics", "waystone_calls_total"),
                            ("/.well-known/jwks.json", '"kty"')):
             status, body = world.server.get(path)
             self.assertEqual(status, 200, path)
@@ -185,7 +185,8 @@ class BadInput(unittest.TestCase):
     def test_unknown_method(self):
         got, _, answer = self.api.request("POST", "/waystone.chat.v1.ChatService/Shout", b"{}",
                                           JSON)
-        self.assertEqual((got, json.loads(answer)["code"]), (501, "unimplemented"))
+        self.assertIn(got, (404, 501), answer)
+        self.assertEqual(json.loads(answer)["code"], "unimplemented")
         got, _, answer = self.api.request("POST", "/waystone.no.v1.NoService/Do", b"{}", JSON)
         self.assertIn(got, (404, 501), answer)
 

@@ -580,7 +580,7 @@ class Endings(unittest.TestCase):
 
     def test_cancelled_stream_is_forgotten(self):
         stream = self.open_stream()
-        self.assertTrue(eventually(lambda: (self.followers() or 0) >= 1))
+        self.assertTrue(eventually(lambda: self.followers() >= 1))
         stream.cancel()
         self.assertTrue(eventually(lambda: self.followers() == 0), "the follower stays behind")
 

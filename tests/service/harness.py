@@ -278,6 +278,11 @@ def decode_part(part):
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
+def compact(part):
+    """JSON as the server writes it: without white space."""
+    return json.dumps(part, separators=(",", ":")).encode()
+
+
 def _raw_signature(der):
     """ECDSA signatures are two numbers; JWT wants them as 32 bytes each."""
     position = 2 if der[1] < 0x80 else 2 + (der[1] & 0x7F)
@@ -292,19 +297,20 @@ def _raw_signature(der):
 
 def sign_es256(header, claims, key_path):
     """A token signed with an EC P-256 key."""
-    signed = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
+    signed = ".".join(base64url(compact(part)) for part in (header, claims))
     der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", str(key_path)],
                          input=signed.encode(), capture_output=True, check=True).stdout
     return f"{signed}.{base64url(_raw_signature(der))}"
 
 
 def metric(server, name):
-    """Sum of a metric's samples on /metrics; None when there is none."""
-    total = None
+    """Sum of a metric's samples on /metrics."""
+    samples = []
     for line in server.get("/metrics")[1].splitlines():
         if line.startswith(name) and line[len(name):len(name) + 1] in (" ", "{"):
-            total = (total or 0) + float(line.rsplit(" ", 1)[1])
-    return total
+            samples.append(float(line.rsplit(" ", 1)[1]))
+    assert samples, f"/metrics has no {name}"
+    return sum(samples)
 
 
 def eventually(check, timeout_s=10, interval_s=0.05):

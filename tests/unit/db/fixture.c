@@ -52,6 +52,7 @@ struct world *world_new(void)
     const char *dsn = getenv("WAYSTONE_TEST_DSN");
     struct world *world = calloc(1, sizeof(*world));
 
+    log_set_level(LOG_LEVEL_ERROR);
     cr_assert_not_null(dsn, "run by tests/support/with_services.py");
     snprintf(world->name, sizeof(world->name), "db_unit_%d", (int)getpid());
     world->admin = connect_blocking(dsn);
@@ -97,7 +98,6 @@ struct world *world_start(void)
 {
     struct world *world = world_new();
 
-    log_set_level(LOG_LEVEL_WARNING);
     world_open_pool(world);
     return world;
 }

@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
+#include <time.h>
 
-#include "base/clock.h"
 #include "base/coro.h"
 #include "handlers/passwords.h"
 
@@ -71,14 +71,23 @@ Test(passwords, malformed_hash_is_wrong)
     run(check_malformed, 1, 4, 1);
 }
 
+/* Of the processor: other programs' load does not count. */
+static uint64_t cpu_us(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
 static uint64_t least_us(const char *hash)
 {
     uint64_t least = UINT64_MAX;
 
     for (int i = 0; i < 5; i++) {
-        uint64_t start = clock_monotonic_us(), elapsed;
+        uint64_t start = cpu_us(), elapsed;
         cr_assert_eq(password_verify(workers, hash, "wrong"), STATUS_UNAUTHENTICATED);
-        elapsed = clock_monotonic_us() - start;
+        elapsed = cpu_us() - start;
         least = elapsed < least ? elapsed : least;
     }
     return least;

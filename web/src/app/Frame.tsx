@@ -7,7 +7,7 @@ import { factionName, useHouse } from "@/features/characters";
 import { Chat } from "@/features/chat";
 import type { SignedIn } from "@/lib/session";
 import { showFaction } from "@/lib/theme";
-import { useMedia, WIDE } from "@/lib/useMedia";
+import { MEDIUM, useMedia, WIDE } from "@/lib/useMedia";
 import { useSignedIn } from "@/lib/useSession";
 import { ConnectionLine } from "./ConnectionLine";
 import { InsideContext } from "./inside";
@@ -23,12 +23,11 @@ export function Frame() {
 }
 
 function FrameOf({ session }: { session: SignedIn }) {
-  const t = useTranslations();
+  const t = useTranslations("common");
   const house = useHouse(session.accountId);
   const chat = useChat(session.accountId);
-  const wide = useMedia(WIDE);
   const { pathname } = useLocation();
-  const drawer = wide && pathname !== "/chat";
+  const drawer = useDrawer(pathname);
   const main = useFocusOnChange(pathname);
   const inside = useMemo(() => ({ session, house, chat }), [session, house, chat]);
 
@@ -42,27 +41,51 @@ function FrameOf({ session }: { session: SignedIn }) {
 
   return (
     <InsideContext value={inside}>
-      <div className={`frame ${drawer ? "frame-drawer" : ""}`}>
+      <div className={`frame ${drawer.kind === "beside" ? "frame-drawer" : ""}`}>
         <a className="skip" href="#main">
-          {t("common.skip")}
+          {t("skip")}
         </a>
         <ConnectionLine chat={chat} />
-        <Rail session={session} chat={chat} />
+        <Rail session={session} chat={chat} drawer={drawer.toggle} />
         <div className="frame-sky">
           <Sky />
         </div>
         <main id="main" ref={main} tabIndex={-1}>
           <Outlet />
         </main>
-        {drawer && (
-          <aside className="drawer" aria-label={t("chat.title")}>
-            <Suspense>
-              <ChatPlace />
-            </Suspense>
-          </aside>
-        )}
+        {drawer.kind !== "none" && <Drawer over={drawer.kind === "over"} toggle={drawer.toggle} />}
       </div>
     </InsideContext>
+  );
+}
+
+export type DrawerToggle = { open: boolean; set: (open: boolean) => void };
+
+/** Beside the plate where there is room, over it on a tablet once opened, else none. */
+function useDrawer(pathname: string) {
+  const wide = useMedia(WIDE);
+  const medium = useMedia(MEDIUM);
+  const [open, set] = useState(false);
+  // The chat's own screen needs no second chat.
+  const fits = pathname !== "/chat";
+  const toggle: DrawerToggle | null = fits && medium ? { open, set } : null;
+  const kind = fits && wide ? "beside" : toggle?.open ? "over" : "none";
+  return { kind, toggle } as const;
+}
+
+function Drawer({ over, toggle }: { over: boolean; toggle: DrawerToggle | null }) {
+  const t = useTranslations("chat");
+  return (
+    <aside
+      id="drawer"
+      className={`drawer ${over ? "drawer-over" : ""}`}
+      aria-label={t("title")}
+      onKeyDown={(event) => event.key === "Escape" && toggle?.set(false)}
+    >
+      <Suspense>
+        <ChatPlace />
+      </Suspense>
+    </aside>
   );
 }
 

@@ -5,17 +5,20 @@ import { useStore } from "zustand";
 import { Icon } from "@/components/Icon";
 import type { Chat } from "@/features/chat";
 import type { SignedIn } from "@/lib/session";
+import type { DrawerToggle } from "./Frame";
 import { You } from "./You";
 
-type RailProps = { session: SignedIn; chat: Chat };
+type RailProps = {
+  session: SignedIn;
+  chat: Chat;
+  /** On a tablet chat opens over the plate instead of taking its place. */
+  drawer: DrawerToggle | null;
+};
 
 /** The ways around: a rail beside the plate, tabs under it on a phone. */
-export function Rail({ session, chat }: RailProps) {
+export function Rail({ session, chat, drawer }: RailProps) {
   const t = useTranslations("nav");
   const you = useRef<HTMLDialogElement>(null);
-  const unread = useStore(chat.store, ({ log, readUpTo, ready }) =>
-    ready ? Number(log.head - readUpTo) : 0,
-  );
   return (
     <>
       <nav className="rail" aria-label={t("label")}>
@@ -23,16 +26,21 @@ export function Rail({ session, chat }: RailProps) {
           <Icon name="roster" />
           <span>{t("roster")}</span>
         </Link>
-        <Link to="/chat" className="rail-way">
-          <Icon name="chat" />
-          <span>{t("chat")}</span>
-          {unread > 0 && (
-            <span className="badge">
-              <span aria-hidden="true">{unread > 99 ? "99+" : unread}</span>
-              <span className="unseen">{t("unread", { count: unread })}</span>
-            </span>
-          )}
-        </Link>
+        {drawer ? (
+          <button
+            type="button"
+            className="rail-way"
+            aria-expanded={drawer.open}
+            aria-controls="drawer"
+            onClick={() => drawer.set(!drawer.open)}
+          >
+            <ChatWay chat={chat} />
+          </button>
+        ) : (
+          <Link to="/chat" className="rail-way">
+            <ChatWay chat={chat} />
+          </Link>
+        )}
         <button
           type="button"
           className="rail-way rail-you"
@@ -44,6 +52,26 @@ export function Rail({ session, chat }: RailProps) {
         </button>
       </nav>
       <You ref={you} session={session} />
+    </>
+  );
+}
+
+/** What stands on the way to chat: its sign, its name and how much is unread. */
+function ChatWay({ chat }: { chat: Chat }) {
+  const t = useTranslations("nav");
+  const unread = useStore(chat.store, ({ log, readUpTo, ready }) =>
+    ready ? Number(log.head - readUpTo) : 0,
+  );
+  return (
+    <>
+      <Icon name="chat" />
+      <span>{t("chat")}</span>
+      {unread > 0 && (
+        <span className="badge">
+          <span aria-hidden="true">{unread > 99 ? "99+" : unread}</span>
+          <span className="unseen">{t("unread", { count: unread })}</span>
+        </span>
+      )}
     </>
   );
 }
