@@ -17,7 +17,7 @@ struct bytes {
 };
 
 struct buffer {
-    uint8_t *data;   /* memory; the content starts at data + start */
+    uint8_t *data; /* memory; the content starts at data + start */
     size_t start;
     size_t length;   /* bytes of content */
     size_t capacity; /* bytes of memory */

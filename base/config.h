@@ -17,13 +17,13 @@
 enum config_type { CONFIG_STRING, CONFIG_INT, CONFIG_BOOL, CONFIG_CHOICE };
 
 struct config_key {
-    const char *name;          /* "http.port" */
+    const char *name; /* "http.port" */
     enum config_type type;
-    void *target;              /* char ** (malloc'ed), int64_t *, bool *, int * (CONFIG_CHOICE) */
-    const char *default_value; /* in the file's spelling */
-    int64_t minimum, maximum;  /* CONFIG_INT; both included */
+    void *target;               /* char ** (malloc'ed), int64_t *, bool *, int * (CONFIG_CHOICE) */
+    const char *default_value;  /* in the file's spelling */
+    int64_t minimum, maximum;   /* CONFIG_INT; both included */
     const char *const *choices; /* CONFIG_CHOICE: NULL-terminated; the target gets the index */
-    const char *help;          /* one line for the documentation: what it is, its unit */
+    const char *help;           /* one line for the documentation: what it is, its unit */
 };
 
 /* Reads `path` (NULL: no file). On failure writes one sentence into `reterr` (>= 512 bytes). */

@@ -6,19 +6,19 @@
 #define WAYSTONE_BASE_LIMITS_H
 
 /* HTTP */
-#define LIMIT_HEADER_BYTES (32 * 1024)      /* names and values of one request, together */
-#define LIMIT_HEADERS 100                   /* header fields of one request */
-#define LIMIT_STREAMS_PER_CONNECTION 256    /* concurrent HTTP/2 streams */
+#define LIMIT_HEADER_BYTES (32 * 1024)   /* names and values of one request, together */
+#define LIMIT_HEADERS 100                /* header fields of one request */
+#define LIMIT_STREAMS_PER_CONNECTION 256 /* concurrent HTTP/2 streams */
 #define LIMIT_STREAM_WINDOW_BYTES (64 * 1024)
 #define LIMIT_CONNECTION_WINDOW_BYTES (1024 * 1024)
 #define LIMIT_HTTP1_BODY_BYTES (4 * 1024 * 1024 + 64 * 1024)
-#define LIMIT_HANDSHAKE_MS 10000            /* TLS handshake, first bytes */
-#define LIMIT_HEADER_MS 10000               /* from the first byte of a request to its head's end */
-#define LIMIT_BODY_STALL_MS 10000           /* between two pieces of a request body */
-#define LIMIT_WRITE_STALL_MS 10000          /* peer takes nothing of what is pending */
-#define LIMIT_IDLE_MS 300000                /* connection without a stream */
-#define LIMIT_DRAIN_MS 10000                /* open calls, after SIGTERM */
-#define LIMIT_ABUSE_TOKENS 1000             /* bucket of frames that cost us more than the peer */
+#define LIMIT_HANDSHAKE_MS 10000   /* TLS handshake, first bytes */
+#define LIMIT_HEADER_MS 10000      /* from the first byte of a request to its head's end */
+#define LIMIT_BODY_STALL_MS 10000  /* between two pieces of a request body */
+#define LIMIT_WRITE_STALL_MS 10000 /* peer takes nothing of what is pending */
+#define LIMIT_IDLE_MS 300000       /* connection without a stream */
+#define LIMIT_DRAIN_MS 10000       /* open calls, after SIGTERM */
+#define LIMIT_ABUSE_TOKENS 1000    /* bucket of frames that cost us more than the peer */
 #define LIMIT_ABUSE_TOKENS_PER_SECOND 100
 
 /* RPC */
@@ -29,8 +29,8 @@
 #define LIMIT_ERROR_MESSAGE_BYTES 1024
 
 /* Messages */
-#define LIMIT_MESSAGE_DEPTH 32                   /* nesting of messages, JSON included */
-#define LIMIT_DECODED_BYTES (32 * 1024 * 1024)   /* memory of one decoded message */
+#define LIMIT_MESSAGE_DEPTH 32                 /* nesting of messages, JSON included */
+#define LIMIT_DECODED_BYTES (32 * 1024 * 1024) /* memory of one decoded message */
 
 /* Logs */
 #define LIMIT_LOG_LINE_BYTES 4096

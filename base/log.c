@@ -51,8 +51,12 @@ static void put_string(struct line *line, const char *text)
 static size_t utf8_length(const unsigned char *text)
 {
     unsigned char lead = text[0];
-    size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3
-                    : lead < 0xf5 ? 4 : 0;
+    size_t length = lead < 0x80   ? 1
+                    : lead < 0xc2 ? 0
+                    : lead < 0xe0 ? 2
+                    : lead < 0xf0 ? 3
+                    : lead < 0xf5 ? 4
+                                  : 0;
 
     for (size_t i = 1; i < length; i++)
         if ((text[i] & 0xc0) != 0x80)

@@ -26,13 +26,13 @@ struct log_field {
     } value;
 };
 
-#define LOG_STRING(key_, value_)                                                                   \
+#define LOG_STRING(key_, value_) \
     ((struct log_field){.key = (key_), .type = LOG_FIELD_STRING, .value.string = (value_)})
-#define LOG_INT(key_, value_)                                                                      \
+#define LOG_INT(key_, value_) \
     ((struct log_field){.key = (key_), .type = LOG_FIELD_INT, .value.integer = (int64_t)(value_)})
-#define LOG_DOUBLE(key_, value_)                                                                   \
+#define LOG_DOUBLE(key_, value_) \
     ((struct log_field){.key = (key_), .type = LOG_FIELD_DOUBLE, .value.number = (value_)})
-#define LOG_BOOL(key_, value_)                                                                     \
+#define LOG_BOOL(key_, value_) \
     ((struct log_field){.key = (key_), .type = LOG_FIELD_BOOL, .value.boolean = (value_)})
 
 /* Lines below `level` are dropped. Default: info. */
@@ -42,13 +42,13 @@ bool log_is_enabled(enum log_level level);
 void log_write(enum log_level level, const char *message, const struct log_field *fields,
                size_t field_count);
 
-#define LOG_WRITE_(level_, message_, ...)                                                          \
-    do {                                                                                           \
-        if (log_is_enabled(level_)) {                                                              \
-            const struct log_field log_fields_[] = {{.key = NULL}, ##__VA_ARGS__};                 \
-            log_write((level_), (message_), log_fields_ + 1,                                       \
-                      sizeof(log_fields_) / sizeof(log_fields_[0]) - 1);                           \
-        }                                                                                          \
+#define LOG_WRITE_(level_, message_, ...)                                          \
+    do {                                                                           \
+        if (log_is_enabled(level_)) {                                              \
+            const struct log_field log_fields_[] = {{.key = NULL}, ##__VA_ARGS__}; \
+            log_write((level_), (message_), log_fields_ + 1,                       \
+                      sizeof(log_fields_) / sizeof(log_fields_[0]) - 1);           \
+        }                                                                          \
     } while (0)
 
 #define log_debug(message_, ...) LOG_WRITE_(LOG_LEVEL_DEBUG, message_, ##__VA_ARGS__)

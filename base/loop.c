@@ -314,7 +314,7 @@ void loop_free(struct loop *loop)
     drop_messages(loop);
     h2o_multithread_unregister_receiver(loop->queue, &loop->receiver);
     h2o_multithread_destroy_queue(loop->queue);
-    free(loop->queue); /* h2o closes it and forgets its memory */
+    free(loop->queue);            /* h2o closes it and forgets its memory */
     h2o_evloop_run(loop->h2o, 0); /* lets h2o free the sockets that were closed last */
     h2o_evloop_destroy(loop->h2o);
     coro_free_stacks();

@@ -29,7 +29,7 @@ enum status {
 #define STATUS_COUNT 17
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format_index, first_argument)                                                  \
+#define PRINTF_LIKE(format_index, first_argument) \
     __attribute__((format(printf, format_index, first_argument)))
 
 /* Runs `destructor(&variable)` when the variable leaves its scope. For what is not memory. */
@@ -37,11 +37,11 @@ enum status {
 
 /* Returns from the enclosing function with the status unless it is STATUS_OK: the only macro
  * that hides control flow. */
-#define TRY(expression)                                                                            \
-    do {                                                                                           \
-        enum status try_status_ = (expression);                                                    \
-        if (try_status_ != STATUS_OK)                                                              \
-            return try_status_;                                                                    \
+#define TRY(expression)                         \
+    do {                                        \
+        enum status try_status_ = (expression); \
+        if (try_status_ != STATUS_OK)           \
+            return try_status_;                 \
     } while (0)
 
 /* "NOT_FOUND": the name used in logs, metrics and documentation. */

@@ -20,12 +20,12 @@ void workers_free(struct workers *workers);
 /* Runs `fn(argument)` on a worker while the calling coroutine is suspended; cannot be
  * interrupted, so `argument` may live on the caller's stack. RESOURCE_EXHAUSTED if the queue
  * is full. */
-enum status workers_run(struct workers *workers, void (*fn)(void *argument),
-                        void *argument) MUST_CHECK;
+enum status workers_run(struct workers *workers, void (*fn)(void *argument), void *argument)
+    MUST_CHECK;
 
 /* Runs `fn(argument)` on a worker and tells nobody. Any thread. RESOURCE_EXHAUSTED if full. */
-enum status workers_post(struct workers *workers, void (*fn)(void *argument),
-                         void *argument) MUST_CHECK;
+enum status workers_post(struct workers *workers, void (*fn)(void *argument), void *argument)
+    MUST_CHECK;
 
 /* Jobs waiting for a thread. Any thread. */
 size_t workers_queued(struct workers *workers);

@@ -139,8 +139,7 @@ void call_end(struct rpc_client_call *call, enum status status, const char *mess
     nghttp2_session_set_stream_user_data(client->session, call->stream_id, NULL);
     if (client->lost)
         return;
-    nghttp2_submit_rst_stream(client->session, NGHTTP2_FLAG_NONE, call->stream_id,
-                              NGHTTP2_CANCEL);
+    nghttp2_submit_rst_stream(client->session, NGHTTP2_FLAG_NONE, call->stream_id, NGHTTP2_CANCEL);
 }
 
 void client_call_cancel(struct rpc_client_call *call)
@@ -193,8 +192,7 @@ static enum status parse_status(const char *text)
     char *end;
     unsigned long code = strtoul(text, &end, 10);
 
-    return end == text || *end != '\0' || code >= STATUS_COUNT ? STATUS_UNKNOWN
-                                                                : (enum status)code;
+    return end == text || *end != '\0' || code >= STATUS_COUNT ? STATUS_UNKNOWN : (enum status)code;
 }
 
 static const char *decode_message(struct arena *arena, const char *text)
@@ -234,9 +232,9 @@ void call_on_close(struct rpc_client_call *call, uint32_t error_code)
                arena_printf(call->arena, "the stream was reset: %s",
                             nghttp2_http2_strerror(error_code)));
     else if (call->http_status != 200)
-        finish(call, status_of_http(call->http_status),
-               arena_printf(call->arena, "the server answers with HTTP status %d",
-                            call->http_status));
+        finish(
+            call, status_of_http(call->http_status),
+            arena_printf(call->arena, "the server answers with HTTP status %d", call->http_status));
     else
         finish(call, STATUS_UNKNOWN, "the answer has no status");
 }
@@ -302,8 +300,8 @@ static enum status take_message(struct rpc_client_call *call, ProtobufCMessage *
         return refuse(call, STATUS_RESOURCE_EXHAUSTED, "a message is too large");
     if (call->received.length - ENVELOPE_BYTES < length)
         return STATUS_OK;
-    if (message_decode(call->arena, call->response_type, data + ENVELOPE_BYTES, length,
-                       ret_message, &error) != STATUS_OK)
+    if (message_decode(call->arena, call->response_type, data + ENVELOPE_BYTES, length, ret_message,
+                       &error) != STATUS_OK)
         return refuse(call, STATUS_INTERNAL, error);
     buffer_consume(&call->received, ENVELOPE_BYTES + length);
     return STATUS_OK;
@@ -384,12 +382,11 @@ static size_t write_headers(const struct rpc_client_call *call, const char *path
     headers[count++] = header("content-type", "application/grpc+proto");
     headers[count++] = header("te", "trailers");
     if (call->timeout_ms != 0)
-        headers[count++] =
-            header("grpc-timeout", arena_printf(call->arena, "%" PRIu32 "%s",
-                                                call->timeout_ms < 100000000
-                                                    ? call->timeout_ms
-                                                    : call->timeout_ms / 1000,
-                                                call->timeout_ms < 100000000 ? "m" : "S"));
+        headers[count++] = header(
+            "grpc-timeout",
+            arena_printf(call->arena, "%" PRIu32 "%s",
+                         call->timeout_ms < 100000000 ? call->timeout_ms : call->timeout_ms / 1000,
+                         call->timeout_ms < 100000000 ? "m" : "S"));
     for (size_t i = 0; i < call->request.count; i++)
         headers[count++] = header(call->request.items[i].name, call->request.items[i].value);
     return count;

@@ -87,8 +87,7 @@ static nghttp2_session *new_session(struct client *client)
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, 2);
-    nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
-                                          CONNECTION_WINDOW_BYTES);
+    nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW_BYTES);
     return session;
 }
 
@@ -106,8 +105,8 @@ static void lose(struct client *client)
 static bool send_unsent(struct client *client)
 {
     while (client->unsent.length > 0) {
-        ssize_t sent = transport_write(client->transport, buffer_data(&client->unsent),
-                                       client->unsent.length);
+        ssize_t sent =
+            transport_write(client->transport, buffer_data(&client->unsent), client->unsent.length);
         if (sent == TRANSPORT_CLOSED)
             lose(client);
         if (sent < 0)

@@ -46,8 +46,7 @@ struct client_config {
  * there is no connection, INVALID_ARGUMENT when the target is no such text; then a sentence is
  * written into `reterr` (>= 256 bytes). */
 enum status client_connect(const char *target, const struct client_config *config,
-                           struct client **ret_client, char *reterr,
-                           size_t reterr_size) MUST_CHECK;
+                           struct client **ret_client, char *reterr, size_t reterr_size) MUST_CHECK;
 
 /* Closes the connection. Accepts NULL. */
 void client_free(struct client *client);
@@ -110,7 +109,6 @@ enum status client_send(struct rpc_client_call *call, const ProtobufCMessage *me
 enum status client_close_send(struct rpc_client_call *call) MUST_CHECK;
 
 /* Waits for the next message. STATUS_OUT_OF_RANGE at the end of a call that ended well. */
-enum status client_receive(struct rpc_client_call *call,
-                           ProtobufCMessage **ret_message) MUST_CHECK;
+enum status client_receive(struct rpc_client_call *call, ProtobufCMessage **ret_message) MUST_CHECK;
 
 #endif

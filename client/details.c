@@ -86,8 +86,8 @@ static void read_any(struct arena *arena, struct bytes input, struct client_deta
         if (number == ANY_TYPE_URL)
             ret->type_name = type_name_of(arena, value);
         if (number == ANY_VALUE)
-            ret->value = (struct bytes){arena_memdup(arena, value.data, value.length),
-                                        value.length};
+            ret->value =
+                (struct bytes){arena_memdup(arena, value.data, value.length), value.length};
     }
 }
 

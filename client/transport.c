@@ -147,11 +147,9 @@ static enum status prepare_tls(struct transport *transport, const struct transpo
         return fail(failure, "TLS cannot be set up: %s", tls_error());
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(context,
-                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    if (target->ca_file != NULL
-            ? SSL_CTX_load_verify_locations(context, target->ca_file, NULL) != 1
-            : SSL_CTX_set_default_verify_paths(context) != 1)
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    if (target->ca_file != NULL ? SSL_CTX_load_verify_locations(context, target->ca_file, NULL) != 1
+                                : SSL_CTX_set_default_verify_paths(context) != 1)
         return fail(failure, "cannot read the authorities %s: %s",
                     target->ca_file != NULL ? target->ca_file : "of the system", tls_error());
     transport->ssl = SSL_new(context);

@@ -21,8 +21,8 @@ struct transport_target {
 
 /* Connects and shakes hands until `deadline_us` (monotonic). A sentence in `reterr` if not. */
 enum status transport_open(const struct transport_target *target, uint64_t deadline_us,
-                           struct transport **ret_transport, char *reterr,
-                           size_t reterr_size) MUST_CHECK;
+                           struct transport **ret_transport, char *reterr, size_t reterr_size)
+    MUST_CHECK;
 
 /* Accepts NULL. */
 void transport_free(struct transport *transport);

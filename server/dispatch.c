@@ -221,6 +221,8 @@ static enum status run_call(struct call_state *state)
         TRY(take_single_request(state));
     if (method->shape == RPC_UNARY || method->shape == RPC_CLIENT_STREAM)
         state->response = message_new(state->call.arena, method->response);
+    if (clock_monotonic_us() >= state->deadline_us)
+        return STATUS_DEADLINE_EXCEEDED; /* the timer has milliseconds only */
     TRY(method->invoke(&state->call, state->entry->implementation));
     if (state->response != NULL)
         TRY(write_response(state));

@@ -137,7 +137,8 @@ class Cookies(unittest.TestCase):
         for server, secure in ((world.server, False), (strict, True), (encrypted, True)):
             _, attributes = cookie_of(register_with_cookie(server)[0])
             self.assertEqual("Secure" in attributes, secure, server.name)
-            server is not world.server and server.stop()
+            if server is not world.server:
+                server.stop()
 
     def test_http2_sends_each_cookie_in_a_field_of_its_own(self):
         pair, _ = cookie_of(register_with_cookie(world.server)[0])

@@ -77,7 +77,7 @@ class Curl(unittest.TestCase):
 
     def test_pages(self):
         for path, text in (("/livez", "ok"), ("/readyz", "ready"),
-                           ("/metrics", "waystone_calls_total"),
+                           ("/metrics", "waystone_requests_total"),
                            ("/.well-known/jwks.json", '"kty"')):
             status, body = world.server.get(path)
             self.assertEqual(status, 200, path)

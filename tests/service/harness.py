@@ -13,7 +13,9 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import ssl
+import struct
 import subprocess
 import time
 import uuid
@@ -265,7 +267,14 @@ class Follower:
                 missed.append(payload["message"])
 
     def close(self):
+        self.answer.close()
         self.connection.close()
+
+    def vanish(self):
+        """Leaves without a word: the connection is reset."""
+        self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                        struct.pack("ii", 1, 0))
+        self.close()
 
 
 # --- tokens ---

@@ -203,8 +203,8 @@ static void report(struct run *run, const struct cpu_reading *before,
     const char *name = run->options->name;
 
     cpu_print(run->options, before, after, "cpu_us", "calls", run->answered);
-    print_figure(name, "rate", (double)run->answered * 1e6 / (double)elapsed_us, "calls/s",
-                 "calls", run->answered);
+    print_figure(name, "rate", (double)run->answered * 1e6 / (double)elapsed_us, "calls/s", "calls",
+                 run->answered);
     print_figure(name, "p50", samples_percentile_us(&run->latencies, 50), "us", "calls",
                  run->answered);
     print_figure(name, "p99", samples_percentile_us(&run->latencies, 99), "us", "calls",

@@ -23,7 +23,7 @@ struct chat {
     const struct options *options;
     struct engine *engine;
     struct link *sender;
-    uint64_t run_id;      /* tells this run's messages from others' */
+    uint64_t run_id; /* tells this run's messages from others' */
     uint64_t sent, answered;
     uint64_t delivered;   /* messages of this run, over all listeners */
     int64_t *sequence_of; /* [number]: its place in the channel; 0: nobody got it yet */
@@ -49,8 +49,8 @@ static void on_sent(struct link_stream *stream)
     if (stream->error_code != 0 || stream->http_status != 200 || stream->grpc_status != 0)
         fail("SendMessage ended with HTTP status %d, grpc-status %d, HTTP/2 error %u",
              stream->http_status, stream->grpc_status, stream->error_code);
-    response = (const SendMessageResponse *)grpc_take(&stream->received, arena,
-                                                      &SendMessageResponse_type);
+    response =
+        (const SendMessageResponse *)grpc_take(&stream->received, arena, &SendMessageResponse_type);
     if (response == NULL || response->message == NULL || response->message->sequence <= 0)
         fail("SendMessage answers without a message");
     samples_add(&chat->answers, clock_monotonic_us() - sending->started_us);
@@ -159,16 +159,14 @@ static void report(struct chat *chat, const struct cpu_reading *before,
     const struct options *options = chat->options;
 
     cpu_print(options, before, after, "delivery_cpu_us", "deliveries", chat->delivered);
-    print_figure(options->name, "delivery_p50",
-                 samples_percentile_us(&chat->deliveries, 50) / 1000, "ms", "deliveries",
-                 chat->delivered);
-    print_figure(options->name, "delivery_p99",
-                 samples_percentile_us(&chat->deliveries, 99) / 1000, "ms", "deliveries",
-                 chat->delivered);
-    print_figure(options->name, "send_p50", samples_percentile_us(&chat->answers, 50) / 1000,
-                 "ms", "messages", chat->sent);
-    print_figure(options->name, "send_p99", samples_percentile_us(&chat->answers, 99) / 1000,
-                 "ms", "messages", chat->sent);
+    print_figure(options->name, "delivery_p50", samples_percentile_us(&chat->deliveries, 50) / 1000,
+                 "ms", "deliveries", chat->delivered);
+    print_figure(options->name, "delivery_p99", samples_percentile_us(&chat->deliveries, 99) / 1000,
+                 "ms", "deliveries", chat->delivered);
+    print_figure(options->name, "send_p50", samples_percentile_us(&chat->answers, 50) / 1000, "ms",
+                 "messages", chat->sent);
+    print_figure(options->name, "send_p99", samples_percentile_us(&chat->answers, 99) / 1000, "ms",
+                 "messages", chat->sent);
 }
 
 void run_chat(const struct options *options)

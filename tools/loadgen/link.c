@@ -226,7 +226,8 @@ void link_start(struct link *link, struct link_stream *stream)
 
     if (request->content_type != NULL)
         headers[count++] = header("content-type", request->content_type);
-    if (request->content_type != NULL && strncmp(request->content_type, "application/grpc", 16) == 0)
+    if (request->content_type != NULL &&
+        strncmp(request->content_type, "application/grpc", 16) == 0)
         headers[count++] = header("te", "trailers");
     if (request->authorization != NULL)
         headers[count++] = header("authorization", request->authorization);

@@ -37,7 +37,7 @@ struct link_request {
 };
 
 struct link_stream {
-    struct link_request request; /* set by the owner */
+    struct link_request request;                 /* set by the owner */
     void (*on_data)(struct link_stream *stream); /* more is in `received`; may be NULL */
     void (*on_end)(struct link_stream *stream);
 

@@ -81,8 +81,7 @@ static void wait_until_caught_up(struct engine *engine, const struct listener *l
 }
 
 struct listener *listeners_open(struct engine *engine, const struct options *options,
-                                void (*on_message)(struct listener *, const Message *),
-                                void *owner)
+                                void (*on_message)(struct listener *, const Message *), void *owner)
 {
     struct listener *listeners = calloc(options->connections, sizeof(*listeners));
 

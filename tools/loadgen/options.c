@@ -216,8 +216,8 @@ static void print_share(const struct options *options, uint64_t before_ns, uint6
 {
     if (after_ns < before_ns || after_ns == 0)
         fail("a measured process ended during the run");
-    print_figure(options->name, figure, (double)(after_ns - before_ns) / 1000 / (double)count,
-                 "us", count_name, count);
+    print_figure(options->name, figure, (double)(after_ns - before_ns) / 1000 / (double)count, "us",
+                 count_name, count);
 }
 
 void cpu_print(const struct options *options, const struct cpu_reading *before,

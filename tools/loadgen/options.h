@@ -32,7 +32,7 @@ struct options {
     unsigned also_count;
     char *authorization; /* "Bearer ..."; NULL: none */
     int64_t character_id, channel_id;
-    double rate; /* messages a second */
+    double rate;    /* messages a second */
     bool listening; /* idle connections follow the channel */
 };
 

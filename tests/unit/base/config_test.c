@@ -92,8 +92,7 @@ Test(config, file_then_environment)
 
 Test(config, refuses_bad_numbers)
 {
-    expect_refused("http.port = 0\n",
-                   ":1: http.port = '0' must be a whole number from 1 to 65535");
+    expect_refused("http.port = 0\n", ":1: http.port = '0' must be a whole number from 1 to 65535");
     expect_refused("\nhttp.port = 65536\n",
                    ":2: http.port = '65536' must be a whole number from 1 to 65535");
     expect_refused("http.port = 80x\n",

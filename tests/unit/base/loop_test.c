@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MEMBER_OF(type_, member_, pointer_)                                                        \
+#define MEMBER_OF(type_, member_, pointer_) \
     ((type_ *)(void *)((char *)(pointer_)-offsetof(type_, member_)))
 
 static struct loop *loop;

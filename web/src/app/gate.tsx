@@ -1,9 +1,11 @@
 /** The screens before a session: one narrow form on a dark chart. */
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { useTranslations } from "use-intl";
+import { Notice } from "@/components/Notice";
 import { Plate, PlateTitle } from "@/components/Plate";
 import { Sky } from "@/components/Sky";
 import { RegisterForm, SignInForm } from "@/features/auth";
+import { useSessionState } from "@/lib/useSession";
 import { useTitle } from "@/lib/useTitle";
 
 export function Gate() {
@@ -22,12 +24,15 @@ export function Gate() {
 
 export function SignInScreen() {
   const t = useTranslations("auth");
+  const errors = useTranslations("errors");
+  const session = useSessionState();
   const enter = useEnter();
   useTitle(t("signInTitle"));
   return (
     <Plate className="gate-plate">
       <PlateTitle title={t("signInTitle")} />
       <p className="lead">{t("signInLead")}</p>
+      {session.status === "signed-out" && session.ended && <Notice>{errors("signedOut")}</Notice>}
       <SignInForm onDone={enter} />
       <p className="gate-other">
         {t("toRegister")} <Link to="/register">{t("toRegisterLink")}</Link>

@@ -109,7 +109,7 @@ describe("a page that opens", () => {
     const tab = openTab();
     void tab.restore();
     await vi.advanceTimersByTimeAsync(100);
-    expect(tab.getState().status).toBe("signed-out");
+    expect(tab.getState()).toEqual({ status: "signed-out", ended: false });
   });
 
   it("keeps trying while the server is down, and says so", async () => {
@@ -192,8 +192,8 @@ describe("a refresh", () => {
     server.over = true;
     void one.refresh("old");
     await vi.advanceTimersByTimeAsync(200);
-    expect(one.getState().status).toBe("signed-out");
-    expect(other.getState().status).toBe("signed-out");
+    expect(one.getState()).toEqual({ status: "signed-out", ended: true });
+    expect(other.getState()).toEqual({ status: "signed-out", ended: true });
   });
 });
 

@@ -20,7 +20,8 @@ export type SignedIn = {
 
 export type SessionState =
   | { status: "restoring"; unreachable: boolean }
-  | { status: "signed-out" }
+  /** `ended`: the server ended a session somebody was using, and they should be told. */
+  | { status: "signed-out"; ended: boolean }
   | { status: "signed-in"; session: SignedIn };
 
 /** The calls a keeper makes. `refresh` answers null when the server says the session is over. */
@@ -35,7 +36,10 @@ export type Tabs = {
   locks: Pick<LockManager, "request" | "query"> | null;
 };
 
-type TabMessage = { kind: "session"; session: SignedIn } | { kind: "signed-out" } | { kind: "ask" };
+type TabMessage =
+  | { kind: "session"; session: SignedIn }
+  | { kind: "signed-out"; ended: boolean }
+  | { kind: "ask" };
 
 const REFRESH_LOCK = "waystone-refresh";
 const PRESENCE_LOCK = "waystone-signed-in";
@@ -125,7 +129,7 @@ export class SessionKeeper {
     if (this.state.status !== "signed-in") return;
     const token = await this.accessToken();
     if (token) await this.api.signOut(token);
-    this.end();
+    this.end(false);
   }
 
   private async refreshLocked(worn: string | undefined): Promise<SignedIn | null> {
@@ -137,7 +141,7 @@ export class SessionKeeper {
 
       const session = await this.api.refresh();
       if (session) this.adopt(session);
-      else this.end();
+      else this.end(current !== null);
       return session;
     };
     return this.tabs.locks ? this.tabs.locks.request(REFRESH_LOCK, run) : run();
@@ -156,8 +160,9 @@ export class SessionKeeper {
 
   private hear(message: TabMessage): void {
     if (message.kind === "session") this.take(message.session);
-    else if (message.kind === "signed-out") this.change({ status: "signed-out" });
-    else if (this.state.status === "signed-in") {
+    else if (message.kind === "signed-out") {
+      this.change({ status: "signed-out", ended: message.ended });
+    } else if (this.state.status === "signed-in") {
       this.tell({ kind: "session", session: this.state.session });
     }
   }
@@ -166,9 +171,9 @@ export class SessionKeeper {
     this.change({ status: "signed-in", session });
   }
 
-  private end(): void {
-    this.change({ status: "signed-out" });
-    this.tell({ kind: "signed-out" });
+  private end(ended: boolean): void {
+    this.change({ status: "signed-out", ended });
+    this.tell({ kind: "signed-out", ended });
   }
 
   private tell(message: TabMessage): void {

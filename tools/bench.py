@@ -1,0 +1,258 @@
+"""./dev bench [unary] [read] [chat] [connections]: what the server costs, measured.
+
+Every bench starts a server of its own (release build) on a fresh PostgreSQL and Redis, runs
+tools/loadgen against it and prints each figure as one JSON line and then all of them as a
+table. The server's CPU is what the kernel accounts to its threads, so that other load on the
+machine changes the time a run takes but hardly the figure; what a figure is compared with
+(nghttpd, pgbench) is measured in the same run.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools" / "dev"))
+
+import certificates  # noqa: E402
+from console import Problem, say  # noqa: E402
+from paths import BUILD, LOGS, STATE  # noqa: E402
+from postgres import PROGRAMS, Cluster  # noqa: E402
+from processes import Process  # noqa: E402
+from redis_server import Redis  # noqa: E402
+from server_process import Server, free_port, settings  # noqa: E402
+from world import PASSWORD, Api  # noqa: E402
+
+HOME = STATE / "bench"
+LOADGEN = BUILD / "tools" / "loadgen" / "loadgen"
+NGHTTPD = shutil.which("nghttpd") or "/usr/sbin/nghttpd"
+FILE_BYTES = 64  # what nghttpd serves: about the size of a small answer
+
+# What issue 2 asks for, shown beside the figure: (limit, "at most" or "at least").
+TARGETS = {
+    "unary_grpc_cpu_us": (8, "at most"),
+    "unary_ratio_to_nghttpd": (1.8, "at most"),
+    "unary_json_cpu_us": (15, "at most"),
+    "read_grpc_cpu_us": (20, "at most"),
+    "read_ratio_to_pgbench": (1, "at least"),
+    "chat_delivery_cpu_us": (11, "at most"),
+}
+
+
+class Bench:
+    """Services and servers of one run, and the figures it has found."""
+
+    def __init__(self):
+        self.figures = {}
+        shutil.rmtree(HOME, ignore_errors=True)
+        HOME.mkdir(parents=True)
+        self.cluster = Cluster(HOME, LOGS / "bench-postgres.log")
+        self.redis = Redis(HOME, LOGS / "bench-redis.log")
+        self.key = certificates.ensure_signing_key(HOME / "keys")
+        self.cluster.remove()
+        self.cluster.start()
+        self.redis.start()
+
+    def close(self):
+        self.redis.remove()
+        self.cluster.remove()
+
+    @contextlib.contextmanager
+    def server(self, loops=1, **options):
+        """A fresh server: its memory and caches have seen nothing yet."""
+        self.redis.command("FLUSHALL")
+        dsn = self.cluster.fresh_database("bench")
+        server = Server(BUILD / "waystone", HOME, "waystone", LOGS / "bench-server.log")
+        server.log_path.unlink(missing_ok=True)
+        server.configure(settings(free_port(), dsn, self.redis.socket_path, self.key,
+                                  http__loops=loops, rpc__rate_scale=1000,
+                                  log__level="warning", **options))
+        server.start()
+        try:
+            yield server
+        finally:
+            if not server.stop():
+                raise Problem(f"The server did not end after the bench; {server.log_path}")
+
+    def record(self, name, value, unit, **more):
+        self.figures[name] = {"figure": name, "value": round(value, 3), "unit": unit, **more}
+        print(json.dumps(self.figures[name]), flush=True)
+
+    def load(self, mode, name, port, pid, *words):
+        """Runs loadgen. Its lines are its figures."""
+        answer = subprocess.run(
+            [str(LOADGEN), mode, "--target", f"127.0.0.1:{port}", "--pid", str(pid), "--name",
+             name, *map(str, words)], stdout=subprocess.PIPE, text=True, check=False)
+        if answer.returncode != 0:
+            raise Problem(f"loadgen {mode} ended with {answer.returncode}; its reason is above.")
+        for line in answer.stdout.splitlines():
+            figure = json.loads(line)
+            self.figures[figure["figure"]] = figure
+            print(line, flush=True)
+
+    def value(self, name):
+        return self.figures[name]["value"]
+
+
+class Speaker:
+    """An account with a character, for the calls that need one."""
+
+    def __init__(self, server):
+        api = Api(server)
+        session = api.call("auth.v1.AuthService/Register", {
+            "userName": "bench", "email": "bench@demo.invalid", "password": PASSWORD})["session"]
+        self.token = session["accessToken"]
+        self.character = api.call("character.v1.CharacterService/CreateCharacter", {
+            "name": "Bench", "race": "RACE_DURNHAL", "faction": "FACTION_ORDER",
+            "idempotencyKey": str(uuid.uuid4())}, self.token)["character"]["id"]
+        self.channel = api.call("chat.v1.ChatService/ListChannels", {},
+                                self.token)["channels"][0]["id"]
+
+    def options(self):
+        return ["--token", self.token, "--character", self.character, "--channel", self.channel]
+
+
+# --- unary ---
+
+@contextlib.contextmanager
+def nghttpd():
+    """nghttp2's own server with one small file, on one thread as the server's one loop."""
+    folder = pathlib.Path(tempfile.mkdtemp(dir=HOME))
+    (folder / "small.txt").write_text("x" * FILE_BYTES, encoding="utf-8")
+    port = free_port()
+    process = Process(HOME / "nghttpd.pid")
+    process.start([NGHTTPD, "--no-tls", "-d", str(folder), str(port)],
+                  LOGS / "bench-nghttpd.log")
+    try:
+        time.sleep(0.5)
+        if process.pid() is None:
+            raise Problem(f"nghttpd does not start; {LOGS / 'bench-nghttpd.log'} tells why.")
+        yield port, process.pid()
+    finally:
+        process.stop(5)
+
+
+def bench_unary(bench):
+    """Small calls without a database on one loop, beside nghttpd serving a small file."""
+    shape = ["--connections", 4, "--streams", 32, "--seconds", 5]
+    with bench.server() as server, nghttpd() as (file_port, file_pid):
+        # In turns, so that a change of the machine's speed meets both.
+        ratios = []
+        for _ in range(3):
+            bench.load("unary", "nghttpd", file_port, file_pid, "--protocol", "get", "--path",
+                       "/small.txt", *shape)
+            bench.load("unary", "unary_grpc", server.port, server.pid(), "--protocol", "grpc",
+                       *shape)
+            ratios.append(bench.value("unary_grpc_cpu_us") / bench.value("nghttpd_cpu_us"))
+        bench.record("unary_ratio_to_nghttpd", sorted(ratios)[1], "times", runs=3)
+        bench.load("unary", "unary_json", server.port, server.pid(), "--protocol",
+                   "connect-json", *shape)
+        bench.load("unary", "unary_proto", server.port, server.pid(), "--protocol",
+                   "connect-proto", *shape)
+
+
+# --- read ---
+
+def pgbench(bench, connections, seconds):
+    """Rate of one-row reads by pgbench, prepared, with as many connections."""
+    dsn = bench.cluster.fresh_database("pgbench")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([str(PROGRAMS / "pgbench"), "-i", "-s", "1", dsn], check=True, **quiet)
+    answer = subprocess.run(
+        [str(PROGRAMS / "pgbench"), "-S", "-M", "prepared", "-c", str(connections), "-j", "1",
+         "-T", str(seconds), dsn], capture_output=True, text=True, check=True)
+    return float(re.search(r"tps = ([\d.]+)", answer.stdout)[1])
+
+
+def bench_read(bench):
+    """Authenticated reads of one row on one loop, beside pgbench on as many connections."""
+    connections, seconds = 2, 6
+    with bench.server(database__read_connections=connections) as server:
+        speaker = Speaker(server)
+        ratios = []
+        for _ in range(3):
+            rate = pgbench(bench, connections, seconds)
+            bench.record("pgbench_rate", rate, "calls/s", connections=connections)
+            bench.load("read", "read_grpc", server.port, server.pid(), "--protocol", "grpc",
+                       "--connections", 4, "--streams", 32, "--seconds", seconds, "--also",
+                       f"postgres={bench.cluster.process.pid()}", *speaker.options()[:4])
+            ratios.append(bench.value("read_grpc_rate") / rate)
+        bench.record("read_ratio_to_pgbench", sorted(ratios)[1], "times", runs=3)
+
+
+# --- chat ---
+
+def bench_chat(bench):
+    """1,000 listeners on their own connections, 10 messages a second."""
+    with bench.server() as server:
+        speaker = Speaker(server)
+        bench.load("chat", "chat", server.port, server.pid(), "--connections", 1000, "--rate",
+                   10, "--seconds", 20, *speaker.options())
+
+
+# --- connections ---
+
+def bench_connections(bench):
+    """Memory of connections that do nothing and of players who listen."""
+    for count in (1000, 5000):
+        with bench.server() as server:
+            bench.load("idle", f"idle_{count}", server.port, server.pid(), "--connections", count)
+        with bench.server() as server:
+            speaker = Speaker(server)
+            bench.load("idle", f"listening_{count}", server.port, server.pid(), "--connections",
+                       count, "--listening", *speaker.options())
+
+
+# --- all of them ---
+
+BENCHES = {"unary": bench_unary, "read": bench_read, "chat": bench_chat,
+           "connections": bench_connections}
+
+
+def verdict(name, value):
+    if name not in TARGETS:
+        return ""
+    limit, word = TARGETS[name]
+    met = value <= limit if word == "at most" else value >= limit
+    return f"{word} {limit}: {'met' if met else 'MISSED'}"
+
+
+def print_table(figures):
+    say()
+    width = max(len(name) for name in figures)
+    for name, figure in figures.items():
+        say(f"{name:<{width}}  {figure['value']:>12,.2f} {figure['unit']:<16} "
+            f"{verdict(name, figure['value'])}".rstrip())
+
+
+def main():
+    names = sys.argv[1:] or list(BENCHES)
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        raise Problem(f"There is no bench called {unknown[0]}. There are: {', '.join(BENCHES)}")
+    say(f"{os.cpu_count()} processors; one loop unless told otherwise.")
+    bench = Bench()
+    try:
+        for name in names:
+            say(f"\n{name}: {BENCHES[name].__doc__}")
+            BENCHES[name](bench)
+    finally:
+        bench.close()
+    print_table(bench.figures)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Problem as problem:
+        print(f"{problem.details}\ndev: {problem.sentence}".strip(), file=sys.stderr)
+        sys.exit(1)
