@@ -97,8 +97,7 @@ static bool prepare(struct db_connection *connection, const struct db_query *que
         return true;
     for (size_t i = 0; i < query->parameter_count; i++)
         types[i] = db_type_oid(query->parameters[i].type);
-    if (!PQsendPrepare(connection->pg, query->name, query->sql, (int)query->parameter_count,
-                       types))
+    if (!PQsendPrepare(connection->pg, query->name, query->sql, (int)query->parameter_count, types))
         return false;
     append_request(connection, DB_REQUEST_PREPARE, query, NULL);
     prepared->ready = true;
@@ -482,8 +481,8 @@ static void break_connection(struct db_connection *connection, const char *why)
     if (connection->backoff_ms > LONGEST_BACKOFF_MS)
         connection->backoff_ms = LONGEST_BACKOFF_MS;
     /* Apart from each other, so that a database that comes back is not stormed. */
-    set_timer(connection, connection->backoff_ms / 2 +
-                              (uint64_t)random() % (connection->backoff_ms / 2 + 1));
+    set_timer(connection,
+              connection->backoff_ms / 2 + (uint64_t)random() % (connection->backoff_ms / 2 + 1));
 }
 
 /* A cancelled wait for the synchronous standby is a success with a warning. The function's name
@@ -553,13 +552,14 @@ static void connect_now(struct db_connection *connection)
     const struct db_config *config = &connection->pool->config;
     char options[160];
     /* Later ones win. A host that is gone is noticed while a query waits for it. */
-    const char *const keywords[] = {
-        "tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-        "dbname", "options", "application_name", "client_encoding", NULL};
-    const char *const values[] = {
-        "5000", "5", "2", "3", config->dsn, options, "waystone", "UTF8", NULL};
+    const char *const keywords[] = {"tcp_user_timeout", "keepalives_idle", "keepalives_interval",
+                                    "keepalives_count", "dbname",          "options",
+                                    "application_name", "client_encoding", NULL};
+    const char *const values[] = {"5000",  "5",        "2",    "3", config->dsn,
+                                  options, "waystone", "UTF8", NULL};
 
-    snprintf(options, sizeof(options), "-c statement_timeout=%u -c default_transaction_read_only=%s",
+    snprintf(options, sizeof(options),
+             "-c statement_timeout=%u -c default_transaction_read_only=%s",
              config->statement_timeout_ms, connection->read_only ? "on" : "off");
     connection->pg = PQconnectStartParams(keywords, values, 1);
     if (connection->pg == NULL)

@@ -1,17 +1,19 @@
 /* db.h - PostgreSQL for handlers: a pool per loop, transactions, prepared queries.
  *
- * Handlers call the functions that db/querygen writes from the files in db/queries; this header holds
- * what those and transactions need. Every query suspends the calling coroutine. Its deadline is
- * that of the coroutine's call: an interrupted query is abandoned (read lane) or cancelled
+ * Handlers call the functions that db/querygen writes from the files in db/queries; this header
+ * holds what those and transactions need. Every query suspends the calling coroutine. Its deadline
+ * is that of the coroutine's call: an interrupted query is abandoned (read lane) or cancelled
  * (exclusive connection), and the interruption's status returned.
  *
  * Reads (`:one`, `:many` queries whose SQL starts with SELECT) go to the read lane: two shared
  * pipelined read-only connections per loop. Everything else takes a connection from the write
- * pool for one statement, or for a transaction.
+ * pool for one statement, or for a transaction. A read whose connection is lost, or which a
+ * neighbour's error aborted, runs again by itself; a write never does.
  *
  * Statuses: UNAVAILABLE when the database cannot be reached or the pool has no connection
  * within the acquire timeout; ALREADY_EXISTS for a unique violation; FAILED_PRECONDITION for a
- * foreign-key or check violation; ABORTED for serialization failures and deadlocks; NOT_FOUND
+ * foreign-key or check violation; ABORTED for serialization failures and deadlocks, and for
+ * statements of a transaction that has failed; DEADLINE_EXCEEDED after statement_timeout; NOT_FOUND
  * when a `:one` query finds no row; INTERNAL for the rest (logged with the query's name). */
 #ifndef WAYSTONE_DB_DB_H
 #define WAYSTONE_DB_DB_H
@@ -29,9 +31,9 @@
 struct db;
 
 struct db_config {
-    const char *dsn;             /* libpq connection string */
-    unsigned read_connections;   /* per loop; default 2 */
-    unsigned write_connections;  /* per loop; default 4 */
+    const char *dsn;            /* libpq connection string */
+    unsigned read_connections;  /* per loop; default 2 */
+    unsigned write_connections; /* per loop; default 4 */
     uint32_t connect_timeout_ms;
     uint32_t acquire_timeout_ms;   /* waiting for a free write connection */
     uint32_t statement_timeout_ms; /* PostgreSQL's own, a backstop behind the call's deadline */
@@ -135,7 +137,7 @@ extern const size_t db_query_count;
 /* Brings the schema up to date under an advisory lock; blocking, before the loops start.
  * Files NNNN_name.sql of `directory`, each in a transaction of its own, recorded with a
  * checksum; a changed or missing old file is an error. One sentence in `reterr`. */
-enum status db_migrate(const char *dsn, const char *directory, char *reterr,
-                       size_t reterr_size) MUST_CHECK;
+enum status db_migrate(const char *dsn, const char *directory, char *reterr, size_t reterr_size)
+    MUST_CHECK;
 
 #endif

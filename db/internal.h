@@ -61,8 +61,8 @@ struct db_connection {
     uint32_t backoff_ms;
     unsigned generation; /* counts connections: a transaction ends with its own */
 
-    struct db_request *first, *last;         /* sent, without an answer */
-    struct db_request *answered;             /* with a result, before their Sync */
+    struct db_request *first, *last; /* sent, without an answer */
+    struct db_request *answered;     /* with a result, before their Sync */
     size_t in_flight;
     bool needs_sync;
     size_t syncs_awaited;

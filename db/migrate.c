@@ -91,25 +91,26 @@ static void checksum(const struct buffer *content, char out[65])
 /* What the table says of a file: the checksum, or "" when it was not applied. */
 static enum status find_applied(struct migrator *migrator, const char *name, char out[65])
 {
-    PGresult *result = PQexecParams(migrator->pg,
-                                    "SELECT checksum FROM schema_migrations WHERE name = $1", 1,
-                                    NULL, &name, NULL, NULL, 0);
+    PGresult *result =
+        PQexecParams(migrator->pg, "SELECT checksum FROM schema_migrations WHERE name = $1", 1,
+                     NULL, &name, NULL, NULL, 0);
     bool ok = PQresultStatus(result) == PGRES_TUPLES_OK;
 
     out[0] = '\0';
     if (ok && PQntuples(result) == 1)
         snprintf(out, 65, "%s", PQgetvalue(result, 0, 0));
     PQclear(result);
-    return ok ? STATUS_OK : fail(migrator, "cannot read which migrations were applied: %s",
-                                 PQerrorMessage(migrator->pg));
+    return ok ? STATUS_OK
+              : fail(migrator, "cannot read which migrations were applied: %s",
+                     PQerrorMessage(migrator->pg));
 }
 
 static bool record(struct migrator *migrator, const char *name, const char *sum)
 {
     const char *values[] = {name, sum};
-    PGresult *result = PQexecParams(migrator->pg,
-                                    "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)",
-                                    2, NULL, values, NULL, NULL, 0);
+    PGresult *result =
+        PQexecParams(migrator->pg, "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)",
+                     2, NULL, values, NULL, NULL, 0);
     bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
 
     PQclear(result);
@@ -144,9 +145,9 @@ static enum status migrate_file(struct migrator *migrator, const char *name)
     if (status == STATUS_OK && applied[0] == '\0')
         status = apply(migrator, name, &content, sum);
     else if (status == STATUS_OK && strcmp(applied, sum) != 0)
-        status = fail(migrator,
-                      "migration %s was changed after it was applied; write a new one instead",
-                      name);
+        status =
+            fail(migrator, "migration %s was changed after it was applied; write a new one instead",
+                 name);
     buffer_free(&content);
     return status;
 }
@@ -184,8 +185,9 @@ static enum status check_order(struct migrator *migrator, const PGresult *applie
     for (int i = 0; i < migrator->file_count; i++) {
         const char *name = migrator->files[i]->d_name;
         if (strcmp(name, newest) < 0 && !has_row(applied, name))
-            return fail(migrator, "migration %s is older than %s, which was applied; number it anew",
-                        name, newest);
+            return fail(migrator,
+                        "migration %s is older than %s, which was applied; number it anew", name,
+                        newest);
     }
     return STATUS_OK;
 }

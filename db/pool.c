@@ -61,8 +61,7 @@ static unsigned count_up(const struct db *pool, bool read_only)
     unsigned count = 0;
 
     for (unsigned i = 0; i < pool->connection_count; i++)
-        count += pool->connections[i].read_only == read_only &&
-                 pool->connections[i].state == DB_UP;
+        count += pool->connections[i].read_only == read_only && pool->connections[i].state == DB_UP;
     return count;
 }
 
@@ -220,8 +219,7 @@ static struct db_connection *least_busy_reader(struct db *pool)
 
     for (unsigned i = 0; i < pool->config.read_connections; i++) {
         struct db_connection *connection = &pool->connections[i];
-        if (connection->state == DB_UP &&
-            (best == NULL || connection->in_flight < best->in_flight))
+        if (connection->state == DB_UP && (best == NULL || connection->in_flight < best->in_flight))
             best = connection;
     }
     return best;
@@ -259,8 +257,8 @@ static enum status run_read(struct db *pool, const struct db_query *query, const
 
 /* --- single writes --- */
 
-static enum status run_write(struct db *pool, const struct db_query *query,
-                             const void *parameters, struct db_outcome *outcome)
+static enum status run_write(struct db *pool, const struct db_query *query, const void *parameters,
+                             struct db_outcome *outcome)
 {
     struct db_connection *connection;
     enum status status = STATUS_UNAVAILABLE;

@@ -32,12 +32,8 @@ struct link {
     bool is_subscriber;
 };
 
-/* hiredis forgets who listens to a channel when the answer to UNSUBSCRIBE comes, even if it was
- * subscribed to again in between: so the second SUBSCRIBE waits for that answer. */
 struct subscription {
     char *channel;
-    bool wanted;
-    bool leaving; /* UNSUBSCRIBE was sent */
     struct subscription *next;
 };
 
@@ -87,21 +83,6 @@ static void forget(struct subscription **at)
     free(gone);
 }
 
-/* With the connection all subscriptions are gone, and no UNSUBSCRIBE will be answered. */
-static void end_leaving(struct redis *redis)
-{
-    for (size_t i = 0; i < SUBSCRIPTION_BUCKETS; i++) {
-        struct subscription **at = &redis->subscriptions[i];
-        while (*at != NULL) {
-            (*at)->leaving = false;
-            if ((*at)->wanted)
-                at = &(*at)->next;
-            else
-                forget(at);
-        }
-    }
-}
-
 /* --- hiredis's hooks --- */
 
 static void on_readable(void *argument)
@@ -148,8 +129,6 @@ static void on_cleanup(void *argument)
     loop_timer_cancel(redis->loop, &link->timer);
     if (redis->closing)
         return;
-    if (link->is_subscriber)
-        end_leaving(redis);
     link->backoff_ms = link->backoff_ms ? link->backoff_ms * 2 : FIRST_BACKOFF_MS;
     if (link->backoff_ms > LONGEST_BACKOFF_MS)
         link->backoff_ms = LONGEST_BACKOFF_MS;
@@ -168,19 +147,6 @@ static void on_subscribed(struct redis *redis)
         redis->on_resubscribed(redis->listener);
 }
 
-static void on_unsubscribed(struct redis *redis, const char *channel)
-{
-    struct subscription **at = find_subscription(redis, channel);
-
-    if (*at == NULL)
-        return;
-    (*at)->leaving = false;
-    if ((*at)->wanted)
-        send_subscribe(redis, channel);
-    else
-        forget(at);
-}
-
 static void on_subscribed_reply(redisAsyncContext *context, void *reply_argument, void *private)
 {
     struct redis *redis = private;
@@ -194,9 +160,8 @@ static void on_subscribed_reply(redisAsyncContext *context, void *reply_argument
     redis->heard_ms = loop_now_ms(redis->loop);
     if (strcmp(kind, "subscribe") == 0)
         on_subscribed(redis);
-    else if (strcmp(kind, "unsubscribe") == 0)
-        on_unsubscribed(redis, channel);
-    else if (redis->on_message != NULL && strcmp(channel, redis->beat_channel) != 0)
+    else if (strcmp(kind, "message") == 0 && redis->on_message != NULL &&
+             strcmp(channel, redis->beat_channel) != 0)
         redis->on_message(redis->listener, channel, reply->element[2]->str,
                           (size_t)reply->element[2]->len);
 }
@@ -216,14 +181,12 @@ void redis_subscribe(struct redis *redis, const char *channel)
 {
     struct subscription **at = find_subscription(redis, channel);
 
-    if (*at == NULL) {
-        *at = calloc(1, sizeof(**at));
-        if (*at == NULL || ((*at)->channel = strdup(channel)) == NULL)
-            abort();
-    }
-    if (!(*at)->wanted && !(*at)->leaving)
-        send_subscribe(redis, channel);
-    (*at)->wanted = true;
+    if (*at != NULL)
+        return;
+    *at = calloc(1, sizeof(**at));
+    if (*at == NULL || ((*at)->channel = strdup(channel)) == NULL)
+        abort();
+    send_subscribe(redis, channel);
 }
 
 void redis_unsubscribe(struct redis *redis, const char *channel)
@@ -231,15 +194,11 @@ void redis_unsubscribe(struct redis *redis, const char *channel)
     struct subscription **at = find_subscription(redis, channel);
     const char *arguments[] = {"UNSUBSCRIBE", channel};
 
-    if (*at == NULL || !(*at)->wanted)
+    if (*at == NULL)
         return;
-    (*at)->wanted = false;
-    if (redis->subscriber.state != LINK_UP) {
-        forget(at);
-    } else if (!(*at)->leaving) {
-        (*at)->leaving = true;
+    if (redis->subscriber.state == LINK_UP)
         redisAsyncCommandArgv(redis->subscriber.context, NULL, NULL, 2, arguments, NULL);
-    }
+    forget(at);
 }
 
 void redis_set_listener(struct redis *redis, redis_message_fn on_message,
@@ -352,8 +311,7 @@ struct redis *redis_open(struct loop *loop, const struct redis_config *config)
     redis->config = *config;
     parse_address(redis);
     redis->commands = (struct link){.redis = redis, .timer.fn = on_timer};
-    redis->subscriber =
-        (struct link){.redis = redis, .timer.fn = on_timer, .is_subscriber = true};
+    redis->subscriber = (struct link){.redis = redis, .timer.fn = on_timer, .is_subscriber = true};
     connect_link(&redis->commands);
     connect_link(&redis->subscriber);
     return redis;

@@ -2,7 +2,8 @@
  *
  * One per loop, on two connections: commands, and a subscriber. Never fails to open: calls
  * answer UNAVAILABLE while Redis is away, and connections come back with back-off. Replies are
- * bounded by a timeout. Everything belongs to the loop's thread. */
+ * bounded by a timeout: a Redis that stays silent longer is connected to anew, and so is a
+ * subscriber that misses its own beat. Everything belongs to the loop's thread. */
 #ifndef WAYSTONE_DB_REDIS_H
 #define WAYSTONE_DB_REDIS_H
 
@@ -17,7 +18,7 @@
 struct redis;
 
 struct redis_config {
-    const char *address;         /* "host:port" or "/path/of/socket" */
+    const char *address; /* "host:port" or "/path/of/socket" */
     uint32_t connect_timeout_ms;
     uint32_t command_timeout_ms;
 };
@@ -40,7 +41,7 @@ typedef void (*redis_resubscribed_fn)(void *argument);
 
 void redis_set_listener(struct redis *redis, redis_message_fn on_message,
                         redis_resubscribed_fn on_resubscribed, void *argument);
-/* Kept over reconnects. */
+/* Kept over reconnects. Subscribing twice is as subscribing once. */
 void redis_subscribe(struct redis *redis, const char *channel);
 void redis_unsubscribe(struct redis *redis, const char *channel);
 

@@ -177,8 +177,8 @@ void db_encode(const struct db_query *query, const void *parameters, struct db_e
         ret->lengths[i] = 0;
         ret->values[i] = NULL;
         if (!is_null(field, base))
-            ret->values[i] = encode_value(field, base + field->offset, ret, &ret->scalars[i],
-                                          &ret->lengths[i]);
+            ret->values[i] =
+                encode_value(field, base + field->offset, ret, &ret->scalars[i], &ret->lengths[i]);
     }
 }
 

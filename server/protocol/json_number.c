@@ -132,7 +132,7 @@ static bool write_special(struct buffer *out, double value)
 void json_write_double(struct buffer *out, double value)
 {
     char text[32];
-    int digits = 15;
+    int digits = fpclassify(value) == FP_SUBNORMAL ? 1 : 15; /* 15 are never too many else */
 
     if (write_special(out, value))
         return;
@@ -145,7 +145,7 @@ void json_write_double(struct buffer *out, double value)
 void json_write_float(struct buffer *out, float value)
 {
     char text[32];
-    int digits = 6;
+    int digits = fpclassify(value) == FP_SUBNORMAL ? 1 : 6;
 
     if (write_special(out, (double)value))
         return;

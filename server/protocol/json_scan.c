@@ -81,6 +81,8 @@ const char *json_scan(const char *text, size_t length)
             depth--;
         else if (character == '/')
             error = "JSON has no comments";
+        else if (character == '\v' || character == '\f')
+            error = "malformed JSON: a control character between values";
         else if (character == '\0')
             error = "the JSON holds a NUL byte";
     }

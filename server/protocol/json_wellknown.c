@@ -233,7 +233,7 @@ static enum status write_any(struct buffer *out, const ProtobufCMessage *message
         return no_json(reterr, "a google.protobuf.Any holds a type this server does not know");
     buffer_append_string(out, "{\"@type\":");
     json_write_string(out, url, strlen(url));
-    if (type->wellknown == MESSAGE_ORDINARY || type->wellknown == MESSAGE_EMPTY) {
+    if (type->wellknown == MESSAGE_ORDINARY) {
         TRY(json_write_members(out, inner, false, reterr));
     } else {
         buffer_append_string(out, ",\"value\":");
@@ -285,10 +285,10 @@ static enum status read_any(struct json_reader *reader, const struct json_path *
     inner = budget_message(&reader->budget, type);
     if (inner == NULL)
         return json_out_of_budget(reader);
-    if (type->wellknown == MESSAGE_ORDINARY || type->wellknown == MESSAGE_EMPTY) {
+    wrapped = member_named(value, "value");
+    if (type->wellknown == MESSAGE_ORDINARY) {
         TRY(json_read_members(reader, path, value, inner, "@type"));
-    } else {
-        wrapped = member_named(value, "value");
+    } else if (wrapped != NULL || type->wellknown != MESSAGE_EMPTY) {
         if (wrapped == NULL)
             return json_fail(reader, path, "\"value\" is missing");
         TRY(json_read_message(reader, path, wrapped, inner));

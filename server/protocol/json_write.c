@@ -239,5 +239,10 @@ enum status json_write_message(struct buffer *out, const ProtobufCMessage *messa
 enum status message_encode_json(const ProtobufCMessage *message, struct buffer *out,
                                 const char **reterr)
 {
-    return json_write_message(out, message, reterr);
+    size_t before = out->length;
+    enum status status = json_write_message(out, message, reterr);
+
+    if (status != STATUS_OK)
+        out->length = before; /* half a message is none */
+    return status;
 }

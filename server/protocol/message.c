@@ -58,7 +58,7 @@ void message_registry_add(const struct message_type *const *types, size_t count)
         if ((registry.used + 1) * 2 > registry.slot_count)
             grow_registry();
         slot = find_slot(types[i]->descriptor.name, strlen(types[i]->descriptor.name));
-        /* Files register what they import too; the first stays. */
+        /* Registering twice does no harm: the first stays. */
         if (*slot == NULL) {
             *slot = types[i];
             registry.used++;

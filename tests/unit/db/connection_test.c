@@ -174,8 +174,8 @@ static void lose_transaction(void *argument)
     do {
         cr_assert_eq(coro_sleep(10), STATUS_OK);
         db_stats(world->db, &stats);
-    } while (stats.reconnects < before.reconnects + world->config.read_connections +
-                                    world->config.write_connections);
+    } while (stats.reconnects <
+             before.reconnects + world->config.read_connections + world->config.write_connections);
     lost->query_status = items_insert(tx, world->arena, "found", NULL, NULL, &row);
     lost->commit_status = db_commit(tx);
 }

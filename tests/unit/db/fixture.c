@@ -33,8 +33,7 @@ const char *world_sql(struct world *world, const char *format, ...)
     cr_assert(PQresultStatus(result) == PGRES_COMMAND_OK ||
                   PQresultStatus(result) == PGRES_TUPLES_OK,
               "%s: %s", sql, PQerrorMessage(world->admin));
-    snprintf(value, sizeof(value), "%s",
-             PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+    snprintf(value, sizeof(value), "%s", PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
     PQclear(result);
     return value;
 }

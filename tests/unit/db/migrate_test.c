@@ -121,8 +121,8 @@ static void *race(void *argument)
 {
     struct racer *racer = argument;
 
-    racer->status = db_migrate(racer->world->dsn, racer->directory, racer->error,
-                               sizeof(racer->error));
+    racer->status =
+        db_migrate(racer->world->dsn, racer->directory, racer->error, sizeof(racer->error));
     return NULL;
 }
 

@@ -14,8 +14,8 @@ static void expect_columns(const struct db_query *query, const PGresult *descrip
         return;
     for (int i = 0; i < PQnfields(description); i++)
         cr_expect_eq(PQftype(description, i), db_type_oid(query->columns[i].type),
-                     "%s: column %s has the type with OID %u", query->name,
-                     query->columns[i].name, PQftype(description, i));
+                     "%s: column %s has the type with OID %u", query->name, query->columns[i].name,
+                     PQftype(description, i));
 }
 
 static void expect_parameters(const struct db_query *query, const PGresult *description)

@@ -46,11 +46,10 @@ static void read_many(void *argument)
 static void make_table(const char *dsn)
 {
     PGconn *pg = PQconnectdb(dsn);
-    PGresult *result =
-        PQexec(pg, "CREATE TABLE items (id bigint PRIMARY KEY, name text NOT NULL,"
-                   " weight float8, note text);"
-                   "INSERT INTO items SELECT n, 'item ' || n, n, NULL FROM"
-                   " generate_series(1, 100000) AS n; ANALYZE items");
+    PGresult *result = PQexec(pg, "CREATE TABLE items (id bigint PRIMARY KEY, name text NOT NULL,"
+                                  " weight float8, note text);"
+                                  "INSERT INTO items SELECT n, 'item ' || n, n, NULL FROM"
+                                  " generate_series(1, 100000) AS n; ANALYZE items");
 
     if (PQresultStatus(result) != PGRES_COMMAND_OK) {
         fprintf(stderr, "%s", PQerrorMessage(pg));

@@ -175,11 +175,11 @@ static void run_call(void *argument)
                                  lengths, &call->value);
 }
 
-#define CALL(bench_, ...)                                                                          \
-    {.bench = (bench_),                                                                            \
-     .words = {__VA_ARGS__},                                                                       \
-     .count = sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *),                              \
-     .status = STATUS_UNKNOWN}
+#define CALL(bench_, ...)                                                                         \
+    {                                                                                             \
+        .bench = (bench_), .words = {__VA_ARGS__},                                                \
+        .count = sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), .status = STATUS_UNKNOWN \
+    }
 
 static void perform(struct call *call)
 {
@@ -289,7 +289,7 @@ static bool has_one_more_subscriber(struct bench *bench)
     return found;
 }
 
-/* The last listener leaves and another comes, within one tick: hiredis forgets the second. */
+/* The last listener leaves and another comes, within one tick: the answers are still to come. */
 Test(redis, leaving_and_coming_back_at_once)
 {
     CLEANUP(bench_stopp) struct bench *bench = bench_start();

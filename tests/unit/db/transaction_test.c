@@ -68,8 +68,9 @@ Test(db_transaction, commit_keeps_and_leaving_undoes)
     cr_expect_eq(count_items(world), 2);
     db_stats(world->db, &stats);
     cr_expect_eq(stats.write_busy, 0);
-    cr_expect_str_eq(world_sql(world, "SELECT count(*) FROM pg_stat_activity WHERE datname = '%s' "
-                                      "AND state LIKE 'idle in transaction%%'",
+    cr_expect_str_eq(world_sql(world,
+                               "SELECT count(*) FROM pg_stat_activity WHERE datname = '%s' "
+                               "AND state LIKE 'idle in transaction%%'",
                                world->name),
                      "0");
 }
@@ -175,9 +176,8 @@ Test(db_transaction, a_deadline_cancels_the_statement)
 
     world->config.write_connections = 1;
     world_open_pool(world);
-    interrupt_after(world, &interruption,
-                    world_start_coro(world, sleep_in_transaction, &sleeper), 100,
-                    STATUS_DEADLINE_EXCEEDED);
+    interrupt_after(world, &interruption, world_start_coro(world, sleep_in_transaction, &sleeper),
+                    100, STATUS_DEADLINE_EXCEEDED);
     world_drain(world);
     cr_expect_eq(sleeper.status, STATUS_DEADLINE_EXCEEDED);
     world_run(world, commit_two); /* on the same connection */

@@ -1,0 +1,421 @@
+/* The JSON encoding. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "codec_test.h"
+#include "google/protobuf/duration.h"
+#include "google/protobuf/empty.h"
+#include "google/protobuf/struct.h"
+#include "google/protobuf/wrappers.h"
+#include "tests/unit/protocol/support.h"
+
+static void setup(void)
+{
+    codec_test_register_types();
+    google_protobuf_duration_register_types();
+    google_protobuf_empty_register_types();
+    google_protobuf_struct_register_types();
+    google_protobuf_wrappers_register_types();
+}
+
+TestSuite(json, .init = setup);
+
+#define SAME(type, json) EXPECT_JSON(type, json, json)
+#define REFUSED(type, json, sentence) EXPECT_JSON_REFUSED(type, json, sentence)
+/* For refusals whose words are not this test's business. */
+#define REFUSED_ANYHOW(type, json) (void)json_refusal(&type, json)
+
+Test(json, scalars_have_their_forms)
+{
+    SAME(Scalars_type, "{}");
+    SAME(Scalars_type, "{\"i32\":-2147483648,\"s32\":2147483647,\"sf32\":-1}");
+    SAME(Scalars_type, "{\"i64\":\"-9223372036854775808\",\"s64\":\"9223372036854775807\"}");
+    SAME(Scalars_type, "{\"u32\":4294967295,\"f32\":1,\"u64\":\"18446744073709551615\"}");
+    SAME(Scalars_type, "{\"flag\":true,\"colour\":\"COLOUR_GREEN\"}");
+    SAME(Scalars_type, "{\"text\":\"caf\xc3\xa9 \xf0\x9f\x98\x80\",\"data\":\"AP8=\"}");
+    SAME(Scalars_type, "{\"real\":1.5,\"bigReal\":-2.25}");
+}
+
+Test(json, integers_are_taken_in_every_spelling)
+{
+    EXPECT_JSON(Scalars_type, "{\"i32\":\"-12\"}", "{\"i32\":-12}");
+    EXPECT_JSON(Scalars_type, "{\"i32\":1e3}", "{\"i32\":1000}");
+    EXPECT_JSON(Scalars_type, "{\"i32\":1.0}", "{\"i32\":1}");
+    EXPECT_JSON(Scalars_type, "{\"i32\":1.250e2}", "{\"i32\":125}");
+    EXPECT_JSON(Scalars_type, "{\"i32\":1200e-2}", "{\"i32\":12}");
+    EXPECT_JSON(Scalars_type, "{\"i32\":0e99999999999}", "{}");
+    EXPECT_JSON(Scalars_type, "{\"i32\":-0}", "{}");
+    EXPECT_JSON(Scalars_type, "{\"i64\":9223372036854775807}",
+                "{\"i64\":\"9223372036854775807\"}");
+    EXPECT_JSON(Scalars_type, "{\"u64\":1.8446744073709551615e19}",
+                "{\"u64\":\"18446744073709551615\"}");
+}
+
+Test(json, integers_out_of_range_or_broken_are_refused)
+{
+    const char *const broken[] = {
+        "{\"i32\":2147483648}",  "{\"i32\":-2147483649}", "{\"i32\":1.5}",    "{\"i32\":1e10}",
+        "{\"i32\":1e-1}",        "{\"i32\":\"\"}",        "{\"i32\":\" 1\"}", "{\"i32\":\"1 \"}",
+        "{\"i32\":\"0x1\"}",     "{\"i32\":\"1x\"}",      "{\"i32\":\"+1\"}", "{\"i32\":true}",
+        "{\"i32\":[1]}",         "{\"i32\":{}}",          "{\"u32\":-1}",     "{\"u32\":4294967296}",
+        "{\"u64\":18446744073709551616}", "{\"i64\":9223372036854775808}",
+        "{\"i64\":-9223372036854775809}", "{\"i64\":1e99999999999999999999}",
+        "{\"i32\":01}",          "{\"i32\":+1}",          "{\"i32\":.5}",     "{\"i32\":1.}",
+        "{\"i32\":NaN}",         "{\"i32\":\"NaN\"}",     "{\"i32\":-}",      "{\"i32\":\"01\"}",
+    };
+
+    for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
+        REFUSED_ANYHOW(Scalars_type, broken[i]);
+}
+
+Test(json, reals_are_shortest_and_have_three_names)
+{
+    SAME(Scalars_type, "{\"bigReal\":0.1}");
+    SAME(Scalars_type, "{\"real\":0.1}");
+    SAME(Scalars_type, "{\"real\":3.4028235e+38,\"bigReal\":1.7976931348623157e+308}");
+    SAME(Scalars_type, "{\"real\":1e-45,\"bigReal\":5e-324}");
+    SAME(Scalars_type, "{\"bigReal\":0.30000000000000004}");
+    SAME(Scalars_type, "{\"real\":\"NaN\",\"bigReal\":\"-Infinity\"}");
+    SAME(Scalars_type, "{\"real\":\"Infinity\",\"bigReal\":\"NaN\"}");
+    SAME(Scalars_type, "{\"real\":-0,\"bigReal\":-0}");
+    EXPECT_JSON(Scalars_type, "{\"bigReal\":\"1.5\"}", "{\"bigReal\":1.5}");
+    EXPECT_JSON(Scalars_type, "{\"real\":\"-2.5e1\"}", "{\"real\":-25}");
+    REFUSED_ANYHOW(Scalars_type, "{\"real\":3.5e38}");
+    REFUSED_ANYHOW(Scalars_type, "{\"real\":\"-3.5e38\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"bigReal\":1.8e308}");
+    REFUSED_ANYHOW(Scalars_type, "{\"bigReal\":-1.8e308}");
+    REFUSED_ANYHOW(Scalars_type, "{\"bigReal\":\"inf\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"bigReal\":\"\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"bigReal\":NaN}");
+    REFUSED_ANYHOW(Scalars_type, "{\"bigReal\":Infinity}");
+    REFUSED_ANYHOW(Scalars_type, "{\"bigReal\":\"0x10\"}");
+}
+
+Test(json, enums_are_names_or_numbers)
+{
+    EXPECT_JSON(Scalars_type, "{\"colour\":2}", "{\"colour\":\"COLOUR_GREEN\"}");
+    EXPECT_JSON(Scalars_type, "{\"colour\":\"COLOUR_CRIMSON\"}", "{\"colour\":\"COLOUR_RED\"}");
+    EXPECT_JSON(Scalars_type, "{\"colour\":-1}", "{\"colour\":\"COLOUR_BELOW\"}");
+    SAME(Scalars_type, "{\"colour\":77}");
+    REFUSED_ANYHOW(Scalars_type, "{\"colour\":\"COLOUR_BLUE\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"colour\":\"COLOUR_\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"colour\":\"\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"colour\":1.5}");
+    REFUSED_ANYHOW(Scalars_type, "{\"colour\":true}");
+}
+
+Test(json, bytes_are_base64_of_either_alphabet)
+{
+    EXPECT_JSON(Scalars_type, "{\"data\":\"-_8\"}", "{\"data\":\"+/8=\"}");
+    EXPECT_JSON(Scalars_type, "{\"data\":\"+/8=\"}", "{\"data\":\"+/8=\"}");
+    EXPECT_JSON(Scalars_type, "{\"data\":\"\"}", "{}");
+    REFUSED_ANYHOW(Scalars_type, "{\"data\":\"!\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"data\":[1]}");
+}
+
+Test(json, other_types_are_refused)
+{
+    REFUSED_ANYHOW(Scalars_type, "{\"flag\":\"true\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"flag\":1}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":1}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":[]}");
+    REFUSED_ANYHOW(Node_type, "{\"child\":[]}");
+    REFUSED_ANYHOW(Node_type, "{\"child\":\"x\"}");
+    REFUSED_ANYHOW(Node_type, "{\"children\":{}}");
+    REFUSED_ANYHOW(Node_type, "{\"numbers\":1}");
+    REFUSED_ANYHOW(Node_type, "{\"numbers\":[[1]]}");
+    REFUSED_ANYHOW(Maps_type, "{\"textToNumber\":[]}");
+    REFUSED_ANYHOW(Node_type, "[]");
+    REFUSED_ANYHOW(Node_type, "1");
+    REFUSED_ANYHOW(Node_type, "null");
+}
+
+Test(json, errors_name_the_path)
+{
+    REFUSED(Node_type, "{\"children\":[{},{},{\"name\":5}]}",
+            "children[2].name: expected a string, got a number");
+    REFUSED(Node_type, "{\"child\":{\"child\":{\"id\":\"x\"}}}",
+            "child.child.id: expected a whole number from -2147483648 to 2147483647, got x");
+    REFUSED(Node_type, "[]", "expected an object, got an array");
+    REFUSED(Node_type, "{\"numbers\":[1,null]}", "numbers[1]: null cannot be an element");
+}
+
+Test(json, both_names_are_taken_and_unknown_ones_ignored)
+{
+    EXPECT_JSON(Scalars_type, "{\"big_real\":1}", "{\"bigReal\":1}");
+    EXPECT_JSON(Everything_type, "{\"odd_JSON_name\":\"x\"}", "{\"strange name\":\"x\"}");
+    SAME(Everything_type, "{\"strange name\":\"x\"}");
+    EXPECT_JSON(Node_type, "{\"x\":1,\"y\":{\"id\":[{}]},\"z\":[[]],\"id\":4,\"\":null}", "{\"id\":4}");
+    EXPECT_JSON(Node_type, "{\"i\\u0064\":4}", "{\"id\":4}");
+}
+
+Test(json, a_field_may_be_there_once)
+{
+    REFUSED(Node_type, "{\"id\":1,\"id\":1}", "id: the field is given twice");
+    REFUSED_ANYHOW(Scalars_type, "{\"bigReal\":1,\"big_real\":1}");
+    REFUSED_ANYHOW(Choice_type, "{\"number\":1,\"text\":\"a\"}");
+    REFUSED_ANYHOW(Maps_type, "{\"textToNumber\":{\"a\":1,\"a\":2}}");
+    EXPECT_JSON(Choice_type, "{\"number\":null,\"text\":\"a\"}", "{\"text\":\"a\"}");
+    EXPECT_JSON(Choice_type, "{\"text\":\"a\",\"number\":null}", "{\"text\":\"a\"}");
+}
+
+Test(json, null_is_absence)
+{
+    EXPECT_JSON(Scalars_type, "{\"i32\":null,\"text\":null,\"colour\":null}", "{}");
+    EXPECT_JSON(Optionals_type, "{\"i32\":null,\"text\":null,\"node\":null}", "{}");
+    EXPECT_JSON(Repeated_type, "{\"i32\":null,\"node\":null}", "{}");
+    EXPECT_JSON(Maps_type, "{\"textToNumber\":null}", "{}");
+    REFUSED_ANYHOW(Repeated_type, "{\"i32\":[null]}");
+    REFUSED_ANYHOW(Repeated_type, "{\"node\":[null]}");
+    REFUSED_ANYHOW(Maps_type, "{\"textToNumber\":{\"a\":null}}");
+    SAME(Choice_type, "{\"nothing\":null}");
+    SAME(WellKnown_type, "{\"value\":null}");
+    SAME(WellKnown_type, "{\"values\":[null,1]}");
+    SAME(WellKnown_type, "{\"namedValues\":{\"a\":null}}");
+    EXPECT_JSON(WellKnown_type, "{\"wrappedNumber\":null,\"at\":null,\"any\":null}", "{}");
+}
+
+Test(json, presence_is_kept)
+{
+    SAME(Optionals_type, "{\"i32\":0,\"i64\":\"0\",\"flag\":false,\"text\":\"\",\"data\":\"\"}");
+    SAME(Optionals_type, "{\"real\":0,\"colour\":\"COLOUR_UNSPECIFIED\",\"node\":{}}");
+    SAME(Choice_type, "{\"number\":0}");
+    SAME(Choice_type, "{\"text\":\"\"}");
+    SAME(Choice_type, "{\"flag\":false}");
+}
+
+Test(json, arrays_and_maps)
+{
+    SAME(Repeated_type, "{\"i32\":[1,2,3],\"s64\":[\"-1\"],\"flag\":[true,false]}");
+    SAME(Repeated_type, "{\"text\":[\"\",\"a\"],\"data\":[\"\",\"AA==\"],\"node\":[{},{\"id\":1}]}");
+    SAME(Repeated_type, "{\"colour\":[\"COLOUR_UNSPECIFIED\",9]}");
+    EXPECT_JSON(Repeated_type, "{\"i32\":[]}", "{}");
+    SAME(Maps_type, "{\"textToNumber\":{\"\":0,\"a\":1}}");
+    SAME(Maps_type, "{\"numberToText\":{\"-5\":\"a\"},\"flagToNode\":{\"true\":{\"id\":1}}}");
+    SAME(Maps_type, "{\"bigToData\":{\"18446744073709551615\":\"AA==\"}}");
+    SAME(Maps_type, "{\"signedToColour\":{\"-9223372036854775808\":\"COLOUR_RED\"}}");
+    REFUSED_ANYHOW(Maps_type, "{\"numberToText\":{\"a\":\"\"}}");
+    REFUSED_ANYHOW(Maps_type, "{\"numberToText\":{\"\":\"\"}}");
+    REFUSED_ANYHOW(Maps_type, "{\"flagToNode\":{\"1\":{}}}");
+}
+
+Test(json, strings_are_escaped_and_unescaped)
+{
+    EXPECT_JSON(Scalars_type, "{\"text\":\"\\u00e9\\ud83d\\ude00\\n\\t\\\\\\/\\\"\"}",
+                "{\"text\":\"\xc3\xa9\xf0\x9f\x98\x80\\n\\u0009\\\\/\\\"\"}");
+    EXPECT_JSON(Scalars_type, "{\"text\":\"\\\\ud800\"}", "{\"text\":\"\\\\ud800\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"\\ud83d\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"\\ud83dx\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"\\ude00\\ud83d\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"\\ud83d\\u0041\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"\\x41\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"\\u12\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"a\\u0000b\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"\n\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"\xff\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"\xed\xa0\x80\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"text\":\"\xc0\x80\"}");
+    REFUSED_ANYHOW(Scalars_type, "{\"\xff\":1}");
+}
+
+Test(json, malformed_texts_are_refused)
+{
+    const char *const broken[] = {
+        "",       " ",       "{",         "}",           "{\"id\"",   "{\"id\":}",  "{\"id\":1,}",
+        "{,}",    "{id:1}",  "{'id':1}",  "{\"id\":1}x", "{}{}",      "{} {}",      "{\"id\" 1}",
+        "[",      "{\"numbers\":[1,]}",   "{\"numbers\":[,1]}",       "{\"numbers\":[1 2]}",
+        "{\"id\":tru}",      "{\"id\":1}]", "{\"id\":1/**/}",         "// {}\n{}",  "\"x",
+        "\xef\xbb\xbf{}",    "{\"name\":\"x",          "{\"a\":\"\\",    "{\"x\":01}",  "{\v}",
+        "{\f}",
+    };
+
+    for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
+        REFUSED_ANYHOW(Node_type, broken[i]);
+    EXPECT_JSON(Node_type, " \t\r\n{ \"id\" : 1 } \n", "{\"id\":1}");
+}
+
+/* `levels` objects within each other. */
+static const char *nested(unsigned levels)
+{
+    struct buffer text = {0};
+    const char *copy;
+
+    for (unsigned i = 1; i < levels; i++)
+        buffer_append_string(&text, "{\"child\":");
+    buffer_append_string(&text, "{}");
+    for (unsigned i = 1; i < levels; i++)
+        buffer_append_string(&text, "}");
+    copy = arena_strndup(test_arena(), (char *)buffer_data(&text), text.length);
+    buffer_free(&text);
+    return copy;
+}
+
+static const char *repeated(const char *piece, size_t count)
+{
+    size_t length = strlen(piece);
+    char *text = arena_alloc(test_arena(), length * count + 1);
+
+    for (size_t i = 0; i < count; i++)
+        memcpy(text + i * length, piece, length);
+    return text;
+}
+
+Test(json, nesting_is_bounded)
+{
+    SAME(Node_type, nested(LIMIT_MESSAGE_DEPTH));
+    REFUSED_ANYHOW(Node_type, nested(LIMIT_MESSAGE_DEPTH + 1));
+    REFUSED_ANYHOW(Node_type, nested(100000));
+    REFUSED_ANYHOW(Node_type, repeated("[", 1000000));
+    REFUSED_ANYHOW(Node_type, repeated("{\"x\":", 200000));
+    REFUSED_ANYHOW(WellKnown_type, arena_printf(test_arena(), "{\"value\":%s%s}",
+                                                repeated("[", 1000), repeated("]", 1000)));
+}
+
+/* What JSON took, the binary form must be able to carry. */
+Test(json, what_json_takes_binary_takes)
+{
+    const char *deep = arena_printf(test_arena(), "{\"value\":%s%s}", repeated("[", 15),
+                                    repeated("]", 15));
+
+    EXPECT_TEXT(to_json(from_hex(&WellKnown_type, to_hex(from_json(&WellKnown_type, deep)))), deep);
+}
+
+Test(json, memory_is_bounded)
+{
+    REFUSED_ANYHOW(Node_type, arena_printf(test_arena(), "{\"children\":[%s{}]}",
+                                           repeated("{},", 1300000)));
+    REFUSED_ANYHOW(Node_type, arena_printf(test_arena(), "{\"x\":[%s0]}", repeated("0,", 2000000)));
+}
+
+Test(json, timestamps)
+{
+    SAME(WellKnown_type, "{\"at\":\"1970-01-01T00:00:00Z\"}");
+    SAME(WellKnown_type, "{\"at\":\"0001-01-01T00:00:00Z\"}");
+    SAME(WellKnown_type, "{\"at\":\"9999-12-31T23:59:59.999999999Z\"}");
+    SAME(WellKnown_type, "{\"at\":\"2024-02-29T12:00:00.500Z\"}");
+    SAME(WellKnown_type, "{\"at\":\"1969-12-31T23:59:59.000001Z\"}");
+    EXPECT_JSON(WellKnown_type, "{\"at\":\"2024-05-31T19:45:00.5+02:00\"}",
+                "{\"at\":\"2024-05-31T17:45:00.500Z\"}");
+    EXPECT_JSON(WellKnown_type, "{\"at\":\"2024-05-31T17:45:00-00:30\"}",
+                "{\"at\":\"2024-05-31T18:15:00Z\"}");
+
+    const char *const broken[] = {
+        "2023-02-29T00:00:00Z", "2024-13-01T00:00:00Z", "2024-00-01T00:00:00Z",
+        "2024-01-32T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z",
+        "2024-01-01T00:00:60Z", "0000-01-01T00:00:00Z", "2024-01-01t00:00:00Z",
+        "2024-01-01T00:00:00z", "2024-01-01 00:00:00Z", "2024-01-01T00:00:00",
+        "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00.1234567890Z", "2024-1-1T00:00:00Z",
+        "2024-01-01T00:00:00+0200", "2024-01-01T00:00:00Zx", "", "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01", "10000-01-01T00:00:00Z", "2024-01-01",
+    };
+    for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
+        REFUSED_ANYHOW(WellKnown_type, arena_printf(test_arena(), "{\"at\":\"%s\"}", broken[i]));
+    REFUSED_ANYHOW(WellKnown_type, "{\"at\":0}");
+}
+
+Test(json, durations)
+{
+    SAME(WellKnown_type, "{\"lasts\":\"0s\"}");
+    SAME(WellKnown_type, "{\"lasts\":\"-0.500s\"}");
+    SAME(WellKnown_type, "{\"lasts\":\"1.000340012s\"}");
+    SAME(WellKnown_type, "{\"lasts\":\"-315576000000s\"}");
+    SAME(WellKnown_type, "{\"lasts\":\"315576000000s\"}");
+    EXPECT_JSON(WellKnown_type, "{\"lasts\":\"1.5s\"}", "{\"lasts\":\"1.500s\"}");
+
+    const char *const broken[] = {"", "1", "s", "-s", "1.s", ".5s", "1.0000000001s", "+1s", "1 s",
+                                  "1S", "1e1s", "315576000001s", "99999999999999999999s", "--1s"};
+    for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
+        REFUSED_ANYHOW(WellKnown_type, arena_printf(test_arena(), "{\"lasts\":\"%s\"}", broken[i]));
+}
+
+Test(json, field_masks)
+{
+    SAME(WellKnown_type, "{\"mask\":\"userName,a.fooBar\"}");
+    SAME(WellKnown_type, "{\"mask\":\"\"}");
+    EXPECT_TEXT(((WellKnown *)from_json(&WellKnown_type, "{\"mask\":\"userName,b\"}"))->mask->paths[0],
+                "user_name");
+    REFUSED_ANYHOW(WellKnown_type, "{\"mask\":\"user_name\"}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"mask\":[\"a\"]}");
+    /* Paths that would not come back the same. */
+    EXPECT_TEXT(to_json(from_hex(&WellKnown_type, "1a050a03465f61")),
+                "error: a path of the field mask has no JSON form");
+    EXPECT_TEXT(to_json(from_hex(&WellKnown_type, "1a050a03615f31")),
+                "error: a path of the field mask has no JSON form");
+    EXPECT_TEXT(to_json(from_hex(&WellKnown_type, "1a060a04615f5f62")),
+                "error: a path of the field mask has no JSON form");
+}
+
+Test(json, dynamic_values)
+{
+    SAME(WellKnown_type, "{\"object\":{\"a\":1,\"b\":[true,null,\"x\",{\"c\":{}}]}}");
+    SAME(WellKnown_type, "{\"object\":{}}");
+    SAME(WellKnown_type, "{\"list\":[]}");
+    SAME(WellKnown_type, "{\"list\":[1,[2,[3]]]}");
+    SAME(WellKnown_type, "{\"value\":\"text\"}");
+    SAME(WellKnown_type, "{\"value\":{\"fields\":1}}");
+    SAME(WellKnown_type, "{\"value\":false}");
+    SAME(WellKnown_type, "{\"values\":[1,\"a\",[],{}]}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"object\":[]}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"list\":{}}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"value\":1e999}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"object\":{\"a\":1,\"a\":2}}");
+    /* Neither a Value of nothing nor NaN has a JSON form. */
+    EXPECT_TEXT(to_json(from_hex(&WellKnown_type, "2a00")),
+                "error: a google.protobuf.Value without a value has no JSON form");
+    EXPECT_TEXT(to_json(from_hex(&WellKnown_type, "2a0911000000000000f87f")),
+                "error: a google.protobuf.Value that is no finite number has no JSON form");
+}
+
+Test(json, wrappers_and_empty)
+{
+    SAME(WellKnown_type, "{\"wrappedNumber\":\"5\",\"wrappedText\":\"\",\"wrappedFlag\":false}");
+    SAME(WellKnown_type, "{\"wrappedData\":\"AA==\",\"wrappedReal\":\"NaN\"}");
+    SAME(WellKnown_type, "{\"empty\":{}}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"wrappedNumber\":{\"value\":5}}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"wrappedText\":5}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"empty\":[]}");
+}
+
+#define URL "type.googleapis.com/waystone.testing.codec.v1."
+
+Test(json, any)
+{
+    SAME(WellKnown_type, "{\"any\":{\"@type\":\"" URL "Node\",\"id\":5}}");
+    SAME(WellKnown_type, "{\"any\":{}}");
+    EXPECT_JSON(WellKnown_type, "{\"any\":{\"id\":5,\"@type\":\"" URL "Node\"}}",
+                "{\"any\":{\"@type\":\"" URL "Node\",\"id\":5}}");
+    SAME(WellKnown_type, "{\"any\":{\"@type\":\"" URL "WellKnown\",\"any\":{\"@type\":\"" URL
+                         "Node\",\"name\":\"inner\"}}}");
+    SAME(WellKnown_type,
+         "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Duration\",\"value\":\"1.500s\"}}");
+    SAME(WellKnown_type,
+         "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Int64Value\",\"value\":\"7\"}}");
+    SAME(WellKnown_type,
+         "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Value\",\"value\":null}}");
+    SAME(WellKnown_type,
+         "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Struct\",\"value\":{\"a\":1}}}");
+    SAME(WellKnown_type,
+         "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Empty\",\"value\":{}}}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"any\":{\"@type\":\"" URL "Nodes\"}}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"any\":{\"@type\":\"\"}}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"any\":{\"@type\":5}}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"any\":{\"id\":5}}");
+    REFUSED_ANYHOW(WellKnown_type, "{\"any\":{\"@type\":\"" URL "Node\",\"id\":\"x\"}}");
+    REFUSED_ANYHOW(WellKnown_type,
+                   "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Duration\"}}");
+}
+
+Test(json, any_that_cannot_be_written_is_an_error)
+{
+    EXPECT_TEXT(to_json(from_hex(&WellKnown_type, "3a050a03782f79")),
+                "error: a google.protobuf.Any holds a type this server does not know");
+}
+
+Test(json, everything_at_once)
+{
+    SAME(Everything_type,
+         "{\"scalars\":{\"i32\":1},\"optionals\":{\"node\":{\"id\":3}},\"repeatedFields\":{"
+         "\"i32\":[1]},\"maps\":{\"textToReal\":{\"x\":\"NaN\"}},\"choices\":[{\"before\":1,"
+         "\"text\":\"a\",\"after\":2},{}],\"node\":{\"children\":[{\"children\":[{}]}]}}");
+}
