@@ -69,6 +69,7 @@ const char *json_scan(const char *text, size_t length)
     const char *at = text;
     const char *end = text + length;
     const char *error = NULL;
+    size_t values = 0;
     int depth = 0;
 
     while (at < end && error == NULL) {
@@ -79,6 +80,8 @@ const char *json_scan(const char *text, size_t length)
             error = ++depth > MAX_NESTING ? "the JSON is nested too deeply" : NULL;
         else if (character == '}' || character == ']')
             depth--;
+        else if (character == ',')
+            error = ++values > LIMIT_JSON_VALUES ? "the JSON has too many values" : NULL;
         else if (character == '/')
             error = "JSON has no comments";
         else if (character == '\v' || character == '\f')
