@@ -76,11 +76,11 @@ const char *json_scan(const char *text, size_t length)
         char character = *at++;
         if (character == '"')
             at = scan_string(at, end, &error);
-        else if (character == '{' || character == '[')
-            error = ++depth > MAX_NESTING ? "the JSON is nested too deeply" : NULL;
+        else if ((character == '{' || character == '[') && ++depth > MAX_NESTING)
+            error = "the JSON is nested too deeply";
         else if (character == '}' || character == ']')
             depth--;
-        else if (character == ',')
+        else if (character == ',' || character == '{' || character == '[')
             error = ++values > LIMIT_JSON_VALUES ? "the JSON has too many values" : NULL;
         else if (character == '/')
             error = "JSON has no comments";

@@ -286,6 +286,9 @@ Test(json, memory_is_bounded)
     REFUSED_ANYHOW(Node_type, arena_printf(test_arena(), "{\"children\":[%s{}]}",
                                            repeated("{},", 1300000)));
     REFUSED_ANYHOW(Node_type, arena_printf(test_arena(), "{\"x\":[%s0]}", repeated("0,", 2000000)));
+    /* Brackets are values too, though few commas stand between them. */
+    REFUSED_ANYHOW(Node_type, arena_printf(test_arena(), "{\"x\":[%s0]}",
+                                           repeated("[[[[[[[[]]]]]]]],", 200000)));
 }
 
 Test(json, timestamps)
