@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "server/protocol/json.h"
 #include "server/protocol/json_internal.h"
 #include "server/protocol/json_time.h"
@@ -215,6 +216,30 @@ static const struct message_type *type_of_url(const char *url)
     return slash ? message_registry_find(slash + 1, strlen(slash + 1)) : NULL;
 }
 
+/* Anys within Anys that are being written. Each is bytes to the decoder, which therefore cannot
+ * bound how deep they nest. Writing never suspends, so that a thread has one such descent. */
+static _Thread_local unsigned any_depth;
+
+static enum status write_packed(struct buffer *out, const ProtobufCMessage *inner,
+                                const char **reterr)
+{
+    enum message_wellknown wellknown = message_type_of(inner)->wellknown;
+    enum status status;
+
+    if (any_depth == LIMIT_MESSAGE_DEPTH)
+        return no_json(reterr, "google.protobuf.Any nests too deep");
+    any_depth++;
+    /* Empty has no "value", as protobuf-es and C++ have it; reading takes both forms. */
+    if (wellknown == MESSAGE_ORDINARY || wellknown == MESSAGE_EMPTY) {
+        status = json_write_members(out, inner, false, reterr);
+    } else {
+        buffer_append_string(out, ",\"value\":");
+        status = json_write_message(out, inner, reterr);
+    }
+    any_depth--;
+    return status;
+}
+
 static enum status write_any(struct buffer *out, const ProtobufCMessage *message,
                              const char **reterr)
 {
@@ -233,12 +258,7 @@ static enum status write_any(struct buffer *out, const ProtobufCMessage *message
         return no_json(reterr, "a google.protobuf.Any holds a type this server does not know");
     buffer_append_string(out, "{\"@type\":");
     json_write_string(out, url, strlen(url));
-    if (type->wellknown == MESSAGE_ORDINARY) {
-        TRY(json_write_members(out, inner, false, reterr));
-    } else {
-        buffer_append_string(out, ",\"value\":");
-        TRY(json_write_message(out, inner, reterr));
-    }
+    TRY(write_packed(out, inner, reterr));
     buffer_append_char(out, '}');
     return STATUS_OK;
 }

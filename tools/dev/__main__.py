@@ -61,16 +61,6 @@ def _bench(arguments):
                            *arguments.names], check=False).returncode
 
 
-def _lint(_):
-    import linting
-    return linting.lint()
-
-
-def _format(_):
-    import linting
-    return linting.format_all()
-
-
 def _fuzz(arguments):
     import fuzzing
     return fuzzing.fuzz(arguments.names, arguments.seconds)
@@ -104,8 +94,6 @@ def _parser():
     command.add_argument("names", nargs="*", metavar="NAME")
     command = add("bench", _bench, "measure: unary, read, chat, connections (all by default)")
     command.add_argument("names", nargs="*", metavar="NAME")
-    add("fmt", _format, "format C, schema and web sources")
-    add("lint", _lint, "check formats, schema, include rules and types")
     command = add("fuzz", _fuzz, "run the fuzz targets, or those whose name has a NAME in it")
     command.add_argument("names", nargs="*", metavar="NAME")
     command.add_argument("--seconds", type=int, default=60, help="time for each target (60)")

@@ -8,10 +8,10 @@
 #include "codec_test.h"
 #include "tests/unit/protocol/support.h"
 
-#define EXPECT_ROUND_TRIP(type, hex, json)                                                         \
-    do {                                                                                           \
-        EXPECT_TEXT(to_json(from_hex(&type, hex)), json);                                          \
-        EXPECT_TEXT(to_hex(from_hex(&type, hex)), hex);                                            \
+#define EXPECT_ROUND_TRIP(type, hex, json)                \
+    do {                                                  \
+        EXPECT_TEXT(to_json(from_hex(&type, hex)), json); \
+        EXPECT_TEXT(to_hex(from_hex(&type, hex)), hex);   \
     } while (0)
 
 #define EXPECT_DECODED(type, hex, json) EXPECT_TEXT(to_json(from_hex(&type, hex)), json)
@@ -135,8 +135,15 @@ Test(binary, large_maps_lose_their_duplicates)
     Maps *maps;
 
     for (unsigned i = 0; i < 3000; i++) {
-        uint8_t entry[] = {0x12, 7, 0x08, (uint8_t)(0x80 | (i % 1000 & 0x7f)),
-                           (uint8_t)(i % 1000 >> 7), 0x12, 2, (uint8_t)('a' + i / 1000), 'x'};
+        uint8_t entry[] = {0x12,
+                           7,
+                           0x08,
+                           (uint8_t)(0x80 | (i % 1000 & 0x7f)),
+                           (uint8_t)(i % 1000 >> 7),
+                           0x12,
+                           2,
+                           (uint8_t)('a' + i / 1000),
+                           'x'};
         buffer_append(&bytes, entry, sizeof(entry));
     }
     maps = (Maps *)from_bytes(&Maps_type, buffer_data(&bytes), bytes.length, &status, &error);
@@ -149,7 +156,7 @@ Test(binary, large_maps_lose_their_duplicates)
 
 Test(binary, what_is_unknown_is_skipped)
 {
-    EXPECT_DECODED(Node_type, "0801 f80101", "{\"id\":1}");         /* varint 31 */
+    EXPECT_DECODED(Node_type, "0801 f80101", "{\"id\":1}"); /* varint 31 */
     EXPECT_DECODED(Node_type, "f901 0102030405060708 0801", "{\"id\":1}");
     EXPECT_DECODED(Node_type, "fa0103 010203 0801", "{\"id\":1}");
     EXPECT_DECODED(Node_type, "fd01 01020304 0801", "{\"id\":1}");

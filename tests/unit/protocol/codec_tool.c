@@ -10,6 +10,9 @@
 #include <string.h>
 
 #include "codec_test.h"
+#include "google/protobuf/duration.h"
+#include "google/protobuf/empty.h"
+#include "google/protobuf/wrappers.h"
 
 static bool read_exactly(void *data, size_t length)
 {
@@ -46,7 +49,11 @@ int main(void)
     char direction;
     uint32_t length;
 
+    /* What the messages' google.protobuf.Any may hold. */
     codec_test_register_types();
+    google_protobuf_duration_register_types();
+    google_protobuf_empty_register_types();
+    google_protobuf_wrappers_register_types();
     while (fread(&direction, 1, 1, stdin) == 1 && read_exactly(&length, sizeof(length))) {
         CLEANUP(arena_freep) struct arena *arena = arena_new();
         struct buffer out = {0};

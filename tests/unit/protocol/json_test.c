@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "codec_test.h"
+#include "google/protobuf/any.h"
 #include "google/protobuf/duration.h"
 #include "google/protobuf/empty.h"
 #include "google/protobuf/struct.h"
@@ -46,8 +47,7 @@ Test(json, integers_are_taken_in_every_spelling)
     EXPECT_JSON(Scalars_type, "{\"i32\":1200e-2}", "{\"i32\":12}");
     EXPECT_JSON(Scalars_type, "{\"i32\":0e99999999999}", "{}");
     EXPECT_JSON(Scalars_type, "{\"i32\":-0}", "{}");
-    EXPECT_JSON(Scalars_type, "{\"i64\":9223372036854775807}",
-                "{\"i64\":\"9223372036854775807\"}");
+    EXPECT_JSON(Scalars_type, "{\"i64\":9223372036854775807}", "{\"i64\":\"9223372036854775807\"}");
     EXPECT_JSON(Scalars_type, "{\"u64\":1.8446744073709551615e19}",
                 "{\"u64\":\"18446744073709551615\"}");
 }
@@ -55,14 +55,34 @@ Test(json, integers_are_taken_in_every_spelling)
 Test(json, integers_out_of_range_or_broken_are_refused)
 {
     const char *const broken[] = {
-        "{\"i32\":2147483648}",  "{\"i32\":-2147483649}", "{\"i32\":1.5}",    "{\"i32\":1e10}",
-        "{\"i32\":1e-1}",        "{\"i32\":\"\"}",        "{\"i32\":\" 1\"}", "{\"i32\":\"1 \"}",
-        "{\"i32\":\"0x1\"}",     "{\"i32\":\"1x\"}",      "{\"i32\":\"+1\"}", "{\"i32\":true}",
-        "{\"i32\":[1]}",         "{\"i32\":{}}",          "{\"u32\":-1}",     "{\"u32\":4294967296}",
-        "{\"u64\":18446744073709551616}", "{\"i64\":9223372036854775808}",
-        "{\"i64\":-9223372036854775809}", "{\"i64\":1e99999999999999999999}",
-        "{\"i32\":01}",          "{\"i32\":+1}",          "{\"i32\":.5}",     "{\"i32\":1.}",
-        "{\"i32\":NaN}",         "{\"i32\":\"NaN\"}",     "{\"i32\":-}",      "{\"i32\":\"01\"}",
+        "{\"i32\":2147483648}",
+        "{\"i32\":-2147483649}",
+        "{\"i32\":1.5}",
+        "{\"i32\":1e10}",
+        "{\"i32\":1e-1}",
+        "{\"i32\":\"\"}",
+        "{\"i32\":\" 1\"}",
+        "{\"i32\":\"1 \"}",
+        "{\"i32\":\"0x1\"}",
+        "{\"i32\":\"1x\"}",
+        "{\"i32\":\"+1\"}",
+        "{\"i32\":true}",
+        "{\"i32\":[1]}",
+        "{\"i32\":{}}",
+        "{\"u32\":-1}",
+        "{\"u32\":4294967296}",
+        "{\"u64\":18446744073709551616}",
+        "{\"i64\":9223372036854775808}",
+        "{\"i64\":-9223372036854775809}",
+        "{\"i64\":1e99999999999999999999}",
+        "{\"i32\":01}",
+        "{\"i32\":+1}",
+        "{\"i32\":.5}",
+        "{\"i32\":1.}",
+        "{\"i32\":NaN}",
+        "{\"i32\":\"NaN\"}",
+        "{\"i32\":-}",
+        "{\"i32\":\"01\"}",
     };
 
     for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
@@ -146,7 +166,8 @@ Test(json, both_names_are_taken_and_unknown_ones_ignored)
     EXPECT_JSON(Scalars_type, "{\"big_real\":1}", "{\"bigReal\":1}");
     EXPECT_JSON(Everything_type, "{\"odd_JSON_name\":\"x\"}", "{\"strange name\":\"x\"}");
     SAME(Everything_type, "{\"strange name\":\"x\"}");
-    EXPECT_JSON(Node_type, "{\"x\":1,\"y\":{\"id\":[{}]},\"z\":[[]],\"id\":4,\"\":null}", "{\"id\":4}");
+    EXPECT_JSON(Node_type, "{\"x\":1,\"y\":{\"id\":[{}]},\"z\":[[]],\"id\":4,\"\":null}",
+                "{\"id\":4}");
     EXPECT_JSON(Node_type, "{\"i\\u0064\":4}", "{\"id\":4}");
 }
 
@@ -188,7 +209,8 @@ Test(json, presence_is_kept)
 Test(json, arrays_and_maps)
 {
     SAME(Repeated_type, "{\"i32\":[1,2,3],\"s64\":[\"-1\"],\"flag\":[true,false]}");
-    SAME(Repeated_type, "{\"text\":[\"\",\"a\"],\"data\":[\"\",\"AA==\"],\"node\":[{},{\"id\":1}]}");
+    SAME(Repeated_type,
+         "{\"text\":[\"\",\"a\"],\"data\":[\"\",\"AA==\"],\"node\":[{},{\"id\":1}]}");
     SAME(Repeated_type, "{\"colour\":[\"COLOUR_UNSPECIFIED\",9]}");
     EXPECT_JSON(Repeated_type, "{\"i32\":[]}", "{}");
     SAME(Maps_type, "{\"textToNumber\":{\"\":0,\"a\":1}}");
@@ -222,11 +244,34 @@ Test(json, strings_are_escaped_and_unescaped)
 Test(json, malformed_texts_are_refused)
 {
     const char *const broken[] = {
-        "",       " ",       "{",         "}",           "{\"id\"",   "{\"id\":}",  "{\"id\":1,}",
-        "{,}",    "{id:1}",  "{'id':1}",  "{\"id\":1}x", "{}{}",      "{} {}",      "{\"id\" 1}",
-        "[",      "{\"numbers\":[1,]}",   "{\"numbers\":[,1]}",       "{\"numbers\":[1 2]}",
-        "{\"id\":tru}",      "{\"id\":1}]", "{\"id\":1/**/}",         "// {}\n{}",  "\"x",
-        "\xef\xbb\xbf{}",    "{\"name\":\"x",          "{\"a\":\"\\",    "{\"x\":01}",  "{\v}",
+        "",
+        " ",
+        "{",
+        "}",
+        "{\"id\"",
+        "{\"id\":}",
+        "{\"id\":1,}",
+        "{,}",
+        "{id:1}",
+        "{'id':1}",
+        "{\"id\":1}x",
+        "{}{}",
+        "{} {}",
+        "{\"id\" 1}",
+        "[",
+        "{\"numbers\":[1,]}",
+        "{\"numbers\":[,1]}",
+        "{\"numbers\":[1 2]}",
+        "{\"id\":tru}",
+        "{\"id\":1}]",
+        "{\"id\":1/**/}",
+        "// {}\n{}",
+        "\"x",
+        "\xef\xbb\xbf{}",
+        "{\"name\":\"x",
+        "{\"a\":\"\\",
+        "{\"x\":01}",
+        "{\v}",
         "{\f}",
     };
 
@@ -275,16 +320,16 @@ Test(json, nesting_is_bounded)
 /* What JSON took, the binary form must be able to carry. */
 Test(json, what_json_takes_binary_takes)
 {
-    const char *deep = arena_printf(test_arena(), "{\"value\":%s%s}", repeated("[", 15),
-                                    repeated("]", 15));
+    const char *deep =
+        arena_printf(test_arena(), "{\"value\":%s%s}", repeated("[", 15), repeated("]", 15));
 
     EXPECT_TEXT(to_json(from_hex(&WellKnown_type, to_hex(from_json(&WellKnown_type, deep)))), deep);
 }
 
 Test(json, memory_is_bounded)
 {
-    REFUSED_ANYHOW(Node_type, arena_printf(test_arena(), "{\"children\":[%s{}]}",
-                                           repeated("{},", 1300000)));
+    REFUSED_ANYHOW(Node_type,
+                   arena_printf(test_arena(), "{\"children\":[%s{}]}", repeated("{},", 1300000)));
     REFUSED_ANYHOW(Node_type, arena_printf(test_arena(), "{\"x\":[%s0]}", repeated("0,", 2000000)));
     /* Brackets are values too, though few commas stand between them. */
     REFUSED_ANYHOW(Node_type, arena_printf(test_arena(), "{\"x\":[%s0]}",
@@ -304,13 +349,17 @@ Test(json, timestamps)
                 "{\"at\":\"2024-05-31T18:15:00Z\"}");
 
     const char *const broken[] = {
-        "2023-02-29T00:00:00Z", "2024-13-01T00:00:00Z", "2024-00-01T00:00:00Z",
-        "2024-01-32T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z",
-        "2024-01-01T00:00:60Z", "0000-01-01T00:00:00Z", "2024-01-01t00:00:00Z",
-        "2024-01-01T00:00:00z", "2024-01-01 00:00:00Z", "2024-01-01T00:00:00",
-        "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00.1234567890Z", "2024-1-1T00:00:00Z",
-        "2024-01-01T00:00:00+0200", "2024-01-01T00:00:00Zx", "", "0001-01-01T00:00:00+00:01",
-        "9999-12-31T23:59:59-00:01", "10000-01-01T00:00:00Z", "2024-01-01",
+        "2023-02-29T00:00:00Z",      "2024-13-01T00:00:00Z",
+        "2024-00-01T00:00:00Z",      "2024-01-32T00:00:00Z",
+        "2024-01-01T24:00:00Z",      "2024-01-01T00:60:00Z",
+        "2024-01-01T00:00:60Z",      "0000-01-01T00:00:00Z",
+        "2024-01-01t00:00:00Z",      "2024-01-01T00:00:00z",
+        "2024-01-01 00:00:00Z",      "2024-01-01T00:00:00",
+        "2024-01-01T00:00:00.Z",     "2024-01-01T00:00:00.1234567890Z",
+        "2024-1-1T00:00:00Z",        "2024-01-01T00:00:00+0200",
+        "2024-01-01T00:00:00Zx",     "",
+        "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01",
+        "10000-01-01T00:00:00Z",     "2024-01-01",
     };
     for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
         REFUSED_ANYHOW(WellKnown_type, arena_printf(test_arena(), "{\"at\":\"%s\"}", broken[i]));
@@ -326,8 +375,20 @@ Test(json, durations)
     SAME(WellKnown_type, "{\"lasts\":\"315576000000s\"}");
     EXPECT_JSON(WellKnown_type, "{\"lasts\":\"1.5s\"}", "{\"lasts\":\"1.500s\"}");
 
-    const char *const broken[] = {"", "1", "s", "-s", "1.s", ".5s", "1.0000000001s", "+1s", "1 s",
-                                  "1S", "1e1s", "315576000001s", "99999999999999999999s", "--1s"};
+    const char *const broken[] = {"",
+                                  "1",
+                                  "s",
+                                  "-s",
+                                  "1.s",
+                                  ".5s",
+                                  "1.0000000001s",
+                                  "+1s",
+                                  "1 s",
+                                  "1S",
+                                  "1e1s",
+                                  "315576000001s",
+                                  "99999999999999999999s",
+                                  "--1s"};
     for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
         REFUSED_ANYHOW(WellKnown_type, arena_printf(test_arena(), "{\"lasts\":\"%s\"}", broken[i]));
 }
@@ -336,8 +397,9 @@ Test(json, field_masks)
 {
     SAME(WellKnown_type, "{\"mask\":\"userName,a.fooBar\"}");
     SAME(WellKnown_type, "{\"mask\":\"\"}");
-    EXPECT_TEXT(((WellKnown *)from_json(&WellKnown_type, "{\"mask\":\"userName,b\"}"))->mask->paths[0],
-                "user_name");
+    EXPECT_TEXT(
+        ((WellKnown *)from_json(&WellKnown_type, "{\"mask\":\"userName,b\"}"))->mask->paths[0],
+        "user_name");
     REFUSED_ANYHOW(WellKnown_type, "{\"mask\":\"user_name\"}");
     REFUSED_ANYHOW(WellKnown_type, "{\"mask\":[\"a\"]}");
     /* Paths that would not come back the same. */
@@ -390,16 +452,20 @@ Test(json, any)
                 "{\"any\":{\"@type\":\"" URL "Node\",\"id\":5}}");
     SAME(WellKnown_type, "{\"any\":{\"@type\":\"" URL "WellKnown\",\"any\":{\"@type\":\"" URL
                          "Node\",\"name\":\"inner\"}}}");
-    SAME(WellKnown_type,
-         "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Duration\",\"value\":\"1.500s\"}}");
-    SAME(WellKnown_type,
-         "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Int64Value\",\"value\":\"7\"}}");
+    SAME(WellKnown_type, "{\"any\":{\"@type\":\"type.googleapis.com/"
+                         "google.protobuf.Duration\",\"value\":\"1.500s\"}}");
+    SAME(
+        WellKnown_type,
+        "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Int64Value\",\"value\":\"7\"}}");
     SAME(WellKnown_type,
          "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Value\",\"value\":null}}");
-    SAME(WellKnown_type,
-         "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Struct\",\"value\":{\"a\":1}}}");
-    SAME(WellKnown_type,
-         "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Empty\",\"value\":{}}}");
+    SAME(
+        WellKnown_type,
+        "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Struct\",\"value\":{\"a\":1}}}");
+    SAME(WellKnown_type, "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Empty\"}}");
+    EXPECT_JSON(WellKnown_type,
+                "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Empty\",\"value\":{}}}",
+                "{\"any\":{\"@type\":\"type.googleapis.com/google.protobuf.Empty\"}}");
     REFUSED_ANYHOW(WellKnown_type, "{\"any\":{\"@type\":\"" URL "Nodes\"}}");
     REFUSED_ANYHOW(WellKnown_type, "{\"any\":{\"@type\":\"\"}}");
     REFUSED_ANYHOW(WellKnown_type, "{\"any\":{\"@type\":5}}");
@@ -413,6 +479,28 @@ Test(json, any_that_cannot_be_written_is_an_error)
 {
     EXPECT_TEXT(to_json(from_hex(&WellKnown_type, "3a050a03782f79")),
                 "error: a google.protobuf.Any holds a type this server does not know");
+}
+
+/* An Any is bytes to the binary decoder, so that only the writer can stop at its depth. */
+Test(json, anys_within_anys_are_bounded)
+{
+    WellKnown *outer = (WellKnown *)message_new(test_arena(), &WellKnown_type);
+
+    for (int i = 0; i < 100; i++) {
+        struct buffer bytes = {0};
+        message_encode(&outer->base, &bytes);
+        outer = (WellKnown *)message_new(test_arena(), &WellKnown_type);
+        outer->any = Any_new(test_arena());
+        outer->any->type_url = URL "WellKnown";
+        outer->any->value.len = bytes.length;
+        outer->any->value.data =
+            arena_memdup(test_arena(), bytes.length > 0 ? buffer_data(&bytes) : (const uint8_t *)"",
+                         bytes.length);
+        buffer_free(&bytes);
+    }
+    EXPECT_TEXT(to_json(&outer->base), "error: google.protobuf.Any nests too deep");
+    /* The failure leaves nothing behind. */
+    SAME(WellKnown_type, "{\"any\":{\"@type\":\"" URL "Node\",\"id\":5}}");
 }
 
 Test(json, everything_at_once)

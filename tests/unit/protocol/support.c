@@ -36,7 +36,8 @@ ProtobufCMessage *from_json(const struct message_type *type, const char *json)
     ProtobufCMessage *message = NULL;
     const char *error = NULL;
     uint8_t *copy = exact_copy(json, strlen(json));
-    enum status status = message_decode_json(test_arena(), type, copy, strlen(json), &message, &error);
+    enum status status =
+        message_decode_json(test_arena(), type, copy, strlen(json), &message, &error);
 
     free(copy);
     cr_assert_eq(status, STATUS_OK, "%s: %s", json, error);
@@ -48,7 +49,8 @@ const char *json_refusal(const struct message_type *type, const char *json)
     ProtobufCMessage *message = NULL;
     const char *error = NULL;
     uint8_t *copy = exact_copy(json, strlen(json));
-    enum status status = message_decode_json(test_arena(), type, copy, strlen(json), &message, &error);
+    enum status status =
+        message_decode_json(test_arena(), type, copy, strlen(json), &message, &error);
 
     free(copy);
     cr_assert_neq(status, STATUS_OK, "%s was taken as %s", json, to_json(message));

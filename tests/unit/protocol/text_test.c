@@ -62,8 +62,8 @@ Test(text, base64_takes_both_alphabets_and_any_padding)
 
 Test(text, base64_refuses_what_is_malformed)
 {
-    const char *const malformed[] = {"Z",    "Zg=",  "Zg===", "=",    "====", "Z===",
-                                     "Zm9v=", "Zm 9v", "Zm9!", "Zg=a", "Zm9vY"};
+    const char *const malformed[] = {
+        "Z", "Zg=", "Zg===", "=", "====", "Z===", "Zm9v=", "Zm 9v", "Zm9!", "Zg=a", "Zm9vY"};
 
     for (size_t i = 0; i < sizeof(malformed) / sizeof(*malformed); i++)
         EXPECT_TEXT(decoded(malformed[i]), "malformed");
@@ -98,12 +98,30 @@ Test(text, percent_encoding_is_that_of_grpc_message)
 
 Test(text, utf8_knows_the_edges)
 {
-    const char *const good[] = {"", "abc", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
-                                "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+    const char *const good[] = {"",
+                                "abc",
+                                "\xc2\x80",
+                                "\xdf\xbf",
+                                "\xe0\xa0\x80",
+                                "\xed\x9f\xbf",
+                                "\xee\x80\x80",
+                                "\xf0\x90\x80\x80",
+                                "\xf4\x8f\xbf\xbf",
                                 "long enough to take the fast path \xc3\xa9 and go on after it"};
-    const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf",
-                               "\xed\xa0\x80", "\xef\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
-                               "\xf5\x80\x80\x80", "\xff", "12345678\xc3", "1234567890\xe2\x82"};
+    const char *const bad[] = {"\x80",
+                               "\xc0\x80",
+                               "\xc1\xbf",
+                               "\xc2",
+                               "\xc2\x41",
+                               "\xe0\x9f\xbf",
+                               "\xed\xa0\x80",
+                               "\xef\xbf",
+                               "\xf0\x8f\xbf\xbf",
+                               "\xf4\x90\x80\x80",
+                               "\xf5\x80\x80\x80",
+                               "\xff",
+                               "12345678\xc3",
+                               "1234567890\xe2\x82"};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
         cr_expect(utf8_valid(good[i], strlen(good[i])), "good %zu", i);
