@@ -75,25 +75,26 @@ static struct config config;
 
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
-#define TEXT(name_, member_, default_, help_)                                                      \
-    {                                                                                              \
-        .name = name_, .type = CONFIG_STRING, .target = &config.member_,                           \
-        .default_value = default_, .help = help_                                                   \
+#define TEXT(name_, member_, default_, help_)                            \
+    {                                                                    \
+        .name = name_, .type = CONFIG_STRING, .target = &config.member_, \
+        .default_value = default_, .help = help_                         \
     }
-#define NUMBER(name_, member_, default_, minimum_, maximum_, help_)                                \
-    {                                                                                              \
-        .name = name_, .type = CONFIG_INT, .target = &config.member_, .default_value = default_,   \
-        .minimum = minimum_, .maximum = maximum_, .help = help_                                    \
+#define NUMBER(name_, member_, default_, minimum_, maximum_, help_)                              \
+    {                                                                                            \
+        .name = name_, .type = CONFIG_INT, .target = &config.member_, .default_value = default_, \
+        .minimum = minimum_, .maximum = maximum_, .help = help_                                  \
     }
-#define SWITCH(name_, member_, default_, help_)                                                    \
-    {                                                                                              \
-        .name = name_, .type = CONFIG_BOOL, .target = &config.member_, .default_value = default_,  \
-        .help = help_                                                                              \
+#define SWITCH(name_, member_, default_, help_)                                                   \
+    {                                                                                             \
+        .name = name_, .type = CONFIG_BOOL, .target = &config.member_, .default_value = default_, \
+        .help = help_                                                                             \
     }
 
 static const struct config_key keys[] = {
     TEXT("http.address", http_address, "127.0.0.1", "Address to listen on."),
-    NUMBER("http.port", http_port, "8080", 1, 65535, "Port for everything: RPC, web client, metrics."),
+    NUMBER("http.port", http_port, "8080", 1, 65535,
+           "Port for everything: RPC, web client, metrics."),
     NUMBER("http.loops", http_loops, "0", 0, MAX_LOOPS, "Event loops; 0: one per processor."),
     TEXT("http.tls_certificate", http_tls_certificate, "",
          "PEM file of the certificate chain; empty: cleartext."),
@@ -272,8 +273,7 @@ static void *run_loop(void *argument)
 
     self->loop = loop_new(self->index);
     open_app(self);
-    self->listener =
-        http_listen(self->loop, server, &http_config, error, sizeof(error));
+    self->listener = http_listen(self->loop, server, &http_config, error, sizeof(error));
     if (self->listener == NULL) {
         fprintf(stderr, "waystone: %s\n", error);
         exit(1);
@@ -452,8 +452,7 @@ static int prepare(void)
     build_http_config();
     if (http_prepare(&http_config, error, sizeof(error)) != STATUS_OK)
         return fail(error);
-    workers = workers_new((unsigned)config.auth_hashing_threads,
-                          (size_t)config.auth_hashing_queue);
+    workers = workers_new((unsigned)config.auth_hashing_threads, (size_t)config.auth_hashing_queue);
     build_server();
     return 0;
 }
@@ -478,8 +477,8 @@ static void start_loops(void)
         usleep(1000);
     log_info("server started", LOG_STRING("version", WAYSTONE_VERSION),
              LOG_STRING("revision", WAYSTONE_REVISION), LOG_STRING("address", config.http_address),
-             LOG_INT("port", config.http_port), LOG_BOOL("tls", http_config.tls_certificate != NULL),
-             LOG_INT("loops", loop_count));
+             LOG_INT("port", config.http_port),
+             LOG_BOOL("tls", http_config.tls_certificate != NULL), LOG_INT("loops", loop_count));
 }
 
 static void *wait_second_signal(void *argument)
@@ -531,12 +530,10 @@ static const char usage[] =
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"check-config", no_argument, NULL, 'k'},
-                                            {"print-config", no_argument, NULL, 'p'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
+        {"print-config", no_argument, NULL, 'p'}, {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {0}};
     const char *path = NULL;
     bool check_only = false;
     char error[512];

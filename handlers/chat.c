@@ -27,8 +27,8 @@ struct chat {
 /* --- messages --- */
 
 static Message *message_to_api(struct arena *arena, int64_t channel_id, int64_t sequence,
-                               int64_t character_id, const char *character_name,
-                               const char *text, int64_t sent_at_us)
+                               int64_t character_id, const char *character_name, const char *text,
+                               int64_t sent_at_us)
 {
     Message *message = Message_new(arena);
 
@@ -122,8 +122,7 @@ static enum status read_events(void *user, struct arena *arena, int64_t channel_
     struct messages_after_row *rows;
     struct hub_event *events;
 
-    TRY(messages_after(chat->app->db, arena, channel_id, after, (int64_t)limit, &rows,
-                       ret_count));
+    TRY(messages_after(chat->app->db, arena, channel_id, after, (int64_t)limit, &rows, ret_count));
     events = arena_alloc_array(arena, *ret_count, sizeof(*events));
     for (size_t i = 0; i < *ret_count; i++) {
         const struct messages_after_row *row = &rows[i];
@@ -212,8 +211,7 @@ static enum status find_sent(struct rpc_call *call, const SendMessageRequest *re
     return STATUS_OK;
 }
 
-static enum status say(struct rpc_call *call, const SendMessageRequest *req,
-                       Message **ret_message)
+static enum status say(struct rpc_call *call, const SendMessageRequest *req, Message **ret_message)
 {
     struct app *app = call->app;
     const char *key = req->idempotency_key[0] ? req->idempotency_key : NULL;
@@ -253,8 +251,7 @@ static enum status check_channel(struct rpc_call *call, int64_t channel_id)
 
     TRY(channels_heads(call->app->db, call->arena, &channel_id, 1, &rows, &count));
     if (count == 0)
-        return rpc_fail(call, STATUS_NOT_FOUND, "there is no channel %lld",
-                        (long long)channel_id);
+        return rpc_fail(call, STATUS_NOT_FOUND, "there is no channel %lld", (long long)channel_id);
     return STATUS_OK;
 }
 

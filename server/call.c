@@ -21,8 +21,7 @@ enum status rpc_fail(struct rpc_call *call, enum status status, const char *form
     return status;
 }
 
-void rpc_add_detail(struct rpc_call *call, const char *type_name, const void *value,
-                    size_t length)
+void rpc_add_detail(struct rpc_call *call, const char *type_name, const void *value, size_t length)
 {
     struct error_detail **end = &call->state->outcome.details;
     struct error_detail *detail = arena_alloc(call->arena, sizeof(*detail));
@@ -75,8 +74,8 @@ static const char *join_cookies(struct rpc_call *call)
     for (size_t i = 0; i < exchange->header_count; i++) {
         const struct http_header *header = &exchange->headers[i];
         if (header->name_length == 6 && memcmp(header->name, "cookie", 6) == 0)
-            joined = arena_printf(call->arena, "%s%s%.*s", joined ? joined : "",
-                                  joined ? "; " : "", (int)header->value_length, header->value);
+            joined = arena_printf(call->arena, "%s%s%.*s", joined ? joined : "", joined ? "; " : "",
+                                  (int)header->value_length, header->value);
     }
     return joined;
 }
@@ -183,8 +182,7 @@ void rpc_call_summarise(const struct rpc_call *call, struct rpc_call_summary *re
 
 /* --- messages --- */
 
-enum status call_decode(struct call_state *state, struct bytes bytes,
-                        const ProtobufCMessage **ret)
+enum status call_decode(struct call_state *state, struct bytes bytes, const ProtobufCMessage **ret)
 {
     struct rpc_call *call = &state->call;
     const struct message_type *type = call->method->request;

@@ -45,7 +45,7 @@ struct call_state {
     const struct rpc_server *server;
     const struct rpc_entry *entry; /* NULL: unknown method */
     struct exchange *exchange;
-    struct wire wire; /* wire.arena lives as long as the call; call.arena may be a message's */
+    struct wire wire;  /* wire.arena lives as long as the call; call.arena may be a message's */
     struct coro *coro; /* NULL before it starts and after it ended */
     struct call_state *next, *previous;
 
@@ -58,9 +58,9 @@ struct call_state {
     /* The request. */
     struct buffer in;
     struct text_decoder text;
-    size_t uncredited;    /* received bytes the peer has no window for yet */
-    bool in_ended;        /* the client has half-closed */
-    bool in_failed;       /* what came is malformed; `failure` says how */
+    size_t uncredited; /* received bytes the peer has no window for yet */
+    bool in_ended;     /* the client has half-closed */
+    bool in_failed;    /* what came is malformed; `failure` says how */
     size_t max_request_bytes;
     struct awaitable *reader; /* waits for more input */
     struct awaitable *writer; /* waits for room */
@@ -99,8 +99,7 @@ void call_input_arrived(struct call_state *state);
 void call_wake(struct awaitable **slot);
 
 /* Decodes one message by the call's codec. */
-enum status call_decode(struct call_state *state, struct bytes bytes,
-                        const ProtobufCMessage **ret);
+enum status call_decode(struct call_state *state, struct bytes bytes, const ProtobufCMessage **ret);
 
 /* INVALID_ARGUMENT with a BadRequest of every broken rule. */
 enum status call_validate(struct call_state *state, const ProtobufCMessage *message);

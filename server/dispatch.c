@@ -198,8 +198,8 @@ static enum status take_single_request(struct call_state *state)
         bytes = state->wire.get_message;
     if (state->wire.enveloped) {
         size_t size;
-        enum envelope_result result = envelope_read(bytes.data, bytes.length,
-                                                    state->max_request_bytes, &bytes, &size);
+        enum envelope_result result =
+            envelope_read(bytes.data, bytes.length, state->max_request_bytes, &bytes, &size);
         if (result != ENVELOPE_MESSAGE)
             return rpc_fail(&state->call, STATUS_INVALID_ARGUMENT,
                             "the request ended before its message was complete");
@@ -388,8 +388,7 @@ static const struct exchange_events call_events = {
 
 /* --- accepting --- */
 
-static void on_ignored_body(struct exchange *exchange, const uint8_t *data, size_t length,
-                            bool end)
+static void on_ignored_body(struct exchange *exchange, const uint8_t *data, size_t length, bool end)
 {
     exchange->transport->consume(exchange, length);
 }
@@ -409,8 +408,8 @@ static const struct exchange_events ignored_events = {
     .on_closed = on_ignored_closed,
 };
 
-#define ACCEPTED_TYPES                                                                             \
-    "application/grpc, application/grpc-web, application/grpc-web-text, application/proto, "       \
+#define ACCEPTED_TYPES                                                                       \
+    "application/grpc, application/grpc-web, application/grpc-web-text, application/proto, " \
     "application/json, application/connect+proto, application/connect+json"
 
 /* Requests that no protocol can answer get plain HTTP. */
@@ -423,8 +422,8 @@ static void refuse(struct exchange *exchange, int http_status)
     if (http_status == 405)
         headers[count++] = (struct http_header){"allow", 5, "POST", 4};
     else if (http_status == 415)
-        headers[count++] = (struct http_header){"accept-post", 11, ACCEPTED_TYPES,
-                                                sizeof(ACCEPTED_TYPES) - 1};
+        headers[count++] =
+            (struct http_header){"accept-post", 11, ACCEPTED_TYPES, sizeof(ACCEPTED_TYPES) - 1};
     exchange->transport->start(exchange, http_status, headers, count);
     exchange->transport->end(exchange, NULL, 0);
 }
@@ -471,8 +470,8 @@ static bool has_method_shape(const char *path)
 {
     const char *slash = path[0] == '/' ? strchr(path + 1, '/') : NULL;
 
-    return slash != NULL && memchr(path, '.', (size_t)(slash - path)) != NULL &&
-           slash[1] != '\0' && strchr(slash + 1, '/') == NULL;
+    return slash != NULL && memchr(path, '.', (size_t)(slash - path)) != NULL && slash[1] != '\0' &&
+           strchr(slash + 1, '/') == NULL;
 }
 
 /* A call of a method that is not there is told so in its own protocol. */
@@ -487,8 +486,7 @@ static bool looks_like_rpc(const struct exchange *exchange)
 
 bool rpc_accept(struct rpc_server *server, struct exchange *exchange)
 {
-    const struct rpc_entry *entry =
-        rpc_server_find(server, exchange->path, strlen(exchange->path));
+    const struct rpc_entry *entry = rpc_server_find(server, exchange->path, strlen(exchange->path));
     struct call_state *state;
     enum status status = STATUS_OK;
     const char *error = NULL;
@@ -497,8 +495,8 @@ bool rpc_accept(struct rpc_server *server, struct exchange *exchange)
     if (entry == NULL && !looks_like_rpc(exchange))
         return false;
     state = new_call(server, exchange, entry);
-    http_status = protocol_open(&state->wire, exchange,
-                                entry ? entry->method : NULL, &status, &error);
+    http_status =
+        protocol_open(&state->wire, exchange, entry ? entry->method : NULL, &status, &error);
     if (http_status != 0) {
         unlink_call(state);
         refuse(exchange, http_status);

@@ -80,16 +80,16 @@ struct exchange {
     struct arena *arena; /* lives as long as the exchange, which lies in it */
 
     /* The request's head. */
-    const char *method;    /* NUL-terminated, as are path and peer */
-    const char *path;      /* without the query */
-    const char *query;     /* after "?"; NULL when there is none */
-    const char *peer;      /* the client's numeric address, without port */
+    const char *method;          /* NUL-terminated, as are path and peer */
+    const char *path;            /* without the query */
+    const char *query;           /* after "?"; NULL when there is none */
+    const char *peer;            /* the client's numeric address, without port */
     struct http_header *headers; /* without pseudo-headers */
     size_t header_count;
-    int http_major;        /* 1 or 2 */
-    bool has_trailers;     /* whether end() can send trailers */
-    bool full_duplex;      /* whether body pieces come before the whole request was read */
-    bool secure;           /* TLS */
+    int http_major;    /* 1 or 2 */
+    bool has_trailers; /* whether end() can send trailers */
+    bool full_duplex;  /* whether body pieces come before the whole request was read */
+    bool secure;       /* TLS */
 
     /* The RPC layer's. */
     const struct exchange_events *events;

@@ -8,9 +8,9 @@
 #include <string.h>
 
 /* Upper bounds in microseconds; Prometheus shows seconds. */
-static const uint32_t bucket_us[] = {100,   250,    500,    1000,   2500,    5000,   10000,
-                                     25000, 50000,  100000, 250000, 500000, 1000000, 2500000,
-                                     5000000, 10000000};
+static const uint32_t bucket_us[] = {100,     250,     500,     1000,    2500,   5000,
+                                     10000,   25000,   50000,   100000,  250000, 500000,
+                                     1000000, 2500000, 5000000, 10000000};
 #define BUCKETS (sizeof(bucket_us) / sizeof(bucket_us[0]))
 
 struct method_slot {
@@ -72,8 +72,7 @@ struct metrics *metrics_new(const struct rpc_server *server, unsigned loops)
     metrics->loops = loops;
     metrics->slots = must_calloc(loops, sizeof(*metrics->slots));
     for (unsigned i = 0; i < loops; i++)
-        metrics->slots[i].methods =
-            must_calloc(metrics->method_count, sizeof(struct method_slot));
+        metrics->slots[i].methods = must_calloc(metrics->method_count, sizeof(struct method_slot));
     return metrics;
 }
 
@@ -202,8 +201,7 @@ static void write_counters(struct metrics *metrics, struct buffer *out)
     for (int counter = 0; counter < METRICS_COUNTER_COUNT; counter++) {
         uint64_t sum = 0;
         for (unsigned i = 0; i < metrics->loops; i++)
-            sum += atomic_load_explicit(&metrics->slots[i].counters[counter],
-                                        memory_order_relaxed);
+            sum += atomic_load_explicit(&metrics->slots[i].counters[counter], memory_order_relaxed);
         write_head(out, &counter_families[counter], "counter");
         buffer_printf(out, "%s %llu\n", counter_families[counter].name, (unsigned long long)sum);
     }
@@ -244,13 +242,13 @@ static void write_histogram(struct metrics *metrics, struct buffer *out, size_t 
             count += atomic_load_explicit(&metrics->slots[i].methods[method].buckets[bucket],
                                           memory_order_relaxed);
         if (bucket < BUCKETS)
-            buffer_printf(out,
-                          "waystone_request_duration_seconds_bucket{method=\"%s\",le=\"%g\"} %llu\n",
-                          path, bucket_us[bucket] / 1e6, (unsigned long long)count);
+            buffer_printf(
+                out, "waystone_request_duration_seconds_bucket{method=\"%s\",le=\"%g\"} %llu\n",
+                path, bucket_us[bucket] / 1e6, (unsigned long long)count);
     }
     for (unsigned i = 0; i < metrics->loops; i++)
-        sum_us += atomic_load_explicit(&metrics->slots[i].methods[method].sum_us,
-                                       memory_order_relaxed);
+        sum_us +=
+            atomic_load_explicit(&metrics->slots[i].methods[method].sum_us, memory_order_relaxed);
     buffer_printf(out,
                   "waystone_request_duration_seconds_bucket{method=\"%s\",le=\"+Inf\"} %llu\n"
                   "waystone_request_duration_seconds_sum{method=\"%s\"} %.6f\n"

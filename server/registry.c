@@ -82,8 +82,8 @@ void rpc_server_add_interceptor(struct rpc_server *server,
 void rpc_server_add_service(struct rpc_server *server, const struct rpc_service *service,
                             const void *implementation)
 {
-    server->services = must_realloc(server->services,
-                                    (server->service_count + 1) * sizeof(*server->services));
+    server->services =
+        must_realloc(server->services, (server->service_count + 1) * sizeof(*server->services));
     server->services[server->service_count++] = service;
     for (size_t i = 0; i < service->method_count; i++) {
         if ((server->method_count + 1) * 2 > server->table_size)

@@ -90,9 +90,9 @@ struct rpc_call {
     struct loop *loop;
     const struct rpc_method *method;
     struct rpc_identity identity;
-    const char *peer;       /* client's numeric address */
-    const char *request_id; /* in logs, and in x-request-id of failed calls */
-    bool secure;            /* came over TLS */
+    const char *peer;         /* client's numeric address */
+    const char *request_id;   /* in logs, and in x-request-id of failed calls */
+    bool secure;              /* came over TLS */
     struct call_state *state; /* the runtime's own */
 };
 
@@ -107,8 +107,7 @@ enum status rpc_fail_field(struct rpc_call *call, const char *field, const char 
     PRINTF_LIKE(3, 4);
 
 /* Adds an error detail; `type_name` such as "google.rpc.BadRequest", `value` its encoding. */
-void rpc_add_detail(struct rpc_call *call, const char *type_name, const void *value,
-                    size_t length);
+void rpc_add_detail(struct rpc_call *call, const char *type_name, const void *value, size_t length);
 
 /* Value of a request header, copied into the arena; NULL when absent. Lower-case name. */
 const char *rpc_header(struct rpc_call *call, const char *name);

@@ -53,9 +53,9 @@ size_t rpc_open_calls(void);
 /* What an interceptor may know of a call that ended. */
 struct rpc_call_summary {
     uint64_t duration_us;
-    const char *protocol; /* "grpc", "grpc-web", "connect" */
-    const char *codec;    /* "proto", "json" */
-    const char *message;  /* of the error; NULL */
+    const char *protocol;              /* "grpc", "grpc-web", "connect" */
+    const char *codec;                 /* "proto", "json" */
+    const char *message;               /* of the error; NULL */
     size_t received_bytes, sent_bytes; /* of messages */
 };
 void rpc_call_summarise(const struct rpc_call *call, struct rpc_call_summary *ret);

@@ -122,8 +122,9 @@ enum status rpc_send(struct rpc_call *call, const ProtobufCMessage *message)
     status = call_encode(state, message, &encoded);
     if (status == STATUS_OK) {
         start_answer(state);
-        protocol_send(&state->wire, state->exchange,
-                      (struct bytes){encoded.length ? buffer_data(&encoded) : NULL, encoded.length});
+        protocol_send(
+            &state->wire, state->exchange,
+            (struct bytes){encoded.length ? buffer_data(&encoded) : NULL, encoded.length});
         state->sent_bytes += encoded.length;
     }
     buffer_free(&encoded);

@@ -17,7 +17,14 @@
 struct h1_exchange;
 
 /* What a connection's timer bounds. */
-enum h1_wait { H1_WAIT_NONE, H1_WAIT_WRITE, H1_WAIT_HEAD, H1_WAIT_REQUEST, H1_WAIT_BODY, H1_WAIT_CALL };
+enum h1_wait {
+    H1_WAIT_NONE,
+    H1_WAIT_WRITE,
+    H1_WAIT_HEAD,
+    H1_WAIT_REQUEST,
+    H1_WAIT_BODY,
+    H1_WAIT_CALL
+};
 
 struct h1_connection {
     struct connection base;
@@ -26,10 +33,10 @@ struct h1_connection {
     struct h1_exchange *exchange; /* NULL between requests */
     size_t parsed;                /* bytes of an incomplete head that were looked at */
     enum h1_wait wait;
-    bool progress; /* a piece of a body came, or a write started, since the timer was set */
-    bool closing;                 /* closes once everything is written */
-    bool half_closed;             /* the client sends no more, but may still read */
-    bool failed;                  /* a refused request: nothing more is read */
+    bool progress;    /* a piece of a body came, or a write started, since the timer was set */
+    bool closing;     /* closes once everything is written */
+    bool half_closed; /* the client sends no more, but may still read */
+    bool failed;      /* a refused request: nothing more is read */
 };
 
 struct h1_exchange {
@@ -248,12 +255,10 @@ static void write_bytes(struct exchange *exchange, const void *data, size_t leng
 static void write_shared(struct exchange *exchange, const void *prefix, size_t prefix_length,
                          struct shared_bytes *bytes)
 {
-    write_parts((struct h1_exchange *)exchange, prefix, prefix_length, bytes->data,
-                bytes->length);
+    write_parts((struct h1_exchange *)exchange, prefix, prefix_length, bytes->data, bytes->length);
 }
 
-static void end(struct exchange *exchange, const struct http_header *trailers,
-                size_t trailer_count)
+static void end(struct exchange *exchange, const struct http_header *trailers, size_t trailer_count)
 {
     struct h1_exchange *ex = (struct h1_exchange *)exchange;
 
@@ -343,8 +348,7 @@ static void copy_fields(struct exchange *exchange, const struct h1_head *head)
                 *at += 'a' - 'A';
         exchange->headers[exchange->header_count++] = (struct http_header){
             name, field->name_length,
-            arena_strndup(exchange->arena, field->value, field->value_length),
-            field->value_length};
+            arena_strndup(exchange->arena, field->value, field->value_length), field->value_length};
     }
 }
 

@@ -13,8 +13,8 @@ struct phr_header {
 };
 extern int phr_parse_request(const char *buffer, size_t length, const char **method,
                              size_t *method_length, const char **path, size_t *path_length,
-                             int *minor_version, struct phr_header *headers,
-                             size_t *header_count, size_t last_length);
+                             int *minor_version, struct phr_header *headers, size_t *header_count,
+                             size_t last_length);
 
 #define BAD_REQUEST 400
 #define TOO_LARGE 431
@@ -69,8 +69,7 @@ struct framing {
     size_t hosts, lengths, encodings;
 };
 
-static int check_field(struct h1_head *head, const struct h1_field *field,
-                       struct framing *framing)
+static int check_field(struct h1_head *head, const struct h1_field *field, struct framing *framing)
 {
     uint64_t length;
 
@@ -148,8 +147,8 @@ int h1_head_parse(const char *data, size_t length, size_t previous_length, struc
     ret->expects_continue = false;
     ret->content_length = 0;
     for (size_t i = 0; i < count; i++)
-        ret->fields[i] = (struct h1_field){headers[i].name, headers[i].name_len,
-                                           headers[i].value, headers[i].value_len};
+        ret->fields[i] = (struct h1_field){headers[i].name, headers[i].name_len, headers[i].value,
+                                           headers[i].value_len};
     status = check_fields(ret);
     return status != 0 ? status : check_target(ret);
 }
@@ -198,8 +197,8 @@ static enum h1_chunk_result read_size(struct h1_chunks *chunks, const char *data
     return H1_CHUNK_BYTES;
 }
 
-static enum h1_chunk_result read_trailer(struct h1_chunks *chunks, const char *data,
-                                         size_t length, size_t *ret_used)
+static enum h1_chunk_result read_trailer(struct h1_chunks *chunks, const char *data, size_t length,
+                                         size_t *ret_used)
 {
     ssize_t line = line_length(data, length, TRAILER_BYTES);
 
@@ -216,8 +215,7 @@ static enum h1_chunk_result read_trailer(struct h1_chunks *chunks, const char *d
 }
 
 static enum h1_chunk_result read_data(struct h1_chunks *chunks, const char *data, size_t length,
-                                      size_t *ret_used, const char **ret_data,
-                                      size_t *ret_length)
+                                      size_t *ret_used, const char **ret_data, size_t *ret_length)
 {
     size_t take = length < chunks->left ? length : (size_t)chunks->left;
 

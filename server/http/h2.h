@@ -20,7 +20,7 @@ struct h2_connection {
     struct h2_stream *dirty;   /* streams with something to submit */
     struct h2_stream *waiting; /* streams whose calls wait for room */
     size_t stream_count;
-    bool abusive;     /* no more bytes are fed to the session */
+    bool abusive; /* no more bytes are fed to the session */
     bool draining;
     bool closing; /* closes once everything is written */
 };
@@ -37,8 +37,8 @@ struct h2_stream {
     size_t header_capacity, header_bytes;
     bool routed;
     bool in_ended;
-    bool too_large;      /* header limits exceeded: answered with 431 */
-    size_t unconsumed;   /* body bytes without credit */
+    bool too_large;    /* header limits exceeded: answered with 431 */
+    size_t unconsumed; /* body bytes without credit */
 
     /* The answer. */
     int status;

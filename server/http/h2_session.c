@@ -104,16 +104,15 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags,
                      void *user_data)
 {
-    struct h2_stream *stream =
-        nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    struct h2_stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
     if (stream != NULL && !stream->routed) /* trailers of a request are ignored */
         h2_stream_add_header(stream, name, name_length, value, value_length);
     return 0;
 }
 
-static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id,
-                   const uint8_t *data, size_t length, void *user_data)
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *data,
+                   size_t length, void *user_data)
 {
     struct h2_stream *stream = nghttp2_session_get_stream_user_data(session, stream_id);
 
@@ -129,13 +128,11 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id,
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct h2_connection *connection = user_data;
-    struct h2_stream *stream =
-        nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    struct h2_stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 
     charge_for_frame(connection, frame);
-    if (stream == NULL ||
-        (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+    if (stream == NULL || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
     if (!stream->routed) {
         h2_stream_route(stream, end);
@@ -376,8 +373,8 @@ static void flush(struct loop_task *task)
 static void feed(struct h2_connection *connection)
 {
     h2o_buffer_t **input = &connection->base.socket->input;
-    ssize_t used = nghttp2_session_mem_recv(connection->session,
-                                            (const uint8_t *)(*input)->bytes, (*input)->size);
+    ssize_t used = nghttp2_session_mem_recv(connection->session, (const uint8_t *)(*input)->bytes,
+                                            (*input)->size);
 
     if (used < 0) {
         /* nghttp2 has queued a GOAWAY that says why, unless it was no HTTP/2 at all. */

@@ -161,15 +161,13 @@ void h2_stream_closed(struct h2_stream *stream, uint32_t error_code)
     if (stream->exchange.events == NULL)
         free_stream(stream);
     else
-        stream->exchange.events->on_closed(&stream->exchange,
-                                           whole ? STATUS_OK : STATUS_CANCELLED);
+        stream->exchange.events->on_closed(&stream->exchange, whole ? STATUS_OK : STATUS_CANCELLED);
 }
 
 /* --- the transport --- */
 
-static struct http_header *copy_headers(struct h2_stream *stream,
-                                        const struct http_header *headers, size_t count,
-                                        size_t extra)
+static struct http_header *copy_headers(struct h2_stream *stream, const struct http_header *headers,
+                                        size_t count, size_t extra)
 {
     struct http_header *copy =
         arena_alloc_array(stream->exchange.arena, count + extra, sizeof(*copy));
@@ -189,9 +187,8 @@ static void start(struct exchange *exchange, int http_status, const struct http_
     stream->status = http_status;
     stream->started = true;
     stream->head = copy_headers(stream, headers, header_count, 3);
-    stream->head_count =
-        header_count + cors_headers(stream->connection->base.listener->config, exchange,
-                                    stream->head + header_count);
+    stream->head_count = header_count + cors_headers(stream->connection->base.listener->config,
+                                                     exchange, stream->head + header_count);
     h2_mark_dirty(stream);
 }
 
@@ -214,8 +211,7 @@ static void write_shared(struct exchange *exchange, const void *prefix, size_t p
     write_bytes(exchange, bytes->data, bytes->length);
 }
 
-static void end(struct exchange *exchange, const struct http_header *trailers,
-                size_t trailer_count)
+static void end(struct exchange *exchange, const struct http_header *trailers, size_t trailer_count)
 {
     struct h2_stream *stream = (struct h2_stream *)exchange;
 
@@ -299,9 +295,8 @@ static void submit_trailers(struct h2_stream *stream)
     nghttp2_submit_trailer(stream->connection->session, stream->id, nv, stream->trailer_count);
 }
 
-static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *out,
-                         size_t out_size, uint32_t *flags, nghttp2_data_source *source,
-                         void *user_data)
+static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *out, size_t out_size,
+                         uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
     struct h2_stream *stream = source->ptr;
     size_t length = stream->body.length < out_size ? stream->body.length : out_size;

@@ -52,8 +52,7 @@ struct http_config {
 };
 
 /* Serves `render` at `path`; both must outlive the configuration. Runs on the loop's stack. */
-void http_add_page(struct http_config *config, const char *path, http_render_fn render,
-                   void *user);
+void http_add_page(struct http_config *config, const char *path, http_render_fn render, void *user);
 
 /* Loads certificate and files, and makes sure that the port is free, since SO_REUSEPORT would
  * hide that it is not. One sentence in `reterr`. */
@@ -67,8 +66,7 @@ struct http_listener *http_listen(struct loop *loop, struct rpc_server *server,
 
 /* Stops accepting, asks every client to go elsewhere, lets open exchanges finish; then calls
  * `on_drained`, perhaps at once. */
-void http_drain(struct http_listener *listener, void (*on_drained)(void *argument),
-                void *argument);
+void http_drain(struct http_listener *listener, void (*on_drained)(void *argument), void *argument);
 
 size_t http_connection_count(const struct http_listener *listener);
 

@@ -178,8 +178,7 @@ static void on_accept(h2o_socket_t *socket, const char *error)
 
 /* --- the port --- */
 
-static int bind_port(const struct http_config *config, bool share, char *reterr,
-                     size_t reterr_size)
+static int bind_port(const struct http_config *config, bool share, char *reterr, size_t reterr_size)
 {
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
     struct addrinfo *address;
@@ -241,8 +240,7 @@ void http_config_clear(struct http_config *config)
     config->site = NULL;
 }
 
-void http_add_page(struct http_config *config, const char *path, http_render_fn render,
-                   void *user)
+void http_add_page(struct http_config *config, const char *path, http_render_fn render, void *user)
 {
     assert(config->page_count < HTTP_MAX_PAGES);
     config->pages[config->page_count].path = path;
@@ -280,8 +278,7 @@ static void stop_accepting(struct http_listener *listener)
     listener->socket = NULL;
 }
 
-void http_drain(struct http_listener *listener, void (*on_drained)(void *argument),
-                void *argument)
+void http_drain(struct http_listener *listener, void (*on_drained)(void *argument), void *argument)
 {
     struct connection *next;
 

@@ -239,7 +239,7 @@ static void add_security(struct answer *answer, const struct exchange *exchange)
 }
 
 static void answer_with(struct exchange *exchange, int status, const struct answer *answer,
-                 const void *body, size_t length)
+                        const void *body, size_t length)
 {
     bool is_head = strcmp(exchange->method, "HEAD") == 0;
 
@@ -313,7 +313,7 @@ static bool send_page(const struct http_config *config, struct exchange *exchang
         add(&answer, "content-length", arena_printf(exchange->arena, "%zu", page.body.length));
         add(&answer, "cache-control", "no-store");
         answer_with(exchange, page.status, &answer,
-             page.body.length ? buffer_data(&page.body) : NULL, page.body.length);
+                    page.body.length ? buffer_data(&page.body) : NULL, page.body.length);
         buffer_free(&page.body);
         return true;
     }
@@ -328,8 +328,7 @@ static bool origin_is_allowed(const struct http_config *config, const struct htt
 
     while (at != NULL && *at != '\0') {
         size_t length = strcspn(at, " ");
-        if (length > 0 && length == origin->value_length &&
-            memcmp(at, origin->value, length) == 0)
+        if (length > 0 && length == origin->value_length && memcmp(at, origin->value, length) == 0)
             return true;
         at += length + (at[length] == ' ');
     }

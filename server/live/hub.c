@@ -18,9 +18,9 @@ struct topic {
     int64_t head;       /* newest event the hub has; -1 until it was looked up */
     struct ring_entry ring[HUB_RING_EVENTS]; /* event n at n % HUB_RING_EVENTS */
     struct hub_follower *followers;
-    unsigned holds;     /* lookups and repairs in progress */
+    unsigned holds; /* lookups and repairs in progress */
     bool repairing;
-    bool dirty;         /* the head moved in this tick */
+    bool dirty; /* the head moved in this tick */
     struct topic *next_dirty;
 };
 
@@ -29,11 +29,11 @@ struct hub_follower {
     struct topic *topic;
     struct rpc_call *call;
     struct hub_follower *next, *previous;
-    int64_t cursor;       /* last event sent */
+    int64_t cursor; /* last event sent */
     uint64_t last_sent_ms;
-    bool caught_up;       /* the marker was sent */
-    struct coro *reader;  /* reads old events from the source */
-    bool gone;            /* unfollowed while its reader runs: the reader frees it */
+    bool caught_up;      /* the marker was sent */
+    struct coro *reader; /* reads old events from the source */
+    bool gone;           /* unfollowed while its reader runs: the reader frees it */
 };
 
 #define HUB_BUCKETS 1024
@@ -199,7 +199,8 @@ static void mark_caught_up(struct hub_follower *follower)
 
     if (!follower->caught_up && follower->reader == NULL &&
         follower->cursor >= follower->topic->head)
-        follower->caught_up = send_once(follower, source->caught_up(source->user, follower->cursor));
+        follower->caught_up =
+            send_once(follower, source->caught_up(source->user, follower->cursor));
 }
 
 static void start_reader(struct hub_follower *follower);
@@ -355,8 +356,7 @@ static void start_repair(struct hub *hub, struct topic *topic)
     coro_start(hub->loop, repair_main, repair);
 }
 
-void hub_publish(struct hub *hub, int64_t topic_id, int64_t sequence,
-                 struct shared_bytes *message)
+void hub_publish(struct hub *hub, int64_t topic_id, int64_t sequence, struct shared_bytes *message)
 {
     struct topic *topic = find_topic(hub, topic_id);
 
@@ -545,8 +545,7 @@ static void on_parked_end(struct rpc_call *call, void *argument)
     hub_unfollow(argument);
 }
 
-enum status hub_follow_parked(struct hub *hub, struct rpc_call *call, int64_t topic,
-                              int64_t after)
+enum status hub_follow_parked(struct hub *hub, struct rpc_call *call, int64_t topic, int64_t after)
 {
     struct hub_follower *follower;
 

@@ -34,12 +34,12 @@ struct hub_source {
     /* Type of the stream's messages. */
     const struct message_type *message_type;
     /* Events numbered above `after`, ascending, at most `limit`. On a coroutine; suspends. */
-    enum status (*read)(void *user, struct arena *arena, int64_t topic, int64_t after,
-                        size_t limit, struct hub_event **ret_events, size_t *ret_count);
+    enum status (*read)(void *user, struct arena *arena, int64_t topic, int64_t after, size_t limit,
+                        struct hub_event **ret_events, size_t *ret_count);
     /* Newest numbers of topics, in the order given; -1 for one that does not exist. On a
      * coroutine; suspends. */
-    enum status (*read_heads)(void *user, struct arena *arena, const int64_t *topics,
-                              size_t count, int64_t *ret_heads);
+    enum status (*read_heads)(void *user, struct arena *arena, const int64_t *topics, size_t count,
+                              int64_t *ret_heads);
     /* Live copies of a topic are wanted from now on, or no longer. */
     void (*watch)(void *user, int64_t topic, bool on);
     /* Stream messages in binary; the caller owns the reference. */
@@ -75,8 +75,8 @@ void hub_unfollow(struct hub_follower *follower);
 void hub_unfollowp(struct hub_follower **follower);
 
 /* Follows a topic and parks the call: its handler returns the status. */
-enum status hub_follow_parked(struct hub *hub, struct rpc_call *call, int64_t topic,
-                              int64_t after) MUST_CHECK;
+enum status hub_follow_parked(struct hub *hub, struct rpc_call *call, int64_t topic, int64_t after)
+    MUST_CHECK;
 
 struct hub_stats {
     size_t topics, followers;

@@ -164,8 +164,7 @@ static enum status take_get_message(struct wire *wire, const struct get_query *q
     return STATUS_OK;
 }
 
-static enum status open_get(struct wire *wire, const struct exchange *exchange,
-                            const char **reterr)
+static enum status open_get(struct wire *wire, const struct exchange *exchange, const char **reterr)
 {
     struct get_query query = {0};
     size_t message_length = 0;
@@ -258,8 +257,8 @@ static void connect_fail(const struct wire *wire, struct exchange *exchange,
     struct buffer body = {0};
 
     connect_write_error(&body, outcome);
-    start_unary(wire, exchange, http_status(outcome->status), "application/json", headers,
-                trailers, body.length);
+    start_unary(wire, exchange, http_status(outcome->status), "application/json", headers, trailers,
+                body.length);
     exchange->transport->write(exchange, buffer_data(&body), body.length);
     exchange->transport->end(exchange, NULL, 0);
     buffer_free(&body);

@@ -47,17 +47,16 @@ static const uint8_t *fail_truncated(struct decoder *decoder)
 static const uint8_t *fail_depth(struct decoder *decoder)
 {
     decoder->status = STATUS_INVALID_ARGUMENT;
-    decoder->error = arena_printf(decoder->budget.arena, "message nests deeper than %d",
-                                  LIMIT_MESSAGE_DEPTH);
+    decoder->error =
+        arena_printf(decoder->budget.arena, "message nests deeper than %d", LIMIT_MESSAGE_DEPTH);
     return NULL;
 }
 
 static const uint8_t *fail_budget(struct decoder *decoder)
 {
     decoder->status = STATUS_RESOURCE_EXHAUSTED;
-    decoder->error = arena_printf(decoder->budget.arena,
-                                  "message takes more than %d bytes of memory",
-                                  LIMIT_DECODED_BYTES);
+    decoder->error = arena_printf(
+        decoder->budget.arena, "message takes more than %d bytes of memory", LIMIT_DECODED_BYTES);
     return NULL;
 }
 
@@ -371,9 +370,8 @@ static const uint8_t *decode_delimited(struct decoder *decoder,
 }
 
 static const uint8_t *decode_repeated_delimited(struct decoder *decoder, ProtobufCMessage *message,
-                                                const ProtobufCFieldDescriptor *field,
-                                                bool is_map, const uint8_t *at, size_t length,
-                                                unsigned depth)
+                                                const ProtobufCFieldDescriptor *field, bool is_map,
+                                                const uint8_t *at, size_t length, unsigned depth)
 {
     void *member = field_reserve(&decoder->budget, message, field, 1);
 
@@ -403,9 +401,8 @@ static const uint8_t *decode_length_prefixed(struct decoder *decoder, ProtobufCM
     if (at == NULL)
         return NULL;
     if (is_number)
-        return field_is_repeated(field)
-                   ? decode_packed(decoder, message, field, at, at + length)
-                   : at + length; /* the wrong wire type */
+        return field_is_repeated(field) ? decode_packed(decoder, message, field, at, at + length)
+                                        : at + length; /* the wrong wire type */
     if (field_is_repeated(field))
         return decode_repeated_delimited(decoder, message, field, extra->is_map, at, length, depth);
 
@@ -468,8 +465,9 @@ static const uint8_t *decode_fields(struct decoder *decoder, ProtobufCMessage *m
     return at;
 }
 
-enum status message_decode(struct arena *arena, const struct message_type *type, const uint8_t *data,
-                           size_t length, ProtobufCMessage **ret, const char **reterr)
+enum status message_decode(struct arena *arena, const struct message_type *type,
+                           const uint8_t *data, size_t length, ProtobufCMessage **ret,
+                           const char **reterr)
 {
     static const uint8_t nothing[1];
     struct decoder decoder = {.budget = {arena, LIMIT_DECODED_BYTES}};

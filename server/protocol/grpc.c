@@ -46,8 +46,8 @@ static const char *encode_message(struct arena *arena, const char *message)
     const char *result;
 
     percent_encode(&encoded, message, strlen(message));
-    result = arena_strndup(arena, encoded.length ? (char *)buffer_data(&encoded) : "",
-                           encoded.length);
+    result =
+        arena_strndup(arena, encoded.length ? (char *)buffer_data(&encoded) : "", encoded.length);
     buffer_free(&encoded);
     return result;
 }
@@ -55,9 +55,8 @@ static const char *encode_message(struct arena *arena, const char *message)
 void grpc_add_status(struct metadata *out, struct arena *arena, const struct outcome *outcome,
                      const struct metadata *trailers)
 {
-    static const char *const digits[STATUS_COUNT] = {"0", "1",  "2",  "3",  "4",  "5",
-                                                     "6", "7",  "8",  "9",  "10", "11",
-                                                     "12", "13", "14", "15", "16"};
+    static const char *const digits[STATUS_COUNT] = {
+        "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"};
     const char *details = grpc_status_details(arena, outcome);
 
     metadata_add(out, arena, "grpc-status", digits[outcome->status]);

@@ -41,12 +41,12 @@ enum status json_read_message(struct json_reader *reader, const struct json_path
                               yajl_val value, ProtobufCMessage *message) MUST_CHECK;
 /* One value into `out`. */
 enum status json_read_value(struct json_reader *reader, const struct json_path *path,
-                            yajl_val value, const ProtobufCFieldDescriptor *field,
-                            void *out) MUST_CHECK;
+                            yajl_val value, const ProtobufCFieldDescriptor *field, void *out)
+    MUST_CHECK;
 /* The members of an object; `skip` (NULL: none) is left out. */
 enum status json_read_members(struct json_reader *reader, const struct json_path *path,
-                              yajl_val value, ProtobufCMessage *message,
-                              const char *skip) MUST_CHECK;
+                              yajl_val value, ProtobufCMessage *message, const char *skip)
+    MUST_CHECK;
 
 /* --- json_number.c --- */
 

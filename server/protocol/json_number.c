@@ -124,8 +124,9 @@ static bool write_special(struct buffer *out, double value)
 {
     if (isfinite(value))
         return false;
-    buffer_append_string(out, isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\""
-                                                                  : "\"-Infinity\"");
+    buffer_append_string(out, isnan(value) ? "\"NaN\""
+                              : value > 0  ? "\"Infinity\""
+                                           : "\"-Infinity\"");
     return true;
 }
 

@@ -109,8 +109,8 @@ static enum status read_float(struct json_reader *reader, const struct json_path
                               yajl_val value, bool single, double *ret)
 {
     const char *text = number_text(value);
-    bool is_name = text != NULL && (text[0] == 'N' || text[0] == 'I' ||
-                                    (text[0] == '-' && text[1] == 'I'));
+    bool is_name =
+        text != NULL && (text[0] == 'N' || text[0] == 'I' || (text[0] == '-' && text[1] == 'I'));
 
     if (text == NULL)
         return json_fail(reader, path, "expected a number, got %s", json_kind(value));

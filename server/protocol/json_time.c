@@ -162,8 +162,7 @@ static int days_in_month(int year, int month)
     return month == 2 && leap ? 29 : days[month - 1];
 }
 
-bool json_read_timestamp(const char *text, size_t length, int64_t *ret_seconds,
-                         int32_t *ret_nanos)
+bool json_read_timestamp(const char *text, size_t length, int64_t *ret_seconds, int32_t *ret_nanos)
 {
     struct scanner scanner = {text, text + length};
     int year, month, day, hour, minute, second;
@@ -183,8 +182,7 @@ bool json_read_timestamp(const char *text, size_t length, int64_t *ret_seconds,
     return *ret_seconds >= FIRST_SECOND && *ret_seconds <= LAST_SECOND;
 }
 
-bool json_read_duration(const char *text, size_t length, int64_t *ret_seconds,
-                        int32_t *ret_nanos)
+bool json_read_duration(const char *text, size_t length, int64_t *ret_seconds, int32_t *ret_nanos)
 {
     struct scanner scanner = {text, text + length};
     bool negative = take_char(&scanner, '-');

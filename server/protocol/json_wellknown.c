@@ -8,7 +8,6 @@
 #include "server/protocol/json_internal.h"
 #include "server/protocol/json_time.h"
 
-
 /* Field numbers of google.protobuf.Value's kinds. */
 enum { VALUE_NULL = 1, VALUE_NUMBER, VALUE_STRING, VALUE_BOOL, VALUE_STRUCT, VALUE_LIST };
 
@@ -99,8 +98,8 @@ static char *to_snake(struct json_reader *reader, const char *path, size_t lengt
             buffer_append_char(&text, path[i]);
         }
     }
-    copy = budget_string(&reader->budget, text.length ? (char *)buffer_data(&text) : "",
-                         text.length);
+    copy =
+        budget_string(&reader->budget, text.length ? (char *)buffer_data(&text) : "", text.length);
     buffer_free(&text);
     return copy;
 }
@@ -338,9 +337,8 @@ static enum status read_time(struct json_reader *reader, const struct json_path 
     int64_t *seconds = member_of(message, 1);
     int32_t *nanos = member_of(message, 2);
 
-    if (text == NULL ||
-        !(is_timestamp ? json_read_timestamp(text, strlen(text), seconds, nanos)
-                       : json_read_duration(text, strlen(text), seconds, nanos)))
+    if (text == NULL || !(is_timestamp ? json_read_timestamp(text, strlen(text), seconds, nanos)
+                                       : json_read_duration(text, strlen(text), seconds, nanos)))
         return json_fail(reader, path, "expected %s",
                          is_timestamp ? "a time such as \"2026-01-31T12:00:00Z\""
                                       : "a duration such as \"1.5s\"");

@@ -114,8 +114,7 @@ enum status json_write_value(struct buffer *out, const ProtobufCFieldDescriptor 
         write_enum(out, field->descriptor, *(const int *)value);
         break;
     case PROTOBUF_C_TYPE_STRING:
-        json_write_string(out, *(const char *const *)value,
-                          strlen(*(const char *const *)value));
+        json_write_string(out, *(const char *const *)value, strlen(*(const char *const *)value));
         break;
     case PROTOBUF_C_TYPE_BYTES:
         write_bytes(out, value);

@@ -87,8 +87,9 @@ ProtobufCMessage *message_new(struct arena *arena, const struct message_type *ty
 
 /* Bounded: depth LIMIT_MESSAGE_DEPTH, memory LIMIT_DECODED_BYTES, strings checked to be UTF-8.
  * Unknown fields are skipped. INVALID_ARGUMENT with a sentence in `*reterr` (arena). */
-enum status message_decode(struct arena *arena, const struct message_type *type, const uint8_t *data,
-                           size_t length, ProtobufCMessage **ret, const char **reterr) MUST_CHECK;
+enum status message_decode(struct arena *arena, const struct message_type *type,
+                           const uint8_t *data, size_t length, ProtobufCMessage **ret,
+                           const char **reterr) MUST_CHECK;
 
 /* Appends the encoding. */
 void message_encode(const ProtobufCMessage *message, struct buffer *out);

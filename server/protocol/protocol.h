@@ -64,8 +64,7 @@ struct protocol {
     /* The head of an answer that has messages. Connect unary sends trailers here too, and
      * `length` (of the only message) as content-length; others ignore both. */
     void (*start)(const struct wire *wire, struct exchange *exchange,
-                  const struct metadata *headers, const struct metadata *trailers,
-                  size_t length);
+                  const struct metadata *headers, const struct metadata *trailers, size_t length);
     /* The end of an answer that was started. */
     void (*end)(const struct wire *wire, struct exchange *exchange, const struct outcome *outcome,
                 const struct metadata *trailers);
@@ -79,9 +78,9 @@ extern const struct protocol protocol_connect_stream;
 extern const struct protocol protocol_grpc;
 extern const struct protocol protocol_grpc_web;
 
-/* Chooses by HTTP method and content type and fills the wire, whose arena is set. When the request cannot be
- * answered in any protocol, returns the HTTP status to answer with (405, 415, 505) and leaves
- * the wire alone; otherwise 0, with `*ret_status` what open() said. */
+/* Chooses by HTTP method and content type and fills the wire, whose arena is set. When the request
+ * cannot be answered in any protocol, returns the HTTP status to answer with (405, 415, 505) and
+ * leaves the wire alone; otherwise 0, with `*ret_status` what open() said. */
 int protocol_open(struct wire *wire, const struct exchange *exchange,
                   const struct rpc_method *method, enum status *ret_status, const char **reterr);
 

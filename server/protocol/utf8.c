@@ -27,14 +27,14 @@ size_t utf8_character_length(const uint8_t *text, size_t length)
         if (length < 3 || !is_continuation(text[1]) || !is_continuation(text[2]))
             return 0;
         if (lead == 0xe0 && text[1] < 0xa0)
-            return 0; /* overlong */
+            return 0;                                  /* overlong */
         return lead == 0xed && text[1] > 0x9f ? 0 : 3; /* surrogates */
     }
     if (lead > 0xf4 || length < 4 || !is_continuation(text[1]) || !is_continuation(text[2]) ||
         !is_continuation(text[3]))
         return 0;
     if (lead == 0xf0 && text[1] < 0x90)
-        return 0; /* overlong */
+        return 0;                                  /* overlong */
     return lead == 0xf4 && text[1] > 0x8f ? 0 : 4; /* above U+10FFFF */
 }
 

@@ -21,8 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (message_decode_json(arena, &ConverseResponse_type, buffer_data(&first), first.length,
                             &again, &error) != STATUS_OK ||
-        message_encode_json(again, &second, &error) != STATUS_OK ||
-        first.length != second.length)
+        message_encode_json(again, &second, &error) != STATUS_OK || first.length != second.length)
         abort();
     buffer_free(&first);
     buffer_free(&second);

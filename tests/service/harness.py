@@ -7,6 +7,7 @@ nothing reported.
 """
 
 import base64
+import contextlib
 import http.client
 import itertools
 import json
@@ -79,6 +80,16 @@ class World:
 
     def psql(self, sql):
         return self.cluster.psql(sql, self.name.replace("-", "_"))
+
+    @contextlib.contextmanager
+    def table_held(self, table):
+        """Another session holds the table for itself: statements on it wait until the end."""
+        database = self.name.replace("-", "_")
+        with self.cluster.session(database) as session:
+            session.stdin.write(f"BEGIN; LOCK TABLE {table}; SELECT 'held';\n")
+            session.stdin.flush()
+            assert session.stdout.readline() == "held\n", "the table was not locked"
+            yield
 
     def add_server(self, start=True, wait_for="/readyz", **more):
         index = len(self.servers)

@@ -25,8 +25,7 @@ static enum status echo(struct rpc_call *call, const EchoRequest *req, EchoRespo
     return STATUS_OK;
 }
 
-static enum status echo_get(struct rpc_call *call, const EchoGetRequest *req,
-                            EchoGetResponse *res)
+static enum status echo_get(struct rpc_call *call, const EchoGetRequest *req, EchoGetResponse *res)
 {
     res->text = req->text;
     return STATUS_OK;
@@ -89,8 +88,7 @@ static enum status fail(struct rpc_call *call, const FailRequest *req, FailRespo
     return rpc_fail(call, (enum status)req->code, "%s", req->message);
 }
 
-static enum status sleep_a_while(struct rpc_call *call, const SleepRequest *req,
-                                 SleepResponse *res)
+static enum status sleep_a_while(struct rpc_call *call, const SleepRequest *req, SleepResponse *res)
 {
     return coro_sleep((uint64_t)req->duration_ms);
 }
@@ -157,8 +155,8 @@ static int usage(const char *error)
 int main(int argc, char **argv)
 {
     struct rpc_server_config rpc = {0};
-    struct http_config http = {.address = "127.0.0.1", .web_root = "/nonexistent",
-                               .origins = "https://allowed.example"};
+    struct http_config http = {
+        .address = "127.0.0.1", .web_root = "/nonexistent", .origins = "https://allowed.example"};
     struct rpc_interceptor logging = interceptor_logging();
     struct rpc_server *server;
     struct drain drain = {0};

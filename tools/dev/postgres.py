@@ -166,12 +166,20 @@ class Cluster:
 
     def psql(self, sql, database="postgres"):
         """Runs SQL and returns what it prints, columns separated by |."""
-        answer = subprocess.run(
-            [str(PROGRAMS / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", self.dsn(database)],
-            input=sql, capture_output=True, text=True, check=False)
+        answer = subprocess.run(self._psql_command(database), input=sql,
+                                capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise Problem("PostgreSQL refused a statement.", answer.stderr.strip())
         return answer.stdout.strip()
+
+    def _psql_command(self, database):
+        return [str(PROGRAMS / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d",
+                self.dsn(database)]
+
+    def session(self, database):
+        """A psql with pipes at both ends: one session for as long as its stdin is open."""
+        return subprocess.Popen(self._psql_command(database), text=True, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE)
 
     def _create_database(self, name):
         if self.psql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'") != "1":

@@ -13,7 +13,8 @@ Test(h1_head, a_whole_head)
 {
     struct h1_head head;
 
-    cr_assert_eq(parse("POST /a/b?c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", &head), 0);
+    cr_assert_eq(parse("POST /a/b?c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", &head),
+                 0);
     cr_expect_eq(head.content_length, 5);
     cr_expect_eq(head.target_length, 6);
     cr_expect(head.keep_alive);
@@ -43,19 +44,25 @@ Test(h1_head, equal_lengths_are_one)
 {
     struct h1_head head;
 
-    cr_expect_eq(parse("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\ncontent-length: 3\r\n\r\n",
-                       &head), 0);
-    cr_expect_eq(parse("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\ncontent-length: 4\r\n\r\n",
-                       &head), 400);
+    cr_expect_eq(
+        parse("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\ncontent-length: 3\r\n\r\n",
+              &head),
+        0);
+    cr_expect_eq(
+        parse("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\ncontent-length: 4\r\n\r\n",
+              &head),
+        400);
 }
 
 Test(h1_head, other_encodings_are_not_implemented)
 {
     struct h1_head head;
 
-    cr_expect_eq(parse("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", &head), 501);
+    cr_expect_eq(parse("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", &head),
+                 501);
     cr_expect_eq(
-        parse("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", &head), 501);
+        parse("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", &head),
+        501);
     cr_expect_eq(parse("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", &head), 400);
 }
 
@@ -110,9 +117,8 @@ Test(chunks, however_they_are_cut)
 Test(chunks, malformed)
 {
     static const char *const bad[] = {
-        "g\r\n",       "\r\n",           "1\nA\r\n0\r\n\r\n", "1\r\nAB\r\n0\r\n\r\n",
-        "-1\r\n",      "123456789\r\n",  "1 \r\nA\r\n",       "1\r\nA\n0\r\n\r\n",
-        "0\r\nx\n\r\n",
+        "g\r\n",         "\r\n",        "1\nA\r\n0\r\n\r\n", "1\r\nAB\r\n0\r\n\r\n", "-1\r\n",
+        "123456789\r\n", "1 \r\nA\r\n", "1\r\nA\n0\r\n\r\n", "0\r\nx\n\r\n",
     };
     char body[64];
 
