@@ -27,6 +27,7 @@
 #define LIMIT_TIMEOUT_MS 30000                /* a unary call, default */
 #define LIMIT_STREAM_QUEUE_BYTES (64 * 1024)  /* encoded, not yet taken by the transport */
 #define LIMIT_ERROR_MESSAGE_BYTES 1024
+#define LIMIT_COMPRESS_BYTES 1024 /* smaller messages are not worth compressing */
 
 /* Messages */
 #define LIMIT_MESSAGE_DEPTH 32                 /* nesting of messages, JSON included */

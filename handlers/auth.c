@@ -84,6 +84,7 @@ static enum status session_to_api(struct rpc_call *call, const struct owner *own
         return STATUS_INTERNAL;
     session->id = session_id;
     session->account = account_to_api(call->arena, owner);
+    rpc_set_compress(call, RPC_COMPRESS_NEVER); /* a secret beside names the caller chose */
     session->access_token = (char *)access;
     session->access_token_expires_at = timestamp_from_us(call->arena, claims.expires_s * 1000000);
     session->refresh_token_expires_at = timestamp_from_us(call->arena, refresh->expires_at_us);

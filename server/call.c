@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "google/rpc/error_details.h"
+#include "server/protocol/base64.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +93,38 @@ const char *rpc_header(struct rpc_call *call, const char *name)
     return header ? arena_strndup(call->arena, header->value, header->value_length) : NULL;
 }
 
+bool rpc_header_at(const struct rpc_call *call, size_t index, struct rpc_header *ret)
+{
+    const struct exchange *exchange = call->state->exchange;
+    const struct http_header *header = &exchange->headers[index];
+
+    if (call->state->closed || index >= exchange->header_count)
+        return false;
+    *ret =
+        (struct rpc_header){header->name, header->name_length, header->value, header->value_length};
+    return true;
+}
+
+bool rpc_header_bin(struct rpc_call *call, const char *name, struct bytes *ret)
+{
+    const char *text = rpc_header(call, name);
+    size_t length = text ? strcspn(text, ",") : 0; /* several may have been joined */
+    uint8_t *data;
+
+    if (text == NULL)
+        return false;
+    data = arena_alloc_uninitialised(call->arena, base64_decoded_max(length));
+    *ret = (struct bytes){.data = data};
+    return base64_decode_to(data, text, length, &ret->length);
+}
+
+const char *rpc_query(const struct rpc_call *call)
+{
+    const struct call_state *state = call->state;
+
+    return state->wire.is_get && !state->closed ? state->exchange->query : NULL;
+}
+
 /* Anything else could end the header and start another. */
 static bool is_header_value(const char *value)
 {
@@ -101,23 +134,80 @@ static bool is_header_value(const char *value)
     return true;
 }
 
-static void set(struct rpc_call *call, struct metadata *metadata, const char *name,
+static bool is_header_name(const char *name)
+{
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.");
+
+    return length > 0 && name[length] == '\0';
+}
+
+/* What the protocols write themselves, and what HTTP/2 forbids. */
+static bool is_reserved(const char *name)
+{
+    static const char *const names[] = {
+        "connection", "content-encoding", "content-length",    "content-type",
+        "host",       "keep-alive",       "proxy-connection",  "te",
+        "trailer",    "upgrade",          "transfer-encoding", "accept-encoding",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return strncmp(name, "grpc-", 5) == 0 || strncmp(name, "connect-", 8) == 0;
+}
+
+static bool set(struct rpc_call *call, struct metadata *metadata, const char *name,
                 const char *value)
 {
     struct arena *arena = call->state->wire.arena;
 
-    if (is_header_value(value))
-        metadata_add(metadata, arena, arena_strdup(arena, name), arena_strdup(arena, value));
+    return is_header_name(name) && !is_reserved(name) && is_header_value(value) &&
+           metadata_add(metadata, arena, arena_strdup(arena, name), arena_strdup(arena, value));
 }
 
-void rpc_set_header(struct rpc_call *call, const char *name, const char *value)
+bool rpc_set_header(struct rpc_call *call, const char *name, const char *value)
 {
-    set(call, &call->state->headers, name, value);
+    return set(call, &call->state->headers, name, value);
 }
 
-void rpc_set_trailer(struct rpc_call *call, const char *name, const char *value)
+bool rpc_set_trailer(struct rpc_call *call, const char *name, const char *value)
 {
-    set(call, &call->state->trailers, name, value);
+    return set(call, &call->state->trailers, name, value);
+}
+
+static bool set_bin(struct rpc_call *call, struct metadata *metadata, const char *name,
+                    struct bytes value)
+{
+    size_t name_length = strlen(name);
+    size_t length = base64_encoded_length(value.length, false);
+    char *text = arena_alloc(call->arena, length + 1);
+
+    if (name_length < 4 || strcmp(name + name_length - 4, "-bin") != 0)
+        return false;
+    base64_encode_to(text, value.data, value.length, BASE64_STANDARD, false);
+    return set(call, metadata, name, text);
+}
+
+bool rpc_set_header_bin(struct rpc_call *call, const char *name, struct bytes value)
+{
+    return set_bin(call, &call->state->headers, name, value);
+}
+
+bool rpc_set_trailer_bin(struct rpc_call *call, const char *name, struct bytes value)
+{
+    return set_bin(call, &call->state->trailers, name, value);
+}
+
+void rpc_set_compress(struct rpc_call *call, enum rpc_compress compress)
+{
+    call->state->compress = compress;
+}
+
+int64_t rpc_client_timeout_ms(const struct rpc_call *call)
+{
+    int64_t timeout_us = call->state->wire.timeout_us;
+
+    return timeout_us < 0 ? -1 : timeout_us / 1000;
 }
 
 int64_t rpc_remaining_ms(const struct rpc_call *call)
@@ -182,7 +272,24 @@ void rpc_call_summarise(const struct rpc_call *call, struct rpc_call_summary *re
 
 /* --- messages --- */
 
-enum status call_decode(struct call_state *state, struct bytes bytes, const ProtobufCMessage **ret)
+enum envelope_result call_first_message(struct call_state *state, struct envelope *ret)
+{
+    if (state->in.length == 0)
+        return ENVELOPE_MORE;
+    return envelope_read(buffer_data(&state->in), state->in.length, state->max_request_bytes, ret);
+}
+
+enum status call_input_failure(struct call_state *state, enum envelope_result result)
+{
+    if (result == ENVELOPE_TOO_LARGE)
+        return rpc_fail(&state->call, STATUS_RESOURCE_EXHAUSTED,
+                        "message is larger than the %zu bytes this method takes",
+                        state->max_request_bytes);
+    return rpc_fail(&state->call, STATUS_INTERNAL, "message has unknown flags");
+}
+
+static enum status decode(struct call_state *state, struct bytes bytes,
+                          const ProtobufCMessage **ret)
 {
     struct rpc_call *call = &state->call;
     const struct message_type *type = call->method->request;
@@ -200,6 +307,29 @@ enum status call_decode(struct call_state *state, struct bytes bytes, const Prot
     return STATUS_OK;
 }
 
+enum status call_decode(struct call_state *state, struct bytes bytes, bool compressed,
+                        const ProtobufCMessage **ret)
+{
+    struct buffer plain = {0};
+    const char *error = NULL;
+    enum status status;
+
+    if (!compressed)
+        return decode(state, bytes, ret);
+    if (state->wire.request_compression == COMPRESSION_IDENTITY)
+        return rpc_fail(&state->call, STATUS_INTERNAL,
+                        "message is compressed, which its head did not announce");
+    status = decompress_bytes(state->wire.request_compression, bytes, state->max_request_bytes,
+                              &plain, &error);
+    if (status == STATUS_OK)
+        status = decode(
+            state, (struct bytes){plain.length ? buffer_data(&plain) : NULL, plain.length}, ret);
+    else
+        rpc_fail(&state->call, status, "%s", error);
+    buffer_free(&plain);
+    return status;
+}
+
 enum status call_validate(struct call_state *state, const ProtobufCMessage *message)
 {
     struct violations violations = {.arena = state->call.arena};
@@ -214,8 +344,8 @@ enum status call_validate(struct call_state *state, const ProtobufCMessage *mess
                     violations.items[0].message);
 }
 
-enum status call_encode(struct call_state *state, const ProtobufCMessage *message,
-                        struct buffer *out)
+static enum status encode(struct call_state *state, const ProtobufCMessage *message,
+                          struct buffer *out)
 {
     const char *error = NULL;
     enum status status;
@@ -227,6 +357,33 @@ enum status call_encode(struct call_state *state, const ProtobufCMessage *messag
     status = message_encode_json(message, out, &error);
     if (status != STATUS_OK)
         return rpc_fail(&state->call, status, "%s", error ? error : "the answer has no JSON form");
+    return STATUS_OK;
+}
+
+static bool is_worth_compressing(const struct call_state *state, size_t length)
+{
+    return state->wire.response_compression != COMPRESSION_IDENTITY &&
+           (state->compress == RPC_COMPRESS_ALWAYS ||
+            (state->compress == RPC_COMPRESS_AUTO && length >= LIMIT_COMPRESS_BYTES));
+}
+
+enum status call_encode(struct call_state *state, const ProtobufCMessage *message,
+                        struct buffer *out, bool *ret_compressed)
+{
+    struct buffer packed = {0};
+
+    *ret_compressed = false;
+    TRY(encode(state, message, out));
+    if (!is_worth_compressing(state, out->length))
+        return STATUS_OK;
+    if (compress_bytes(state->wire.response_compression,
+                       (struct bytes){buffer_data(out), out->length}, &packed)) {
+        buffer_free(out);
+        *out = packed;
+        *ret_compressed = true;
+    } else {
+        buffer_free(&packed);
+    }
     return STATUS_OK;
 }
 

@@ -70,6 +70,7 @@ struct call_state {
     /* The answer. */
     struct outcome outcome;
     struct metadata headers, trailers;
+    enum rpc_compress compress;
     size_t interceptors_run;
 
     struct loop_timer deadline;
@@ -98,14 +99,21 @@ void call_input_arrived(struct call_state *state);
 /* Readies the coroutine that waits on `*slot`, if any. */
 void call_wake(struct awaitable **slot);
 
-/* Decodes one message by the call's codec. */
-enum status call_decode(struct call_state *state, struct bytes bytes, const ProtobufCMessage **ret);
+/* The first message that is whole in state->in, for enveloped wires. */
+enum envelope_result call_first_message(struct call_state *state, struct envelope *ret);
+
+/* The error of what cannot be a message: too large, or with flags nobody knows. */
+enum status call_input_failure(struct call_state *state, enum envelope_result result);
+
+/* Decompresses and decodes one message by the call's codec. */
+enum status call_decode(struct call_state *state, struct bytes bytes, bool compressed,
+                        const ProtobufCMessage **ret);
 
 /* INVALID_ARGUMENT with a BadRequest of every broken rule. */
 enum status call_validate(struct call_state *state, const ProtobufCMessage *message);
 
-/* Encodes by the call's codec into `out`. */
+/* Encodes by the call's codec into `out`, compressed where that is wanted and gains. */
 enum status call_encode(struct call_state *state, const ProtobufCMessage *message,
-                        struct buffer *out);
+                        struct buffer *out, bool *ret_compressed);
 
 #endif

@@ -157,13 +157,18 @@ void call_finish(struct call_state *state, enum status status)
 static enum status write_response(struct call_state *state)
 {
     struct buffer encoded = {0};
-    enum status status = call_encode(state, state->response, &encoded);
+    bool compressed;
+    enum status status = call_encode(state, state->response, &encoded, &compressed);
 
     if (status == STATUS_OK && !state->closed) {
         struct bytes message = {encoded.length ? buffer_data(&encoded) : NULL, encoded.length};
-        state->wire.protocol->start(&state->wire, state->exchange, &state->headers,
-                                    &state->trailers, encoded.length);
-        protocol_send(&state->wire, state->exchange, message);
+        if (!state->started) {
+            if (!compressed)
+                state->wire.response_compression = COMPRESSION_IDENTITY;
+            state->wire.protocol->start(&state->wire, state->exchange, &state->headers,
+                                        &state->trailers, encoded.length);
+        }
+        protocol_send(&state->wire, state->exchange, message, compressed);
         state->started = true;
         state->sent_bytes += encoded.length;
     }
@@ -189,25 +194,42 @@ static bool has_single_request(const struct rpc_method *method)
     return method->shape == RPC_UNARY || method->shape == RPC_SERVER_STREAM;
 }
 
+static enum status refuse_count(struct call_state *state, const char *what)
+{
+    return rpc_fail(&state->call, STATUS_UNIMPLEMENTED, "%s takes one request message; %s",
+                    state->call.method->name, what);
+}
+
+/* The one envelope of a request whose body has arrived whole. */
+static enum status open_envelope(struct call_state *state, struct envelope *ret)
+{
+    enum envelope_result result = call_first_message(state, ret);
+
+    if (state->in.length == 0)
+        return refuse_count(state, "there was none");
+    if (result == ENVELOPE_MORE)
+        return rpc_fail(&state->call, STATUS_INVALID_ARGUMENT,
+                        "the request ended before its message was complete");
+    if (result != ENVELOPE_MESSAGE)
+        return call_input_failure(state, result);
+    if (ret->size != state->in.length)
+        return refuse_count(state, "there was more");
+    return STATUS_OK;
+}
+
 /* The only message of a request whose body has arrived whole. */
 static enum status take_single_request(struct call_state *state)
 {
-    struct bytes bytes = {state->in.length ? buffer_data(&state->in) : NULL, state->in.length};
+    struct envelope envelope = {
+        .message = {state->in.length ? buffer_data(&state->in) : NULL, state->in.length},
+        .compressed = state->wire.request_compression != COMPRESSION_IDENTITY,
+    };
 
     if (state->wire.is_get)
-        bytes = state->wire.get_message;
-    if (state->wire.enveloped) {
-        size_t size;
-        enum envelope_result result =
-            envelope_read(bytes.data, bytes.length, state->max_request_bytes, &bytes, &size);
-        if (result != ENVELOPE_MESSAGE)
-            return rpc_fail(&state->call, STATUS_INVALID_ARGUMENT,
-                            "the request ended before its message was complete");
-        if (size != state->in.length)
-            return rpc_fail(&state->call, STATUS_INVALID_ARGUMENT,
-                            "a request with one message was followed by more bytes");
-    }
-    TRY(call_decode(state, bytes, &state->request));
+        envelope.message = state->wire.get_message;
+    if (state->wire.enveloped)
+        TRY(open_envelope(state, &envelope));
+    TRY(call_decode(state, envelope.message, envelope.compressed, &state->request));
     buffer_free(&state->in);
     return call_validate(state, state->request);
 }
@@ -290,37 +312,23 @@ static void set_deadline(struct call_state *state)
 
 /* --- the exchange's events --- */
 
-static enum status input_failure(struct call_state *state, enum envelope_result result)
-{
-    if (result == ENVELOPE_TOO_LARGE)
-        return rpc_fail(&state->call, STATUS_RESOURCE_EXHAUSTED,
-                        "message is larger than the %zu bytes this method takes",
-                        state->max_request_bytes);
-    return rpc_fail(&state->call, STATUS_INTERNAL,
-                    "message is compressed or has unknown flags, which was not announced");
-}
-
 /* Checks what can be checked before the message is whole, so that nobody makes the server
  * gather more than it will take. */
 static enum status check_input(struct call_state *state)
 {
-    struct bytes message;
-    size_t size;
+    struct envelope envelope;
     enum envelope_result result;
 
     if (!state->wire.enveloped) {
         if (state->in.length > state->max_request_bytes)
-            return input_failure(state, ENVELOPE_TOO_LARGE);
+            return call_input_failure(state, ENVELOPE_TOO_LARGE);
         return STATUS_OK;
     }
-    result = envelope_read(buffer_data(&state->in), state->in.length, state->max_request_bytes,
-                           &message, &size);
+    result = call_first_message(state, &envelope);
     if (result == ENVELOPE_TOO_LARGE || result == ENVELOPE_BAD_FLAGS)
-        return input_failure(state, result);
-    if (result == ENVELOPE_MESSAGE && has_single_request(state->call.method) &&
-        state->in.length > size)
-        return rpc_fail(&state->call, STATUS_INVALID_ARGUMENT,
-                        "a request with one message was followed by more bytes");
+        return call_input_failure(state, result);
+    if (result == ENVELOPE_MESSAGE && state->in.length > envelope.size)
+        return refuse_count(state, "there was more");
     return STATUS_OK;
 }
 

@@ -112,13 +112,47 @@ void rpc_add_detail(struct rpc_call *call, const char *type_name, const void *va
 /* Value of a request header, copied into the arena; NULL when absent. Lower-case name. */
 const char *rpc_header(struct rpc_call *call, const char *name);
 
-/* Adds a response header (before the first message) or trailer. Lower-case names; values are
- * checked to be visible ASCII and cut off at LIMIT_METADATA_BYTES in total. */
-void rpc_set_header(struct rpc_call *call, const char *name, const char *value);
-void rpc_set_trailer(struct rpc_call *call, const char *name, const char *value);
+/* All request headers in their order, without HTTP/2's pseudo-headers. False past the last.
+ * Name and value live as long as the call's exchange: copy what outlasts a suspension. */
+struct rpc_header {
+    const char *name; /* lower case; neither is NUL-terminated */
+    size_t name_length;
+    const char *value;
+    size_t value_length;
+};
+bool rpc_header_at(const struct rpc_call *call, size_t index, struct rpc_header *ret);
+
+/* Value of a binary request header ("...-bin", base64), decoded into the arena. False when it
+ * is absent or not base64. Only the first of its name. */
+bool rpc_header_bin(struct rpc_call *call, const char *name, struct bytes *ret);
+
+/* The query of a Connect GET, still percent-encoded; NULL for every other call. */
+const char *rpc_query(const struct rpc_call *call);
+
+/* Adds a response header (before the first message) or trailer. False, and nothing is set, when
+ * the name is not lower-case letters, digits, "-", "_" and "." or belongs to a protocol, when
+ * the value is not visible ASCII, or when there would be more than LIMIT_METADATA_BYTES. */
+bool rpc_set_header(struct rpc_call *call, const char *name, const char *value);
+bool rpc_set_trailer(struct rpc_call *call, const char *name, const char *value);
+
+/* The same with any bytes; names end in "-bin". */
+bool rpc_set_header_bin(struct rpc_call *call, const char *name, struct bytes value);
+bool rpc_set_trailer_bin(struct rpc_call *call, const char *name, struct bytes value);
+
+/* Sends the headers of a stream before its first message, for clients that wait for them. */
+void rpc_send_headers(struct rpc_call *call);
+
+/* Whether messages sent from now on are compressed, if the client takes it. AUTO compresses
+ * those of LIMIT_COMPRESS_BYTES and above. NEVER is for answers that hold a secret beside
+ * something the caller chose, whose length would tell of the secret. */
+enum rpc_compress { RPC_COMPRESS_AUTO, RPC_COMPRESS_NEVER, RPC_COMPRESS_ALWAYS };
+void rpc_set_compress(struct rpc_call *call, enum rpc_compress compress);
 
 /* Milliseconds until the deadline; INT64_MAX when there is none. */
 int64_t rpc_remaining_ms(const struct rpc_call *call);
+
+/* Milliseconds the client gave the call when it sent it; -1 when it named no time. */
+int64_t rpc_client_timeout_ms(const struct rpc_call *call);
 
 /* What ended the call, or STATUS_OK while it is wanted: for long computations. */
 enum status rpc_interrupted(const struct rpc_call *call);

@@ -12,24 +12,14 @@ static void credit(struct call_state *state)
     state->uncredited = 0;
 }
 
-static enum envelope_result first_message(struct call_state *state, struct bytes *ret,
-                                          size_t *ret_size)
-{
-    if (state->in.length == 0)
-        return ENVELOPE_MORE;
-    return envelope_read(buffer_data(&state->in), state->in.length, state->max_request_bytes, ret,
-                         ret_size);
-}
-
 /* While no message is whole the peer must be able to go on, whatever its size; once one is,
  * the rest waits until the handler has taken it. */
 void call_input_arrived(struct call_state *state)
 {
-    struct bytes message;
-    size_t size;
+    struct envelope envelope;
 
     if (!state->wire.enveloped || state->in_ended ||
-        first_message(state, &message, &size) == ENVELOPE_MORE)
+        call_first_message(state, &envelope) == ENVELOPE_MORE)
         credit(state);
     call_wake(&state->reader);
 }
@@ -57,7 +47,7 @@ static enum status wait_for(struct awaitable **slot)
     return status;
 }
 
-static enum status take_message(struct call_state *state, struct bytes bytes, size_t size,
+static enum status take_message(struct call_state *state, const struct envelope *envelope,
                                 const void **ret_message)
 {
     const ProtobufCMessage *message;
@@ -65,8 +55,8 @@ static enum status take_message(struct call_state *state, struct bytes bytes, si
     if (state->call.arena != state->wire.arena)
         arena_free(state->call.arena);
     state->call.arena = arena_new();
-    TRY(call_decode(state, bytes, &message));
-    buffer_consume(&state->in, size);
+    TRY(call_decode(state, envelope->message, envelope->compressed, &message));
+    buffer_consume(&state->in, envelope->size);
     call_input_arrived(state);
     TRY(call_validate(state, message));
     *ret_message = message;
@@ -78,22 +68,13 @@ enum status rpc_receive(struct rpc_call *call, const void **ret_message)
     struct call_state *state = call->state;
 
     for (;;) {
-        struct bytes bytes;
-        size_t size;
+        struct envelope envelope;
+        enum envelope_result result = call_first_message(state, &envelope);
 
-        switch (first_message(state, &bytes, &size)) {
-        case ENVELOPE_MESSAGE:
-            return take_message(state, bytes, size, ret_message);
-        case ENVELOPE_TOO_LARGE:
-            return rpc_fail(call, STATUS_RESOURCE_EXHAUSTED,
-                            "message is larger than the %zu bytes this method takes",
-                            state->max_request_bytes);
-        case ENVELOPE_BAD_FLAGS:
-            return rpc_fail(call, STATUS_INTERNAL,
-                            "message is compressed or has unknown flags, which was not announced");
-        case ENVELOPE_MORE:
-            break;
-        }
+        if (result == ENVELOPE_MESSAGE)
+            return take_message(state, &envelope, ret_message);
+        if (result != ENVELOPE_MORE)
+            return call_input_failure(state, result);
         if (state->in_ended && state->in.length > 0)
             return rpc_fail(call, STATUS_INVALID_ARGUMENT,
                             "the stream ended in the middle of a message");
@@ -112,19 +93,26 @@ static void start_answer(struct call_state *state)
                                 0);
 }
 
+void rpc_send_headers(struct rpc_call *call)
+{
+    if (!call->state->closed && !call->state->ended)
+        start_answer(call->state);
+}
+
 enum status rpc_send(struct rpc_call *call, const ProtobufCMessage *message)
 {
     struct call_state *state = call->state;
     struct buffer encoded = {0};
+    bool compressed;
     enum status status;
 
     TRY(coro_interrupted());
-    status = call_encode(state, message, &encoded);
+    status = call_encode(state, message, &encoded, &compressed);
     if (status == STATUS_OK) {
         start_answer(state);
-        protocol_send(
-            &state->wire, state->exchange,
-            (struct bytes){encoded.length ? buffer_data(&encoded) : NULL, encoded.length});
+        protocol_send(&state->wire, state->exchange,
+                      (struct bytes){encoded.length ? buffer_data(&encoded) : NULL, encoded.length},
+                      compressed);
         state->sent_bytes += encoded.length;
     }
     buffer_free(&encoded);

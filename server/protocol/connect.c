@@ -84,11 +84,11 @@ static enum status read_common(struct wire *wire, const struct exchange *exchang
 
 struct get_query {
     const char *encoding, *message;
-    bool base64, has_version;
+    bool base64;
 };
 
-static bool read_query_pair(struct get_query *query, const char *name, const char *value,
-                            const char **reterr)
+static enum status read_query_pair(struct wire *wire, struct get_query *query, const char *name,
+                                   const char *value, const char **reterr)
 {
     if (strcmp(name, "encoding") == 0)
         query->encoding = value;
@@ -96,11 +96,15 @@ static bool read_query_pair(struct get_query *query, const char *name, const cha
         query->message = value;
     else if (strcmp(name, "base64") == 0)
         query->base64 = strcmp(value, "1") == 0;
-    else if (strcmp(name, "connect") == 0)
-        query->has_version = strcmp(value, "v1") == 0;
-    else if (strcmp(name, "compression") == 0 && strcmp(value, "identity") != 0 && *value)
-        *reterr = "unknown compression; this server supports: identity";
-    return *reterr == NULL;
+    else if (strcmp(name, "connect") == 0 && strcmp(value, "v1") != 0) {
+        *reterr = "the parameter connect must be v1";
+        return STATUS_INVALID_ARGUMENT;
+    } else if (strcmp(name, "compression") == 0 &&
+               !compression_find(value, strlen(value), &wire->request_compression)) {
+        *reterr = COMPRESSION_UNKNOWN;
+        return STATUS_UNIMPLEMENTED;
+    }
+    return STATUS_OK;
 }
 
 static char *decode_part(struct arena *arena, const char *text, size_t length, size_t *ret_length)
@@ -136,8 +140,7 @@ static enum status read_query(struct wire *wire, const char *text, struct get_qu
         }
         if (strcmp(name, "message") == 0)
             *ret_message_length = value_length;
-        if (!read_query_pair(query, name, value, reterr))
-            return STATUS_UNIMPLEMENTED;
+        TRY(read_query_pair(wire, query, name, value, reterr));
         text += pair_length + (text[pair_length] == '&');
     }
     return STATUS_OK;
@@ -169,6 +172,8 @@ static enum status open_get(struct wire *wire, const struct exchange *exchange, 
     struct get_query query = {0};
     size_t message_length = 0;
 
+    wire->content_type = "application/proto";
+    TRY(compression_negotiate(wire, exchange, "", "accept-encoding", reterr));
     TRY(read_query(wire, exchange->query ? exchange->query : "", &query, &message_length, reterr));
     if (query.encoding == NULL || query.message == NULL) {
         *reterr = "a GET needs the parameters encoding and message";
@@ -176,6 +181,7 @@ static enum status open_get(struct wire *wire, const struct exchange *exchange, 
     }
     if (strcmp(query.encoding, "json") == 0) {
         wire->codec = RPC_CODEC_JSON;
+        wire->content_type = "application/json";
     } else if (strcmp(query.encoding, "proto") != 0) {
         *reterr = "encoding must be json or proto";
         return STATUS_INVALID_ARGUMENT;
@@ -189,22 +195,15 @@ static enum status connect_open(struct wire *wire, const struct exchange *exchan
     TRY(read_common(wire, exchange, reterr));
     if (wire->is_get)
         return open_get(wire, exchange, reterr);
-    if (!encoding_is_identity(exchange_header(exchange, "content-encoding"))) {
-        *reterr = "unknown compression; this server supports: identity";
-        return STATUS_UNIMPLEMENTED;
-    }
-    return STATUS_OK;
+    return compression_negotiate(wire, exchange, "content-encoding", "accept-encoding", reterr);
 }
 
 static enum status connect_stream_open(struct wire *wire, const struct exchange *exchange,
                                        const struct rpc_method *method, const char **reterr)
 {
     TRY(read_common(wire, exchange, reterr));
-    if (!encoding_is_identity(exchange_header(exchange, "connect-content-encoding"))) {
-        *reterr = "unknown compression; this server supports: identity";
-        return STATUS_UNIMPLEMENTED;
-    }
-    return STATUS_OK;
+    return compression_negotiate(wire, exchange, "connect-content-encoding",
+                                 "connect-accept-encoding", reterr);
 }
 
 /* --- the answer --- */
@@ -219,14 +218,18 @@ static void add_prefixed_trailers(struct arena *arena, struct metadata *head,
 }
 
 static void start_unary(const struct wire *wire, struct exchange *exchange, int status,
-                        const char *content_type, const struct metadata *headers,
-                        const struct metadata *trailers, size_t length)
+                        const char *content_type, enum compression compression,
+                        const struct metadata *headers, const struct metadata *trailers,
+                        size_t length)
 {
     struct metadata head = {0};
     char *text = arena_printf(wire->arena, "%zu", length);
 
     metadata_add(&head, wire->arena, "content-type", content_type);
     metadata_add(&head, wire->arena, "content-length", text);
+    metadata_add(&head, wire->arena, "accept-encoding", COMPRESSION_ACCEPTED);
+    if (compression != COMPRESSION_IDENTITY)
+        metadata_add(&head, wire->arena, "content-encoding", compression_name(compression));
     if (wire->is_get)
         metadata_add(&head, wire->arena, "vary", "accept-encoding");
     for (size_t i = 0; i < headers->count; i++)
@@ -239,8 +242,7 @@ static void connect_start(const struct wire *wire, struct exchange *exchange,
                           const struct metadata *headers, const struct metadata *trailers,
                           size_t length)
 {
-    start_unary(wire, exchange, 200,
-                wire->codec == RPC_CODEC_JSON ? "application/json" : "application/proto", headers,
+    start_unary(wire, exchange, 200, wire->content_type, wire->response_compression, headers,
                 trailers, length);
 }
 
@@ -257,8 +259,8 @@ static void connect_fail(const struct wire *wire, struct exchange *exchange,
     struct buffer body = {0};
 
     connect_write_error(&body, outcome);
-    start_unary(wire, exchange, http_status(outcome->status), "application/json", headers, trailers,
-                body.length);
+    start_unary(wire, exchange, wire->no_method ? 404 : http_status(outcome->status),
+                "application/json", COMPRESSION_IDENTITY, headers, trailers, body.length);
     exchange->transport->write(exchange, buffer_data(&body), body.length);
     exchange->transport->end(exchange, NULL, 0);
     buffer_free(&body);
@@ -270,10 +272,11 @@ static void connect_stream_start(const struct wire *wire, struct exchange *excha
 {
     struct metadata head = {0};
 
-    metadata_add(&head, wire->arena, "content-type",
-                 wire->codec == RPC_CODEC_JSON ? "application/connect+json"
-                                               : "application/connect+proto");
-    metadata_add(&head, wire->arena, "connect-accept-encoding", "identity");
+    metadata_add(&head, wire->arena, "content-type", wire->content_type);
+    metadata_add(&head, wire->arena, "connect-accept-encoding", COMPRESSION_ACCEPTED);
+    if (wire->response_compression != COMPRESSION_IDENTITY)
+        metadata_add(&head, wire->arena, "connect-content-encoding",
+                     compression_name(wire->response_compression));
     for (size_t i = 0; i < headers->count; i++)
         metadata_add(&head, wire->arena, headers->items[i].name, headers->items[i].value);
     exchange->transport->start(exchange, 200, head.items, head.count);

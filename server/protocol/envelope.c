@@ -43,10 +43,12 @@ void envelope_write(const struct wire *wire, struct exchange *exchange, uint8_t 
         exchange->transport->write(exchange, data, length);
 }
 
-void protocol_send(const struct wire *wire, struct exchange *exchange, struct bytes message)
+void protocol_send(const struct wire *wire, struct exchange *exchange, struct bytes message,
+                   bool compressed)
 {
     if (wire->enveloped)
-        envelope_write(wire, exchange, 0, message.data, message.length);
+        envelope_write(wire, exchange, compressed ? ENVELOPE_COMPRESSED : 0, message.data,
+                       message.length);
     else if (message.length > 0)
         exchange->transport->write(exchange, message.data, message.length);
 }
@@ -64,21 +66,24 @@ void protocol_send_shared(const struct wire *wire, struct exchange *exchange,
 }
 
 enum envelope_result envelope_read(const uint8_t *data, size_t length, size_t max_bytes,
-                                   struct bytes *ret_message, size_t *ret_size)
+                                   struct envelope *ret)
 {
     size_t size;
 
     if (length < ENVELOPE_BYTES)
         return ENVELOPE_MORE;
-    if (data[0] != 0)
+    if ((data[0] & ~ENVELOPE_COMPRESSED) != 0)
         return ENVELOPE_BAD_FLAGS;
     size = (size_t)data[1] << 24 | (size_t)data[2] << 16 | (size_t)data[3] << 8 | data[4];
     if (size > max_bytes)
         return ENVELOPE_TOO_LARGE;
     if (length - ENVELOPE_BYTES < size)
         return ENVELOPE_MORE;
-    *ret_message = (struct bytes){data + ENVELOPE_BYTES, size};
-    *ret_size = ENVELOPE_BYTES + size;
+    *ret = (struct envelope){
+        .message = {data + ENVELOPE_BYTES, size},
+        .size = ENVELOPE_BYTES + size,
+        .compressed = data[0] != 0,
+    };
     return ENVELOPE_MESSAGE;
 }
 

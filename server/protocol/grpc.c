@@ -77,16 +77,18 @@ enum status grpc_open(struct wire *wire, const struct exchange *exchange,
         *reterr = "grpc-timeout must be at most eight digits and one of H, M, S, m, u, n";
         return STATUS_INVALID_ARGUMENT;
     }
-    if (!encoding_is_identity(exchange_header(exchange, "grpc-encoding"))) {
-        *reterr = "unknown compression; this server supports: identity";
-        return STATUS_UNIMPLEMENTED;
-    }
-    return STATUS_OK;
+    return compression_negotiate(wire, exchange, "grpc-encoding", "grpc-accept-encoding", reterr);
 }
 
-static const char *content_type(const struct wire *wire)
+void grpc_add_head(struct metadata *head, const struct wire *wire, const struct metadata *headers)
 {
-    return wire->codec == RPC_CODEC_JSON ? "application/grpc+json" : "application/grpc+proto";
+    metadata_add(head, wire->arena, "content-type", wire->content_type);
+    metadata_add(head, wire->arena, "grpc-accept-encoding", COMPRESSION_ACCEPTED);
+    if (wire->response_compression != COMPRESSION_IDENTITY)
+        metadata_add(head, wire->arena, "grpc-encoding",
+                     compression_name(wire->response_compression));
+    for (size_t i = 0; i < headers->count; i++)
+        metadata_add(head, wire->arena, headers->items[i].name, headers->items[i].value);
 }
 
 static void grpc_start(const struct wire *wire, struct exchange *exchange,
@@ -95,10 +97,7 @@ static void grpc_start(const struct wire *wire, struct exchange *exchange,
 {
     struct metadata head = {0};
 
-    metadata_add(&head, wire->arena, "content-type", content_type(wire));
-    metadata_add(&head, wire->arena, "grpc-accept-encoding", "identity");
-    for (size_t i = 0; i < headers->count; i++)
-        metadata_add(&head, wire->arena, headers->items[i].name, headers->items[i].value);
+    grpc_add_head(&head, wire, headers);
     exchange->transport->start(exchange, 200, head.items, head.count);
 }
 
@@ -118,10 +117,7 @@ static void grpc_fail(const struct wire *wire, struct exchange *exchange,
 {
     struct metadata head = {0};
 
-    metadata_add(&head, wire->arena, "content-type", content_type(wire));
-    metadata_add(&head, wire->arena, "grpc-accept-encoding", "identity");
-    for (size_t i = 0; i < headers->count; i++)
-        metadata_add(&head, wire->arena, headers->items[i].name, headers->items[i].value);
+    grpc_add_head(&head, wire, headers);
     grpc_add_status(&head, wire->arena, outcome, trailers);
     exchange->transport->start(exchange, 200, head.items, head.count);
     exchange->transport->end(exchange, NULL, 0);

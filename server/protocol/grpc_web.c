@@ -2,24 +2,13 @@
  * Specification: grpc/doc/PROTOCOL-WEB.md. */
 #include "server/protocol/grpc.h"
 
-static const char *content_type(const struct wire *wire)
-{
-    if (wire->text)
-        return "application/grpc-web-text+proto";
-    return wire->codec == RPC_CODEC_JSON ? "application/grpc-web+json"
-                                         : "application/grpc-web+proto";
-}
-
 static void grpc_web_start(const struct wire *wire, struct exchange *exchange,
                            const struct metadata *headers, const struct metadata *trailers,
                            size_t length)
 {
     struct metadata head = {0};
 
-    metadata_add(&head, wire->arena, "content-type", content_type(wire));
-    metadata_add(&head, wire->arena, "grpc-accept-encoding", "identity");
-    for (size_t i = 0; i < headers->count; i++)
-        metadata_add(&head, wire->arena, headers->items[i].name, headers->items[i].value);
+    grpc_add_head(&head, wire, headers);
     exchange->transport->start(exchange, 200, head.items, head.count);
 }
 

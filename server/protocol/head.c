@@ -27,10 +27,22 @@ bool metadata_add(struct metadata *metadata, struct arena *arena, const char *na
     return true;
 }
 
-bool encoding_is_identity(const struct http_header *header)
+enum status compression_negotiate(struct wire *wire, const struct exchange *exchange,
+                                  const char *encoding_name, const char *accept_name,
+                                  const char **reterr)
 {
-    return header == NULL || header->value_length == 0 ||
-           (header->value_length == 8 && memcmp(header->value, "identity", 8) == 0);
+    const struct http_header *encoding = exchange_header(exchange, encoding_name);
+    const struct http_header *accept = exchange_header(exchange, accept_name);
+
+    if (accept != NULL)
+        wire->response_compression = compression_choose(accept->value, accept->value_length);
+    if (encoding == NULL)
+        return STATUS_OK;
+    if (!compression_find(encoding->value, encoding->value_length, &wire->request_compression)) {
+        *reterr = COMPRESSION_UNKNOWN;
+        return STATUS_UNIMPLEMENTED;
+    }
+    return STATUS_OK;
 }
 
 static bool parse_digits(const char *text, size_t length, size_t most, int64_t *ret)
@@ -168,6 +180,7 @@ int protocol_open(struct wire *wire, const struct exchange *exchange,
     const struct content_type *type;
 
     wire->timeout_us = -1;
+    wire->no_method = method == NULL;
     if (strcmp(exchange->method, "GET") == 0)
         return open_get(wire, exchange, method, ret_status, reterr);
     if (strcmp(exchange->method, "POST") != 0)
@@ -178,6 +191,7 @@ int protocol_open(struct wire *wire, const struct exchange *exchange,
     if (type->protocol == &protocol_grpc && !exchange->has_trailers)
         return 505;
     wire->protocol = type->protocol;
+    wire->content_type = type->name;
     wire->codec = type->codec;
     wire->enveloped = type->enveloped;
     wire->text = type->text;

@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "server/exchange.h"
+#include "server/protocol/compress.h"
 #include "server/protocol/json.h"
 #include "server/rpc.h"
 
@@ -24,11 +25,16 @@ struct wire {
     const struct protocol *protocol;
     struct arena *arena;
     enum rpc_codec codec;
-    bool enveloped;     /* messages come in 5-byte envelopes; false: Connect unary */
-    bool text;          /* gRPC-Web-text: everything in base64 */
-    int64_t timeout_us; /* what the client asks for; -1: nothing */
-    bool is_get;        /* Connect GET: the message is `get_message`, not the body */
+    const char *content_type; /* of messages, as the request named it */
+    bool enveloped;           /* messages come in 5-byte envelopes; false: Connect unary */
+    bool text;                /* gRPC-Web-text: everything in base64 */
+    bool no_method;           /* the path names no method: Connect says so with HTTP's 404 */
+    int64_t timeout_us;       /* what the client asks for; -1: nothing */
+    bool is_get;              /* Connect GET: the message is `get_message`, not the body */
     struct bytes get_message;
+    enum compression request_compression;  /* of request messages that are marked compressed */
+    enum compression response_compression; /* the best the client takes; of a single response
+                                              the one it has */
 };
 
 /* Headers or trailers a handler sets. */
@@ -87,8 +93,9 @@ int protocol_open(struct wire *wire, const struct exchange *exchange,
 /* Whether a content type is one of an RPC protocol's that carries nothing else. */
 bool protocol_is_rpc_content_type(const char *value, size_t length);
 
-/* Writes one message: enveloped where the wire is. */
-void protocol_send(const struct wire *wire, struct exchange *exchange, struct bytes message);
+/* Writes one message: enveloped where the wire is. `compressed` by wire->response_compression. */
+void protocol_send(const struct wire *wire, struct exchange *exchange, struct bytes message,
+                   bool compressed);
 void protocol_send_shared(const struct wire *wire, struct exchange *exchange,
                           struct shared_bytes *message);
 
@@ -103,15 +110,20 @@ void protocol_send_shared(const struct wire *wire, struct exchange *exchange,
 void envelope_write(const struct wire *wire, struct exchange *exchange, uint8_t flags,
                     const void *data, size_t length);
 
-/* Takes the first message out of the bytes received so far. */
+/* The first message of the bytes received so far. */
+struct envelope {
+    struct bytes message; /* points into the input */
+    size_t size;          /* bytes of input it takes */
+    bool compressed;
+};
 enum envelope_result {
     ENVELOPE_MORE,      /* not whole yet */
-    ENVELOPE_MESSAGE,   /* *ret_message points into the input, *ret_size bytes are used */
+    ENVELOPE_MESSAGE,   /* *ret is filled */
     ENVELOPE_TOO_LARGE, /* longer than max_bytes */
-    ENVELOPE_BAD_FLAGS, /* compressed, or flags this protocol has not */
+    ENVELOPE_BAD_FLAGS, /* flags a request has not */
 };
 enum envelope_result envelope_read(const uint8_t *data, size_t length, size_t max_bytes,
-                                   struct bytes *ret_message, size_t *ret_size);
+                                   struct envelope *ret);
 
 /* Decodes a gRPC-Web-text body as it arrives: base64 in groups of four, each group possibly
  * padded, since clients may concatenate encoded frames. */
@@ -126,8 +138,13 @@ bool text_decode(struct text_decoder *decoder, const uint8_t *data, size_t lengt
 bool timeout_parse_connect(const char *value, size_t length, int64_t *ret_us);
 bool timeout_parse_grpc(const char *value, size_t length, int64_t *ret_us);
 
-/* Header values that carry an encoding name: true for "identity" and for none. */
-bool encoding_is_identity(const struct http_header *header);
+/* Reads the headers of these names: how request messages are compressed, and the best way the
+ * client takes for responses. UNIMPLEMENTED with a sentence for an unknown one. */
+enum status compression_negotiate(struct wire *wire, const struct exchange *exchange,
+                                  const char *encoding_name, const char *accept_name,
+                                  const char **reterr);
+#define COMPRESSION_UNKNOWN \
+    "unknown compression; this server takes: identity, " COMPRESSION_ACCEPTED
 
 /* The error as Connect's JSON object. */
 void connect_write_error(struct buffer *out, const struct outcome *outcome);

@@ -5,6 +5,7 @@ on the real engine.
 """
 
 import base64
+import gzip
 import json
 import os
 import pathlib
@@ -363,8 +364,8 @@ class Grpc(EngineCase):
             "bad UTF-8": (envelope(b"\x0a\x02\xff\xfe"), 3),
             "an unannounced compression": (envelope(b"", 1), 13),
             "too large": (b"\x00\x7f\xff\xff\xff", 8),
-            "two messages": (envelope(b"") * 2, 3),
-            "nothing": (b"", 3),
+            "two messages": (envelope(b"") * 2, 12),
+            "nothing": (b"", 12),
         }
         for name, (body, expected) in bad.items():
             with self.subTest(name):
@@ -410,7 +411,7 @@ class GrpcWeb(EngineCase):
     def test_text(self):
         status, headers, body = self.call("application/grpc-web-text",
                                           base64.b64encode(envelope(text_field("text"))))
-        self.assertEqual((status, headers["content-type"]), (200, "application/grpc-web-text+proto"))
+        self.assertEqual((status, headers["content-type"]), (200, "application/grpc-web-text"))
         decoded = b""
         for start in range(0, len(body), 4):
             decoded += base64.b64decode(body[start:start + 4])
@@ -500,7 +501,9 @@ class Connect(EngineCase):
             "gRPC over HTTP/1.1": (h1_request(SERVICE + "Echo", b"", "application/grpc"), 505),
             "wrong version": (h1_request(SERVICE + "Echo", b"", extra="connect-protocol-version: 2\r\n"), 400),
             "bad timeout": (h1_request(SERVICE + "Echo", b"", extra="connect-timeout-ms: -1\r\n"), 400),
-            "compression": (h1_request(SERVICE + "Echo", b"", extra="content-encoding: br\r\n"), 501),
+            "compression": (h1_request(SERVICE + "Echo", b"", extra="content-encoding: zip\r\n"), 501),
+            "no such method": (h1_request(SERVICE + "Nothing", b""), 404),
+            "no such service": (h1_request("/none.v1.NoService/Do", b""), 404),
         }
         for name, (request, expected) in cases.items():
             with self.subTest(name):
@@ -510,6 +513,96 @@ class Connect(EngineCase):
         status, _, body = read_answer(self.h1(h1_request(
             SERVICE + "Sleep", varint_field(1, 10000), extra="connect-timeout-ms: 50\r\n")))
         self.assertEqual((status, json.loads(body)["code"]), (504, "deadline_exceeded"))
+
+
+LONG = "all work and no play " * 200
+
+
+class Compression(EngineCase):
+    """gzip in both directions of every protocol; zstd and brotli differ only in the codec."""
+
+    def test_grpc_unary(self):
+        client = self.h2()
+        stream = client.open(SERVICE + "Echo", grpc_encoding="gzip",
+                             grpc_accept_encoding="identity,gzip")
+        client.send(stream, envelope(gzip.compress(text_field(LONG)), 1), end=True)
+        client.finish(stream)
+        self.assertEqual(client.headers[stream]["grpc-encoding"], "gzip")
+        flags, data = envelopes(client.bodies[stream])[0]
+        self.assertEqual((flags, gzip.decompress(data)), (1, text_field(LONG)))
+        self.assertEqual(client.trailers[stream]["grpc-status"], "0")
+
+    def test_small_answers_stay_as_they_are(self):
+        client = self.h2()
+        stream = client.open(SERVICE + "Echo", grpc_accept_encoding="gzip")
+        client.send(stream, envelope(text_field("short")), end=True)
+        client.finish(stream)
+        self.assertNotIn("grpc-encoding", client.headers[stream])
+        self.assertEqual(envelopes(client.bodies[stream]), [(0, text_field("short"))])
+
+    def test_grpc_stream_mixes_both(self):
+        client = self.h2()
+        stream = client.open(SERVICE + "Chat", grpc_encoding="gzip", grpc_accept_encoding="gzip")
+        for message in (envelope(text_field("plain")),
+                        envelope(gzip.compress(text_field(LONG)), 1), envelope(b"", 1)):
+            client.send(stream, message)
+        client.send(stream, b"", end=True)
+        client.finish(stream)
+        frames = envelopes(client.bodies[stream])
+        self.assertEqual([flags for flags, _ in frames], [0, 1, 0])
+        self.assertEqual(gzip.decompress(frames[1][1]), text_field(LONG))
+
+    def test_what_claims_to_be_gzip(self):
+        bomb = gzip.compress(text_field("0" * 20_000_000))
+        self.assertLess(len(bomb), 100_000)
+        cases = {"garbage": (b"not gzip", 3), "bomb": (bomb, 8),
+                 "cut short": (gzip.compress(text_field(LONG))[:-4], 3),
+                 "two members": (gzip.compress(b"") * 2, 3)}
+        for name, (data, expected) in cases.items():
+            with self.subTest(name):
+                client = self.h2()
+                stream = client.open(SERVICE + "Echo", grpc_encoding="gzip")
+                client.send(stream, envelope(data, 1), end=True)
+                client.finish(stream)
+                self.assertEqual(client.headers[stream]["grpc-status"], str(expected))
+        self.assert_alive()
+
+    def test_unknown_compression_names_the_known(self):
+        client = self.h2()
+        self.assertEqual(client.call("Echo", b"", grpc_encoding="zip")[0], 12)
+        self.assertEqual(client.headers[1]["grpc-accept-encoding"], "zstd,gzip,br")
+
+    def test_connect_unary(self):
+        status, headers, body = read_answer(self.h1(h1_request(
+            SERVICE + "Echo", gzip.compress(json.dumps({"text": LONG}).encode()),
+            "application/json", "content-encoding: gzip\r\naccept-encoding: gzip, deflate\r\n")))
+        self.assertEqual((status, headers["content-encoding"]), (200, "gzip"))
+        self.assertEqual(json.loads(gzip.decompress(body)), {"text": LONG})
+
+    def test_connect_get(self):
+        message = base64.urlsafe_b64encode(gzip.compress(text_field(LONG))).decode().rstrip("=")
+        request = (f"GET {SERVICE}EchoGet?base64=1&compression=gzip&connect=v1&encoding=proto"
+                   f"&message={message} HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n")
+        status, headers, body = read_answer(self.h1(request.encode()))
+        self.assertEqual((status, headers["content-encoding"]), (200, "gzip"))
+        self.assertEqual(gzip.decompress(body), text_field(LONG))
+
+    def test_connect_stream(self):
+        body = envelope(gzip.compress(text_field(LONG)), 1)
+        _, headers, answer = read_answer(self.h1(h1_request(
+            SERVICE + "Chat", body, "application/connect+proto",
+            "connect-content-encoding: gzip\r\nconnect-accept-encoding: gzip\r\n")))
+        self.assertEqual(headers["connect-content-encoding"], "gzip")
+        frames = envelopes(answer)
+        self.assertEqual([flags for flags, _ in frames], [1, 2])
+        self.assertEqual(gzip.decompress(frames[0][1]), text_field(LONG))
+
+    def test_grpc_web(self):
+        _, headers, answer = read_answer(self.h1(h1_request(
+            SERVICE + "Echo", envelope(gzip.compress(text_field(LONG)), 1), "application/grpc-web",
+            "grpc-encoding: gzip\r\ngrpc-accept-encoding: gzip\r\n")))
+        self.assertEqual(headers["grpc-encoding"], "gzip")
+        self.assertEqual(gzip.decompress(envelopes(answer)[0][1]), text_field(LONG))
 
 
 class Http1(EngineCase):

@@ -52,40 +52,47 @@ Test(timeouts, connect_milliseconds)
 /* --- envelopes --- */
 
 static enum envelope_result read_text(const char *text, size_t length, size_t max,
-                                      struct bytes *message, size_t *size)
+                                      struct envelope *envelope)
 {
-    return envelope_read((const uint8_t *)text, length, max, message, size);
+    return envelope_read((const uint8_t *)text, length, max, envelope);
 }
 
 Test(envelopes, takes_the_first_message)
 {
-    struct bytes message;
-    size_t size;
+    struct envelope envelope;
 
-    cr_assert_eq(read_text("\0\0\0\0\3abc\0\0", 10, 100, &message, &size), ENVELOPE_MESSAGE);
-    cr_expect_eq(size, 8);
-    cr_expect_eq(message.length, 3);
-    cr_expect_arr_eq(message.data, "abc", 3);
+    cr_assert_eq(read_text("\0\0\0\0\3abc\0\0", 10, 100, &envelope), ENVELOPE_MESSAGE);
+    cr_expect_eq(envelope.size, 8);
+    cr_expect_not(envelope.compressed);
+    cr_expect_eq(envelope.message.length, 3);
+    cr_expect_arr_eq(envelope.message.data, "abc", 3);
 }
 
 Test(envelopes, waits_for_what_is_cut_off)
 {
-    struct bytes message;
-    size_t size;
+    struct envelope envelope;
 
     for (size_t length = 0; length < 8; length++)
-        cr_expect_eq(read_text("\0\0\0\0\3abc", length, 100, &message, &size), ENVELOPE_MORE);
+        cr_expect_eq(read_text("\0\0\0\0\3abc", length, 100, &envelope), ENVELOPE_MORE);
 }
 
 Test(envelopes, refuses_before_the_body_is_there)
 {
-    struct bytes message;
-    size_t size;
+    struct envelope envelope;
 
-    cr_expect_eq(read_text("\0\0\0\0\145", 5, 100, &message, &size), ENVELOPE_TOO_LARGE);
-    cr_expect_eq(read_text("\0\377\377\377\377", 5, 100, &message, &size), ENVELOPE_TOO_LARGE);
-    cr_expect_eq(read_text("\1\0\0\0\0", 5, 100, &message, &size), ENVELOPE_BAD_FLAGS);
-    cr_expect_eq(read_text("\200\0\0\0\0", 5, 100, &message, &size), ENVELOPE_BAD_FLAGS);
+    cr_expect_eq(read_text("\0\0\0\0\145", 5, 100, &envelope), ENVELOPE_TOO_LARGE);
+    cr_expect_eq(read_text("\0\377\377\377\377", 5, 100, &envelope), ENVELOPE_TOO_LARGE);
+    cr_expect_eq(read_text("\2\0\0\0\0", 5, 100, &envelope), ENVELOPE_BAD_FLAGS);
+    cr_expect_eq(read_text("\3\0\0\0\0", 5, 100, &envelope), ENVELOPE_BAD_FLAGS);
+    cr_expect_eq(read_text("\200\0\0\0\0", 5, 100, &envelope), ENVELOPE_BAD_FLAGS);
+}
+
+Test(envelopes, tells_which_are_compressed)
+{
+    struct envelope envelope;
+
+    cr_assert_eq(read_text("\1\0\0\0\1x", 6, 100, &envelope), ENVELOPE_MESSAGE);
+    cr_expect(envelope.compressed);
 }
 
 Test(envelopes, text_bodies_decode_as_they_arrive)
