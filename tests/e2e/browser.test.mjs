@@ -1,9 +1,8 @@
 // Two people in a real Chromium: registration, creation, chat between two pages, and what a
 // reload keeps. Parts are found by their accessible names (web/README.md).
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -12,8 +11,10 @@ import { chromium } from "playwright-core";
 import { PASSWORD, startWorld, unique } from "../service/js/stage.mjs";
 
 const SHOTS = join(process.env.WAYSTONE_TEST_HOME, "screenshots");
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
-  "utf8");
+const axeSource = readFileSync(
+  createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
+  "utf8",
+);
 
 let world;
 let browser;
@@ -38,8 +39,10 @@ class Person {
     person.name = unique(prefix);
     person.url = url;
     person.context = await browser.newContext({
-      viewport: { width: 1440, height: 900 }, ignoreHTTPSErrors: url.startsWith("https"),
-      ...options });
+      viewport: { width: 1440, height: 900 },
+      ignoreHTTPSErrors: url.startsWith("https"),
+      ...options,
+    });
     person.context.setDefaultTimeout(15000);
     await person.open();
     return person;
@@ -91,8 +94,11 @@ class Person {
     await this.button("Choose a name").click();
     await this.page.getByLabel("Name", { exact: true }).fill(this.character);
     await this.button("Join the house").click();
-    await this.page.getByRole("list", { name: "Characters" })
-      .getByText(this.character).first().waitFor();
+    await this.page
+      .getByRole("list", { name: "Characters" })
+      .getByText(this.character)
+      .first()
+      .waitFor();
   }
 
   async enterChat() {
@@ -168,7 +174,7 @@ describe("two people", () => {
   });
 
   test("text is text, never markup", async () => {
-    const text = "<img src=x onerror=alert(1)> <b>bold</b> & \"quotes\"";
+    const text = '<img src=x onerror=alert(1)> <b>bold</b> & "quotes"';
     await toren.say(text);
     await mira.hears(text);
     assert.equal(await mira.log().locator("img[src=x]").count(), 0);
@@ -184,8 +190,13 @@ describe("two people", () => {
   });
 
   test("no token is where a script could keep it", async () => {
-    const stored = await mira.page.evaluate(() => JSON.stringify([
-      Object.entries(localStorage), Object.entries(sessionStorage), document.cookie]));
+    const stored = await mira.page.evaluate(() =>
+      JSON.stringify([
+        Object.entries(localStorage),
+        Object.entries(sessionStorage),
+        document.cookie,
+      ]),
+    );
     assert.doesNotMatch(stored, /eyJ|token|refresh/i);
     const cookies = await mira.context.cookies();
     assert.ok(cookies.length > 0, "there is no cookie");
@@ -252,7 +263,9 @@ test("wrong fields are named beside the field, and a taken name is told", async 
   await person.button("Create account").click();
   const name = person.page.getByLabel("User name", { exact: true });
   await person.page.waitForFunction(
-    (field) => field.getAttribute("aria-invalid") === "true", await name.elementHandle());
+    (field) => field.getAttribute("aria-invalid") === "true",
+    await name.elementHandle(),
+  );
   await person.register();
   const twin = await Person.arrive("wrong");
   twin.name = person.name;
@@ -261,37 +274,40 @@ test("wrong fields are named beside the field, and a taken name is told", async 
   await twin.page.getByLabel("E-mail", { exact: true }).fill(`${unique("e")}@example.org`);
   await twin.page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await twin.button("Create account").click();
-  await twin.page.getByText(/taken|in use|exists/i).first().waitFor();
+  await twin.page
+    .getByText(/taken|in use|exists/i)
+    .first()
+    .waitFor();
   await twin.leave();
   await person.leave();
 });
 
-test("pages have no violation that axe knows of, by day and by night, on desktop and phone",
-  async () => {
-    for (const colorScheme of ["light", "dark"]) {
-      const person = await Person.arrive("axe", { colorScheme });
-      const check = async (place) => {
-        // Evaluated by the debugger, which the page's security policy does not bind.
-        await person.page.evaluate(`${axeSource}; 0`);
-        const found = await person.page.evaluate(async () => {
-          const result = await globalThis.axe.run(document, {
-            runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
-          return result.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" | ")}`);
+test("pages have no violation that axe knows of, by day and by night, on desktop and phone", async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    const person = await Person.arrive("axe", { colorScheme });
+    const check = async (place) => {
+      // Evaluated by the debugger, which the page's security policy does not bind.
+      await person.page.evaluate(`${axeSource}; 0`);
+      const found = await person.page.evaluate(async () => {
+        const result = await globalThis.axe.run(document, {
+          runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
         });
-        assert.deepEqual(found, [], `${place}, ${colorScheme}`);
-      };
-      await person.page.goto(`${person.url}/sign-in`);
-      await person.button("Sign in").waitFor();
-      await check("sign-in");
-      await person.register();
-      await check("empty roster");
-      await person.create();
-      await person.page.setViewportSize({ width: 390, height: 844 });
-      await person.enterChat();
-      await person.say("a line to look at");
-      await person.hears("a line to look at");
-      await check("chat on a phone");
-      await person.shot(`phone-${colorScheme}`);
-      await person.leave();
-    }
-  });
+        return result.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" | ")}`);
+      });
+      assert.deepEqual(found, [], `${place}, ${colorScheme}`);
+    };
+    await person.page.goto(`${person.url}/sign-in`);
+    await person.button("Sign in").waitFor();
+    await check("sign-in");
+    await person.register();
+    await check("empty roster");
+    await person.create();
+    await person.page.setViewportSize({ width: 390, height: 844 });
+    await person.enterChat();
+    await person.say("a line to look at");
+    await person.hears("a line to look at");
+    await check("chat on a phone");
+    await person.shot(`phone-${colorScheme}`);
+    await person.leave();
+  }
+});

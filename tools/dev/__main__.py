@@ -66,6 +66,16 @@ def _fuzz(arguments):
     return fuzzing.fuzz(arguments.names, arguments.seconds)
 
 
+def _lint(arguments):
+    import linting
+    return linting.accept_api() if arguments.accept_api else linting.lint(arguments.names)
+
+
+def _fmt(_):
+    import linting
+    return linting.fmt()
+
+
 def _parser():
     parser = argparse.ArgumentParser(prog="./dev", description="One command for everything.",
                                      epilog=EPILOG)
@@ -92,6 +102,11 @@ def _parser():
     add("build", _build, "build the server, the tools and the web client")
     command = add("test", _test, "run all tests, or those whose suite has a NAME in its own")
     command.add_argument("names", nargs="*", metavar="NAME")
+    command = add("lint", _lint, "check the sources, or only with the checks whose name has a NAME")
+    command.add_argument("names", nargs="*", metavar="NAME")
+    command.add_argument("--accept-api", action="store_true",
+                         help="make the API as it is now the one that changes are compared with")
+    add("fmt", _fmt, "format the sources")
     command = add("bench", _bench, "measure: unary, read, chat, connections (all by default)")
     command.add_argument("names", nargs="*", metavar="NAME")
     command = add("fuzz", _fuzz, "run the fuzz targets, or those whose name has a NAME in it")

@@ -77,12 +77,23 @@ function transports() {
       createConnectTransport(http2(at(world.plain, { useHttpGet: true }))(t)),
     "connect HTTP/1.1": (t) => createConnectTransport(h1(at(world.plain, binary))(t)),
     "connect JSON HTTP/1.1 TLS": (t) => createConnectTransport(h1(at(world.tls, json))(t)),
-    "connect-web": (t) => web.createConnectTransport({
-      baseUrl: world.plain, interceptors: [signed(t)], ...binary }),
-    "connect-web JSON GET": (t) => web.createConnectTransport({
-      baseUrl: world.plain, interceptors: [signed(t)], useHttpGet: true }),
-    "connect-web gRPC-Web": (t) => web.createGrpcWebTransport({
-      baseUrl: world.plain, interceptors: [signed(t)] }),
+    "connect-web": (t) =>
+      web.createConnectTransport({
+        baseUrl: world.plain,
+        interceptors: [signed(t)],
+        ...binary,
+      }),
+    "connect-web JSON GET": (t) =>
+      web.createConnectTransport({
+        baseUrl: world.plain,
+        interceptors: [signed(t)],
+        useHttpGet: true,
+      }),
+    "connect-web gRPC-Web": (t) =>
+      web.createGrpcWebTransport({
+        baseUrl: world.plain,
+        interceptors: [signed(t)],
+      }),
   };
 }
 
@@ -99,7 +110,10 @@ class Client {
 
   async register() {
     const { session } = await this.auth.register({
-      userName: this.name, email: `${this.name}@example.org`, password: PASSWORD });
+      userName: this.name,
+      email: `${this.name}@example.org`,
+      password: PASSWORD,
+    });
     this.session = session;
     this.token.value = session.accessToken;
     return this;
@@ -108,7 +122,10 @@ class Client {
   async enter() {
     await this.register();
     const { character } = await this.characters.createCharacter({
-      name: unique("Hero"), race: Race.SYLWEN, faction: Faction.ORDER });
+      name: unique("Hero"),
+      race: Race.SYLWEN,
+      faction: Faction.ORDER,
+    });
     this.character = character;
     const { channels } = await this.chat.listChannels({});
     this.channel = channels[0];
@@ -117,24 +134,44 @@ class Client {
 
   async say(text) {
     const { message } = await this.chat.sendMessage({
-      channelId: this.channel.id, characterId: this.character.id, text,
-      idempotencyKey: unique("key") });
+      channelId: this.channel.id,
+      characterId: this.character.id,
+      text,
+      idempotencyKey: unique("key"),
+    });
     return message;
   }
 }
 
 async function refused(promise, code) {
-  const error = await promise.then(() => assert.fail("it was not refused"), (reason) => reason);
+  const error = await promise.then(
+    () => assert.fail("it was not refused"),
+    (reason) => reason,
+  );
   assert.ok(error instanceof ConnectError, String(error));
   assert.equal(Code[error.code], Code[code], error.message);
   return error;
 }
 
 // Sending and receiving at the same time needs HTTP/2.
-const DUPLEX = ["grpc h2c", "grpc h2 TLS", "grpc JSON h2c", "grpc-web h2c", "connect h2c",
-  "connect JSON h2 TLS", "connect GET h2c"];
-const IN_TURNS = ["grpc-web HTTP/1.1", "grpc-web JSON HTTP/1.1 TLS", "connect HTTP/1.1",
-  "connect JSON HTTP/1.1 TLS", "connect-web", "connect-web JSON GET", "connect-web gRPC-Web"];
+const DUPLEX = [
+  "grpc h2c",
+  "grpc h2 TLS",
+  "grpc JSON h2c",
+  "grpc-web h2c",
+  "connect h2c",
+  "connect JSON h2 TLS",
+  "connect GET h2c",
+];
+const IN_TURNS = [
+  "grpc-web HTTP/1.1",
+  "grpc-web JSON HTTP/1.1 TLS",
+  "connect HTTP/1.1",
+  "connect JSON HTTP/1.1 TLS",
+  "connect-web",
+  "connect-web JSON GET",
+  "connect-web gRPC-Web",
+];
 
 for (const name of [...DUPLEX, ...IN_TURNS]) {
   const duplex = DUPLEX.includes(name);
@@ -152,7 +189,10 @@ for (const name of [...DUPLEX, ...IN_TURNS]) {
       assert.equal(account.userName, client.name);
       assert.equal(sessionId, client.session.id);
       const { characters } = await client.characters.listCharacters({});
-      assert.deepEqual(characters.map((c) => c.name), [client.character.name]);
+      assert.deepEqual(
+        characters.map((c) => c.name),
+        [client.character.name],
+      );
       const { character } = await client.characters.getCharacter({ id: client.character.id });
       assert.equal(character.race, Race.SYLWEN);
     });
@@ -162,14 +202,20 @@ for (const name of [...DUPLEX, ...IN_TURNS]) {
       const second = await client.say("second");
       assert.equal(second.sequence, first.sequence + 1n);
       const { messages } = await client.chat.listMessages({
-        channelId: client.channel.id, pageSize: 2 });
-      assert.deepEqual(messages.map((m) => m.text), ["first ñ 狼", "second"]);
+        channelId: client.channel.id,
+        pageSize: 2,
+      });
+      assert.deepEqual(
+        messages.map((m) => m.text),
+        ["first ñ 狼", "second"],
+      );
 
       const leave = new AbortController();
       const heard = [];
       const stream = client.chat.streamMessages(
         { channelId: client.channel.id, afterSequence: first.sequence },
-        { signal: leave.signal });
+        { signal: leave.signal },
+      );
       try {
         for await (const event of stream) {
           heard.push(event.event.case === "message" ? event.event.value.text : event.event.case);
@@ -185,7 +231,8 @@ for (const name of [...DUPLEX, ...IN_TURNS]) {
     test("errors carry code, message and details", async () => {
       const error = await refused(
         client.characters.createCharacter({ name: "x1", race: 0, faction: Faction.VOID }),
-        Code.InvalidArgument);
+        Code.InvalidArgument,
+      );
       const [detail] = error.findDetails(BadRequestSchema);
       assert.deepEqual(detail.fieldViolations.map((v) => v.field).sort(), ["name", "race"]);
       await refused(client.characters.getCharacter({ id: 999999999n }), Code.NotFound);
@@ -203,7 +250,9 @@ for (const name of [...DUPLEX, ...IN_TURNS]) {
     test("a stream ends at its deadline", async () => {
       const drain = async () => {
         for await (const event of client.chat.streamMessages(
-          { channelId: client.channel.id }, { timeoutMs: 400 })) {
+          { channelId: client.channel.id },
+          { timeoutMs: 400 },
+        )) {
           assert.notEqual(event.event.case, undefined);
         }
       };
@@ -214,23 +263,38 @@ for (const name of [...DUPLEX, ...IN_TURNS]) {
       const other = new Client(transports()[name]);
       await other.register();
       const { session } = await other.auth.refreshSession({
-        refreshToken: other.session.refreshToken });
+        refreshToken: other.session.refreshToken,
+      });
       assert.equal(session.id, other.session.id);
-      await refused(other.auth.refreshSession({ refreshToken: other.session.refreshToken }),
-        Code.Unauthenticated);
-      await refused(other.auth.refreshSession({ refreshToken: session.refreshToken }),
-        Code.Unauthenticated);
+      await refused(
+        other.auth.refreshSession({ refreshToken: other.session.refreshToken }),
+        Code.Unauthenticated,
+      );
+      await refused(
+        other.auth.refreshSession({ refreshToken: session.refreshToken }),
+        Code.Unauthenticated,
+      );
     });
 
     const lines = ["one", "two", "three"];
     const join = () => ({ action: { case: "join", value: { channelId: client.channel.id } } });
-    const send = (text) => ({ action: { case: "send", value: {
-      channelId: client.channel.id, characterId: client.character.id, text } } });
+    const send = (text) => ({
+      action: {
+        case: "send",
+        value: {
+          channelId: client.channel.id,
+          characterId: client.character.id,
+          text,
+        },
+      },
+    });
 
     if (duplex) {
       test("conversation in both directions at once", async () => {
         let heardAll;
-        const done = new Promise((resolve) => { heardAll = resolve; });
+        const done = new Promise((resolve) => {
+          heardAll = resolve;
+        });
         async function* feed() {
           yield join();
           for (const text of lines) yield send(text);

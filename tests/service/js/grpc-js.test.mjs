@@ -11,10 +11,12 @@ import loader from "@grpc/proto-loader";
 import { PASSWORD, startWorld, unique } from "./stage.mjs";
 
 const api = join(dirname(fileURLToPath(import.meta.url)), "../../../api");
-const schema = grpc.loadPackageDefinition(loader.loadSync(
-  ["auth", "character", "chat", "meta"].map((name) => `waystone/${name}/v1/${name}.proto`),
-  { includeDirs: [api, "/usr/include"], longs: String, enums: String, oneofs: true },
-));
+const schema = grpc.loadPackageDefinition(
+  loader.loadSync(
+    ["auth", "character", "chat", "meta"].map((name) => `waystone/${name}/v1/${name}.proto`),
+    { includeDirs: [api, "/usr/include"], longs: String, enums: String, oneofs: true },
+  ),
+);
 const { status } = grpc;
 
 let world;
@@ -37,17 +39,24 @@ class Client {
   call(service, method, request, options = { deadline: Date.now() + 20000 }) {
     return new Promise((resolve, reject) => {
       this[service][method](request, this.metadata, options, (error, answer) =>
-        error ? reject(error) : resolve(answer));
+        error ? reject(error) : resolve(answer),
+      );
     });
   }
 
   async enter() {
     const { session } = await this.call("auth", "Register", {
-      userName: this.name, email: `${this.name}@example.org`, password: PASSWORD });
+      userName: this.name,
+      email: `${this.name}@example.org`,
+      password: PASSWORD,
+    });
     this.session = session;
     this.metadata.set("authorization", `Bearer ${session.accessToken}`);
     const { character } = await this.call("characters", "CreateCharacter", {
-      name: unique("Hero"), race: "RACE_ISHARI", faction: "FACTION_ORDER" });
+      name: unique("Hero"),
+      race: "RACE_ISHARI",
+      faction: "FACTION_ORDER",
+    });
     this.character = character;
     const { channels } = await this.call("chat", "ListChannels", {});
     this.channel = channels[0];
@@ -56,7 +65,10 @@ class Client {
 
   async say(text) {
     const { message } = await this.call("chat", "SendMessage", {
-      channelId: this.channel.id, characterId: this.character.id, text });
+      channelId: this.channel.id,
+      characterId: this.character.id,
+      text,
+    });
     return message;
   }
 
@@ -67,13 +79,19 @@ class Client {
 
 function connect(kind) {
   const address = new URL(world[kind]).host;
-  return new Client(address, kind === "tls"
-    ? grpc.credentials.createSsl(readFileSync(world.certificate))
-    : grpc.credentials.createInsecure());
+  return new Client(
+    address,
+    kind === "tls"
+      ? grpc.credentials.createSsl(readFileSync(world.certificate))
+      : grpc.credentials.createInsecure(),
+  );
 }
 
 async function refused(promise, code) {
-  const error = await promise.then(() => assert.fail("it was not refused"), (reason) => reason);
+  const error = await promise.then(
+    () => assert.fail("it was not refused"),
+    (reason) => reason,
+  );
   assert.equal(status[error.code], status[code], error.message);
   return error;
 }
@@ -118,21 +136,30 @@ for (const kind of ["plain", "tls"]) {
       const first = await client.say("first");
       await client.say("second");
       const stream = client.chat.StreamMessages(
-        { channelId: client.channel.id, afterSequence: first.sequence }, client.metadata);
+        { channelId: client.channel.id, afterSequence: first.sequence },
+        client.metadata,
+      );
       const events = await collect(stream, (all) => {
         if (all.at(-1).event === "caughtUp") client.say("third").catch(() => {});
         return all.at(-1).message?.text === "third";
       });
-      assert.deepEqual(events.map((e) => e.message?.text ?? e.event),
-        ["second", "caughtUp", "third"]);
+      assert.deepEqual(
+        events.map((e) => e.message?.text ?? e.event),
+        ["second", "caughtUp", "third"],
+      );
     });
 
     test("conversation in both directions", async () => {
       const talk = client.chat.Converse(client.metadata);
       talk.write({ join: { channelId: client.channel.id } });
       for (const text of ["one", "two"]) {
-        talk.write({ send: {
-          channelId: client.channel.id, characterId: client.character.id, text } });
+        talk.write({
+          send: {
+            channelId: client.channel.id,
+            characterId: client.character.id,
+            text,
+          },
+        });
       }
       const heard = [];
       const acknowledged = [];
@@ -146,25 +173,38 @@ for (const kind of ["plain", "tls"]) {
         talk.on("status", resolve);
       });
       assert.equal(outcome.code, status.OK);
-      assert.deepEqual([heard, acknowledged], [["one", "two"], ["one", "two"]]);
+      assert.deepEqual(
+        [heard, acknowledged],
+        [
+          ["one", "two"],
+          ["one", "two"],
+        ],
+      );
     });
 
     test("errors", async () => {
       const error = await refused(
-        client.call("characters", "CreateCharacter", { name: "x1" }), status.INVALID_ARGUMENT);
+        client.call("characters", "CreateCharacter", { name: "x1" }),
+        status.INVALID_ARGUMENT,
+      );
       assert.ok(error.metadata.get("grpc-status-details-bin").length > 0);
-      await refused(client.call("characters", "GetCharacter", { id: 999999999 }),
-        status.NOT_FOUND);
-      await refused(client.call("auth", "SignIn", { login: "nobody", password: "wrong" }),
-        status.UNAUTHENTICATED);
-      await refused(new Promise((resolve, reject) => {
-        client.auth.GetSession({}, new grpc.Metadata(), (e, a) => (e ? reject(e) : resolve(a)));
-      }), status.UNAUTHENTICATED);
+      await refused(client.call("characters", "GetCharacter", { id: 999999999 }), status.NOT_FOUND);
+      await refused(
+        client.call("auth", "SignIn", { login: "nobody", password: "wrong" }),
+        status.UNAUTHENTICATED,
+      );
+      await refused(
+        new Promise((resolve, reject) => {
+          client.auth.GetSession({}, new grpc.Metadata(), (e, a) => (e ? reject(e) : resolve(a)));
+        }),
+        status.UNAUTHENTICATED,
+      );
     });
 
     test("deadline of a stream", async () => {
-      const stream = client.chat.StreamMessages(
-        { channelId: client.channel.id }, client.metadata, { deadline: Date.now() + 400 });
+      const stream = client.chat.StreamMessages({ channelId: client.channel.id }, client.metadata, {
+        deadline: Date.now() + 400,
+      });
       const error = await new Promise((resolve) => {
         stream.on("data", () => {});
         stream.on("error", resolve);
@@ -173,8 +213,9 @@ for (const kind of ["plain", "tls"]) {
     });
 
     test("hundreds of calls on one connection", async () => {
-      const answers = await Promise.all(Array.from({ length: 300 }, () =>
-        client.call("auth", "GetSession", {})));
+      const answers = await Promise.all(
+        Array.from({ length: 300 }, () => client.call("auth", "GetSession", {})),
+      );
       assert.equal(new Set(answers.map((a) => a.account.id)).size, 1);
     });
   });
@@ -184,7 +225,9 @@ test("two instances: said over TLS on one, heard in cleartext on the other", asy
   const speaker = await connect("tls").enter();
   const listener = await connect("plain").enter();
   const stream = listener.chat.StreamMessages(
-    { channelId: listener.channel.id }, listener.metadata);
+    { channelId: listener.channel.id },
+    listener.metadata,
+  );
   const events = await collect(stream, (all) => {
     if (all.at(-1).event === "caughtUp") {
       (async () => {
@@ -194,7 +237,10 @@ test("two instances: said over TLS on one, heard in cleartext on the other", asy
     return all.at(-1).message?.text === "across 19";
   });
   const texts = events.filter((e) => e.event === "message").map((e) => e.message.text);
-  assert.deepEqual(texts, Array.from({ length: 20 }, (_, i) => `across ${i}`));
+  assert.deepEqual(
+    texts,
+    Array.from({ length: 20 }, (_, i) => `across ${i}`),
+  );
   speaker.close();
   listener.close();
 });

@@ -26,18 +26,87 @@ const pick = (values) => values[Math.floor(random() * values.length)];
 const times = (most) => Array.from({ length: Math.floor(random() * (most + 1)) });
 
 const texts = [
-  "", "a", "ab", "abc", "abcd", "abcde", "é", "éé", "ααα", "αα", "12", "q", "b", 'a"b?', "abmmyz",
-  "abxmmyz", "aé", "aa", "a😀", "x@y.z", "foo@bar", "foo@", "foo@-a.b", "a.b", "example.com",
-  "example.com.", "1.2.3", "a-.b", "-a", "127.0.0.1", "256.1.1.1", "01.1.1.1", "::1", "::",
-  "1::2::3", "fe80::1%eth0", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:1.2.3.4",
-  "::ffff:1.2.3.4", ":::", "1:", "http://a/b?c#d", "http://[::1]:80/", "http://[::1%25eth]/x",
-  "http://[v1.x]/", "mailto:a@b", "a:b", "//host/p", "/p/q", "p:q", "p/q:r", "?x", "#y",
-  "http://%e4/", "http://%c3%a4/x", "http://a b", "http://u:p@h:99/", "http://h:9x/", "http://h//x",
-  "//", "///x", "urn:x:y", ":x", "1a:b", "a%20b", "a%2", "01ARZ3NDEKTSV4RRFFQ69G5FAV",
-  "81ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAI",
-  "550e8400-e29b-41d4-a716-446655440000", "550E8400E29B41D4A716446655440000",
-  "550e8400-e29b-41d4-a716-44665544000g", `${"x".repeat(64)}.com`, `${"a".repeat(63)}.com`,
-  "http://a.b:", "http:", "http://", "x:/", "x:/a//b", "x://a/%zz",
+  "",
+  "a",
+  "ab",
+  "abc",
+  "abcd",
+  "abcde",
+  "é",
+  "éé",
+  "ααα",
+  "αα",
+  "12",
+  "q",
+  "b",
+  'a"b?',
+  "abmmyz",
+  "abxmmyz",
+  "aé",
+  "aa",
+  "a😀",
+  "x@y.z",
+  "foo@bar",
+  "foo@",
+  "foo@-a.b",
+  "a.b",
+  "example.com",
+  "example.com.",
+  "1.2.3",
+  "a-.b",
+  "-a",
+  "127.0.0.1",
+  "256.1.1.1",
+  "01.1.1.1",
+  "::1",
+  "::",
+  "1::2::3",
+  "fe80::1%eth0",
+  "1:2:3:4:5:6:7:8",
+  "1:2:3:4:5:6:7:8:9",
+  "1:2:3:4:5:6:1.2.3.4",
+  "::ffff:1.2.3.4",
+  ":::",
+  "1:",
+  "http://a/b?c#d",
+  "http://[::1]:80/",
+  "http://[::1%25eth]/x",
+  "http://[v1.x]/",
+  "mailto:a@b",
+  "a:b",
+  "//host/p",
+  "/p/q",
+  "p:q",
+  "p/q:r",
+  "?x",
+  "#y",
+  "http://%e4/",
+  "http://%c3%a4/x",
+  "http://a b",
+  "http://u:p@h:99/",
+  "http://h:9x/",
+  "http://h//x",
+  "//",
+  "///x",
+  "urn:x:y",
+  ":x",
+  "1a:b",
+  "a%20b",
+  "a%2",
+  "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+  "81ARZ3NDEKTSV4RRFFQ69G5FAV",
+  "01ARZ3NDEKTSV4RRFFQ69G5FAI",
+  "550e8400-e29b-41d4-a716-446655440000",
+  "550E8400E29B41D4A716446655440000",
+  "550e8400-e29b-41d4-a716-44665544000g",
+  `${"x".repeat(64)}.com`,
+  `${"a".repeat(63)}.com`,
+  "http://a.b:",
+  "http:",
+  "http://",
+  "x:/",
+  "x:/a//b",
+  "x://a/%zz",
 ];
 const integers = [
   0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, -1, -2, -3, -5, 100, 1000, 2147483647, -2147483648,
@@ -77,7 +146,9 @@ const isWrapper = (type) => /^google\.protobuf\..*Value$/.test(type.typeName);
 
 function value(field, depth) {
   if (field.message) {
-    return isWrapper(field.message) ? scalar(field.message.fields[0].scalar) : message(field.message, depth + 1);
+    return isWrapper(field.message)
+      ? scalar(field.message.fields[0].scalar)
+      : message(field.message, depth + 1);
   }
   return field.enum ? pick([0, 1, 2, -5, 7, 9]) : scalar(field.scalar);
 }
@@ -112,7 +183,8 @@ function message(type, depth) {
   const made = create(type);
   for (const oneof of type.oneofs) {
     const field = pick(oneof.fields);
-    if (random() < 0.8) made[oneof.localName] = { case: field.localName, value: value(field, depth) };
+    if (random() < 0.8)
+      made[oneof.localName] = { case: field.localName, value: value(field, depth) };
   }
   for (const field of type.fields) {
     const skipped = random() < 0.35 || (depth > 1 && field.message);
@@ -133,7 +205,9 @@ function pathText(violation) {
 
 // The server cuts keys after 64 bytes.
 function keyText(key) {
-  return typeof key === "string" ? JSON.stringify(Buffer.from(key).subarray(0, 64).toString()) : String(key);
+  return typeof key === "string"
+    ? JSON.stringify(Buffer.from(key).subarray(0, 64).toString())
+    : String(key);
 }
 
 const names = ["Numbers", "Texts", "Forms", "Bytes", "Others", "Inner", "Lists", "Times"];
