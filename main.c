@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/openapi.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/coro.h"
@@ -396,6 +397,7 @@ static void build_http_config(void)
     http_add_page(&http_config, "/readyz", render_readyz, NULL);
     http_add_page(&http_config, "/metrics", render_metrics, NULL);
     http_add_page(&http_config, "/.well-known/jwks.json", render_jwks, NULL);
+    http_add_document(&http_config, "/openapi.json", openapi_json, openapi_json_length);
 }
 
 static int fail(const char *error)

@@ -10,6 +10,19 @@
 
 /* --- parts --- */
 
+static void collect(const struct site *site, const char *rule, const char *sentence)
+{
+    struct rule_sentence *added = arena_alloc(site->out->arena, sizeof(*added));
+
+    added->rule = rule;
+    added->sentence = sentence;
+    if (site->sentences->first == NULL)
+        site->sentences->first = added;
+    else
+        site->sentences->last->next = added;
+    site->sentences->last = added;
+}
+
 static void emit_add(const struct site *site, int indent, const char *rule, const char *sentence)
 {
     const char *arguments[] = {
@@ -20,6 +33,8 @@ static void emit_add(const struct site *site, int indent, const char *rule, cons
     };
 
     emit_call(site->out, PRINT(site, "%*sviolations_add(", indent, ""), arguments, 4, ");\n");
+    if (site->sentences != NULL)
+        collect(site, rule, sentence);
 }
 
 void emit_violation(const struct site *site, const char *condition, const char *rule,
@@ -576,8 +591,7 @@ static enum field_type rules_type(const Buf__Validate__FieldRules *rules)
                                                                        : 0;
 }
 
-/* The scalar in a google.protobuf.StringValue and its like; 0: it is no wrapper. */
-static enum field_type wrapped_type(const struct model_message *message)
+enum field_type message_wrapped_type(const struct model_message *message)
 {
     size_t length = message ? strlen(message->name) : 0;
 
@@ -641,8 +655,9 @@ void emit_rules(const struct site *site, const Buf__Validate__FieldRules *rules)
 
     if (rules == NULL || rules->type_case == BUF__VALIDATE__FIELD_RULES__TYPE__NOT_SET)
         return;
-    if (wrapped_type(site->message) != 0 && wrapped_type(site->message) == rules_type(rules)) {
-        inner.type = wrapped_type(site->message);
+    if (message_wrapped_type(site->message) != 0 &&
+        message_wrapped_type(site->message) == rules_type(rules)) {
+        inner.type = message_wrapped_type(site->message);
         inner.message = NULL;
         inner.value = PRINT(site, "%s->value", site->value);
     }

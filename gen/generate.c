@@ -4,7 +4,9 @@
 
 #include "gen/check.h"
 #include "gen/emit.h"
+#include "gen/emit_docs.h"
 #include "gen/model.h"
+#include "gen/names.h"
 #include "gen/output.h"
 
 typedef Google__Protobuf__Compiler__CodeGeneratorRequest Request;
@@ -84,29 +86,104 @@ static void write_files(struct model *model, Response *response)
             write_file(model, &model->files[i], response);
 }
 
-/* The path of "only=path"; NULL without it. */
-static const char *read_parameter(struct model *model, const Request *request)
+static void write_page(struct model *model, const char *package, Response *response)
 {
+    struct output out = {.arena = model->arena,
+                         .path = arena_printf(model->arena, "%s.md", package)};
+
+    emit_docs_page(&out, model, package);
+    output_close(&out, response);
+}
+
+static void write_docs(struct model *model, Response *response)
+{
+    struct output index = {.arena = model->arena, .path = "README.md"};
+    struct name_set written = {.arena = model->arena};
+
+    response->file = arena_alloc_array(model->arena, model->file_count + 1, sizeof(ResponseFile *));
+    for (size_t i = 0; i < model->file_count; i++) {
+        const char *package = model->files[i].package;
+        if (package_has_page(model, package) && name_set_add(&written, package))
+            write_page(model, package, response);
+    }
+    emit_docs_index(&index, model);
+    output_close(&index, response);
+}
+
+static void write_openapi(struct model *model, const struct openapi_info *info, Response *response)
+{
+    struct output out = {.arena = model->arena, .path = "openapi.json"};
+
+    response->file = arena_alloc_array(model->arena, 1, sizeof(ResponseFile *));
+    emit_openapi(&out, model, info);
+    output_close(&out, response);
+}
+
+struct parameters {
+    const char *only; /* NULL: every file protoc asks for */
+    const char *emit; /* "c", "docs", "openapi" */
+    struct openapi_info info;
+};
+
+static void read_parameter(struct model *model, char *text, struct parameters *ret)
+{
+    const struct {
+        const char *name;
+        const char **value;
+    } known[] = {{"only=", &ret->only},
+                 {"emit=", &ret->emit},
+                 {"title=", &ret->info.title},
+                 {"version=", &ret->info.version}};
     struct location nowhere = {0};
 
-    if (request->parameter == NULL || *request->parameter == '\0')
-        return NULL;
-    if (strncmp(request->parameter, "only=", 5) == 0)
-        return request->parameter + 5;
-    model_fail(model, nowhere, "unknown parameter '%s': there is only only=<path>",
-               request->parameter);
-    return NULL;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strncmp(text, known[i].name, strlen(known[i].name)) == 0) {
+            *known[i].value = text + strlen(known[i].name);
+            return;
+        }
+    model_fail(model, nowhere,
+               "unknown parameter '%s': there are only=<path>, emit=c|docs|openapi, "
+               "title=<text> and version=<text>",
+               text);
+}
+
+/* "name=value,name=value". */
+static struct parameters read_parameters(struct model *model, const Request *request)
+{
+    struct parameters parameters = {.emit = "c", .info = {.title = "API", .version = "0"}};
+    char *rest = arena_strdup(model->arena, request->parameter ? request->parameter : "");
+    struct location nowhere = {0};
+    char *text;
+
+    while ((text = strsep(&rest, ",")) != NULL)
+        if (*text != '\0')
+            read_parameter(model, text, &parameters);
+    if (strcmp(parameters.emit, "c") != 0 && strcmp(parameters.emit, "docs") != 0 &&
+        strcmp(parameters.emit, "openapi") != 0)
+        model_fail(model, nowhere, "emit=%s: it can be c, docs or openapi", parameters.emit);
+    return parameters;
+}
+
+static void write_outputs(struct model *model, const struct parameters *parameters,
+                          Response *response)
+{
+    if (strcmp(parameters->emit, "docs") == 0)
+        write_docs(model, response);
+    else if (strcmp(parameters->emit, "openapi") == 0)
+        write_openapi(model, &parameters->info, response);
+    else
+        write_files(model, response);
 }
 
 static void respond(struct model *model, const Request *request, Response *response)
 {
-    const char *only = read_parameter(model, request);
+    struct parameters parameters = read_parameters(model, request);
 
     response->has_supported_features = true;
     response->supported_features =
         GOOGLE__PROTOBUF__COMPILER__CODE_GENERATOR_RESPONSE__FEATURE__FEATURE_PROTO3_OPTIONAL;
-    if (model_read(model, request, only))
-        write_files(model, response);
+    if (model_read(model, request, parameters.only))
+        write_outputs(model, &parameters, response);
     if (model->errors.length > 0) {
         response->n_file = 0;
         response->error = arena_strndup(model->arena, (const char *)buffer_data(&model->errors),

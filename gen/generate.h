@@ -11,8 +11,11 @@
  * schemas is its `error`. INVALID_ARGUMENT if the request is not a whole
  * CodeGeneratorRequest.
  *
- * The one parameter is "only=<path>": write the output of that file alone, with the names
- * chosen as if for all of them. */
+ * Parameters, separated by commas:
+ *   only=<path>       write the output of that file alone, with the names chosen as if for all
+ *   emit=c            C (the default); emit=docs: Markdown, a page a package and README.md;
+ *                     emit=openapi: one openapi.json
+ *   title=, version=  of the OpenAPI document */
 enum status generate(const void *request, size_t length, struct buffer *out) MUST_CHECK;
 
 #endif

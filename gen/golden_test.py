@@ -3,11 +3,12 @@
 
 A schema of testdata/ stands beside its expected output, NAME.h.expected and so on, which must
 also compile. A schema of testdata/bad/ must fail with the errors of NAME.expected, line for
-line. After a change of the generator, look at the difference and then run this with --update.
+line. documents/ has what is made of documented.proto with emit=docs and emit=openapi. After a change of the generator, look at the difference and then run this with --update.
 """
 
 import argparse
 import difflib
+import json
 import pathlib
 import shlex
 import subprocess
@@ -18,11 +19,11 @@ ROOT = pathlib.Path(__file__).resolve().parent
 DATA = ROOT / "testdata"
 
 
-def run_protoc(arguments, out, schemas, include):
+def run_protoc(arguments, out, schemas, include, options=""):
     command = [
         arguments.protoc,
         f"--plugin=protoc-gen-waystone={pathlib.Path(arguments.plugin).resolve()}",
-        f"--waystone_out={out}",
+        f"--waystone_out={options}:{out}",
         f"-I{include}",
         f"-I{ROOT.parent / 'api'}",
         f"-I{arguments.include}",
@@ -52,7 +53,8 @@ def differs(expected_file, text, update):
 def check_output(arguments, out):
     """The good schemas, in one run, since two of them share names."""
     schemas = [
-        str(path.relative_to(DATA)) for path in sorted(DATA.rglob("*.proto")) if path.parent.name != "bad"
+        str(path.relative_to(DATA)) for path in sorted(DATA.rglob("*.proto"))
+        if path.parent.name not in ("bad", "documents")
     ]
     result = run_protoc(arguments, out, schemas, DATA)
     if result.returncode != 0:
@@ -105,6 +107,39 @@ def check_one_file_alone(arguments):
         return differs(DATA / "first/v1/thing.h.expected", header.read_text(), False)
 
 
+def check_documents(arguments):
+    """Markdown and OpenAPI of a schema with every rule and every shape."""
+    failures = 0
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder)
+        for options in ("emit=docs", "emit=openapi,title=Documented,version=1.2.3"):
+            result = run_protoc(arguments, out, ["documents/documented.proto"], DATA, options)
+            if result.returncode != 0:
+                print(f"{options}: {result.stderr}")
+                failures += 1
+        written = sorted(path.name for path in out.iterdir())
+        if written != ["README.md", "documented.v1.md", "openapi.json"]:
+            print(f"other documents than expected: {written}")
+            failures += 1
+        for name in written:
+            failures += differs(DATA / "documents" / f"{name}.expected", (out / name).read_text(), arguments.update)
+        if failures == 0:
+            json.loads((out / "openapi.json").read_text())
+    return failures
+
+
+def check_parameters(arguments):
+    """What is no parameter is refused."""
+    failures = 0
+    for options in ("emit=pdf", "colour=red"):
+        with tempfile.TemporaryDirectory() as folder:
+            result = run_protoc(arguments, folder, ["shapes/v1/shapes.proto"], DATA, options)
+            if result.returncode == 0 or options.split("=")[1] not in result.stderr:
+                print(f"{options}: {result.stderr or 'it was accepted'}")
+                failures += 1
+    return failures
+
+
 def check_errors(arguments):
     failures = 0
     for schema in sorted((DATA / "bad").glob("*.proto")):
@@ -132,6 +167,8 @@ def main():
         failures = check_output(arguments, out)
         failures += check_compiles(arguments, out)
     failures += check_one_file_alone(arguments)
+    failures += check_documents(arguments)
+    failures += check_parameters(arguments)
     failures += check_errors(arguments)
     if failures:
         print(f"{failures} failures")

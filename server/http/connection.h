@@ -57,7 +57,7 @@ size_t cors_headers(const struct http_config *config, const struct exchange *exc
 
 /* --- site.c --- */
 
-struct site *site_load(const char *web_root);
+struct site *site_load(const struct http_config *config);
 void site_free(struct site *site);
 void site_serve(const struct http_config *config, struct exchange *exchange);
 

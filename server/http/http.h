@@ -5,7 +5,7 @@
  * else is HTTP/1.1. Every request becomes a struct exchange (server/exchange.h): calls go to
  * rpc_accept(), the rest to the site: the web client's files and the pages added here.
  *
- * http_prepare() and http_add_page() are called once, before the loops start; the rest belongs
+ * http_prepare() and http_add_...() are called once, before the loops start; the rest belongs
  * to the listener's loop. */
 #ifndef WAYSTONE_SERVER_HTTP_HTTP_H
 #define WAYSTONE_SERVER_HTTP_HTTP_H
@@ -31,6 +31,7 @@ struct http_page {
 typedef void (*http_render_fn)(void *user, struct http_page *page);
 
 #define HTTP_MAX_PAGES 16
+#define HTTP_MAX_DOCUMENTS 8
 
 struct http_config {
     const char *address;
@@ -40,19 +41,30 @@ struct http_config {
     const char *web_root; /* directory of the built web client */
     const char *origins;  /* other sites whose scripts may call, separated by spaces */
 
-    /* filled by http_add_page() and http_prepare() */
+    /* filled by http_add_page(), http_add_document() and http_prepare() */
     struct {
         const char *path;
         http_render_fn render;
         void *user;
     } pages[HTTP_MAX_PAGES];
     size_t page_count;
+    struct {
+        const char *path;
+        const void *data;
+        size_t length;
+    } documents[HTTP_MAX_DOCUMENTS];
+    size_t document_count;
     struct site *site;
     struct ssl_ctx_st *tls;
 };
 
 /* Serves `render` at `path`; both must outlive the configuration. Runs on the loop's stack. */
 void http_add_page(struct http_config *config, const char *path, http_render_fn render, void *user);
+
+/* Serves bytes that are part of the program like a file of the web client; the ending of `path`
+ * tells their type. They win over a file of that name, and must outlive the configuration. */
+void http_add_document(struct http_config *config, const char *path, const void *data,
+                       size_t length);
 
 /* Loads certificate and files, and makes sure that the port is free, since SO_REUSEPORT would
  * hide that it is not. One sentence in `reterr`. */

@@ -228,7 +228,7 @@ enum status http_prepare(struct http_config *config, char *reterr, size_t reterr
     if (probe < 0)
         return STATUS_UNAVAILABLE;
     close(probe);
-    config->site = site_load(config->web_root);
+    config->site = site_load(config);
     return STATUS_OK;
 }
 
@@ -246,6 +246,15 @@ void http_add_page(struct http_config *config, const char *path, http_render_fn 
     config->pages[config->page_count].path = path;
     config->pages[config->page_count].render = render;
     config->pages[config->page_count++].user = user;
+}
+
+void http_add_document(struct http_config *config, const char *path, const void *data,
+                       size_t length)
+{
+    assert(config->document_count < HTTP_MAX_DOCUMENTS);
+    config->documents[config->document_count].path = path;
+    config->documents[config->document_count].data = data;
+    config->documents[config->document_count++].length = length;
 }
 
 struct http_listener *http_listen(struct loop *loop, struct rpc_server *server,

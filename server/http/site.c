@@ -2,7 +2,8 @@
  *
  * The files are read once, at the start, and served from memory with a copy compressed at the
  * best level: the client is some hundred kilobytes, and a request costs no system call but the
- * write. A path without a dot that is no file is the client's own route and gets index.html. */
+ * write. Documents that are part of the program join them. A path without a dot is the page of that
+ * name (/docs is docs.html) or else the client's own route, which gets index.html. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct site_file {
 struct site {
     struct site_file files[MAX_FILES];
     size_t file_count;
+    bool has_client; /* some are of the web client */
 };
 
 /* --- loading --- */
@@ -109,15 +111,11 @@ static uint64_t fingerprint(const struct buffer *content)
     return value;
 }
 
-static void load_file(struct site *site, const char *full_path, const char *path)
+/* Takes the file whose content has been read. */
+static void keep_file(struct site *site, const char *path)
 {
     struct site_file *file = &site->files[site->file_count];
 
-    if (site->file_count == MAX_FILES || !read_whole(full_path, &file->content)) {
-        log_warning("file of the web client left out", LOG_STRING("path", full_path));
-        buffer_free(&file->content);
-        return;
-    }
     file->path = strdup(path);
     file->content_type = content_type_of(path);
     compress_file(file);
@@ -127,6 +125,27 @@ static void load_file(struct site *site, const char *full_path, const char *path
     snprintf(file->compressed_length, sizeof(file->compressed_length), "%zu",
              file->compressed.length);
     site->file_count++;
+}
+
+static void load_file(struct site *site, const char *full_path, const char *path)
+{
+    struct site_file *file = &site->files[site->file_count];
+
+    if (site->file_count == MAX_FILES || !read_whole(full_path, &file->content)) {
+        log_warning("file of the web client left out", LOG_STRING("path", full_path));
+        buffer_free(&file->content);
+        return;
+    }
+    keep_file(site, path);
+}
+
+static void load_documents(struct site *site, const struct http_config *config)
+{
+    for (size_t i = 0; i < config->document_count; i++) {
+        buffer_append(&site->files[site->file_count].content, config->documents[i].data,
+                      config->documents[i].length);
+        keep_file(site, config->documents[i].path);
+    }
 }
 
 static void load_directory(struct site *site, const char *root, const char *path, int depth)
@@ -155,16 +174,18 @@ static void load_directory(struct site *site, const char *root, const char *path
     closedir(directory);
 }
 
-struct site *site_load(const char *web_root)
+struct site *site_load(const struct http_config *config)
 {
     struct site *site = calloc(1, sizeof(*site));
 
     if (site == NULL)
         abort();
-    load_directory(site, web_root, "", 0);
-    if (site->file_count == 0)
+    load_documents(site, config);
+    load_directory(site, config->web_root, "", 0);
+    site->has_client = site->file_count > config->document_count;
+    if (!site->has_client)
         log_warning("the web client is not built; the API works without it",
-                    LOG_STRING("web_root", web_root));
+                    LOG_STRING("web_root", config->web_root));
     return site;
 }
 
@@ -373,6 +394,7 @@ static void send_preflight(struct exchange *exchange)
 void site_serve(const struct http_config *config, struct exchange *exchange)
 {
     const struct site_file *file;
+    bool is_route = strchr(exchange->path, '.') == NULL;
 
     if (strcmp(exchange->method, "OPTIONS") == 0) {
         send_preflight(exchange);
@@ -385,11 +407,13 @@ void site_serve(const struct http_config *config, struct exchange *exchange)
     if (send_page(config, exchange))
         return;
     file = find_file(config->site, exchange->path);
-    if (file == NULL && strchr(exchange->path, '.') == NULL)
+    if (file == NULL && is_route)
+        file = find_file(config->site, arena_printf(exchange->arena, "%s.html", exchange->path));
+    if (file == NULL && is_route)
         file = find_file(config->site, "/index.html");
     if (file != NULL)
         send_file(exchange, file);
-    else if (config->site->file_count == 0)
+    else if (!config->site->has_client)
         send_text(exchange, 404, NULL,
                   "The web client is not built: run \"./dev build\". The API works without it.\n");
     else

@@ -41,6 +41,7 @@ def _build(_):
     import packages
     packages.ensure("build")
     building.build()
+    building.build(targets=["docs-api"], title="Writing docs/api")
     nodejs.build_web()
     say(f"Built {building.BUILD / 'waystone'} and web/dist.")
     return 0
