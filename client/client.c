@@ -1,274 +1,326 @@
 #include "client/client.h"
 
-#include "base/clock.h"
-#include "client/connection.h"
-
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/limits.h"
+#include "client/internal.h"
+
 #define CONNECT_TIMEOUT_MS 10000
-#define CHUNK_BYTES (64 * 1024)
-#define STREAM_WINDOW_BYTES (256 * 1024) /* of messages nobody has received yet */
-#define CONNECTION_WINDOW_BYTES (16 * 1024 * 1024)
+#define KEEPALIVE_MS 30000
+#define KEEPALIVE_TIMEOUT_MS 10000
+#define MAX_ATTEMPTS 5
+#define FIRST_BACKOFF_MS 100
+#define LONGEST_BACKOFF_MS 5000
 
-/* --- what the session tells --- */
+/* --- lists of calls --- */
 
-static struct rpc_client_call *call_of(nghttp2_session *session, int32_t stream_id)
+void client_calls_add(struct client_calls *calls, struct rpc_client_call *call)
 {
-    return nghttp2_session_get_stream_user_data(session, stream_id);
+    call->list = calls;
+    call->next = NULL;
+    call->previous = calls->last;
+    if (calls->last != NULL)
+        calls->last->next = call;
+    else
+        calls->first = call;
+    calls->last = call;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-                     size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags,
-                     void *user)
+void client_calls_remove(struct rpc_client_call *call)
 {
-    struct rpc_client_call *call = call_of(session, frame->hd.stream_id);
+    struct client_calls *calls = call->list;
 
-    if (call != NULL && !call_on_header(call, (const char *)name, (const char *)value))
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    return 0;
-}
-
-static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
-{
-    struct rpc_client_call *call;
-
-    if (frame->hd.type != NGHTTP2_HEADERS)
-        return 0;
-    call = call_of(session, frame->hd.stream_id);
-    /* An informational response is not the one waited for. */
-    if (call != NULL && call->http_status >= 200)
-        call->started = true;
-    return 0;
-}
-
-/* The connection's window is always open; each stream's follows its reader. */
-static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id,
-                         const uint8_t *data, size_t length, void *user)
-{
-    struct rpc_client_call *call = call_of(session, stream_id);
-
-    nghttp2_session_consume_connection(session, length);
-    if (call != NULL)
-        call_on_data(call, data, length);
-    return 0;
-}
-
-static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code,
-                           void *user)
-{
-    struct rpc_client_call *call = call_of(session, stream_id);
-
-    if (call != NULL)
-        call_on_close(call, error_code);
-    return 0;
-}
-
-static nghttp2_session *new_session(struct client *client)
-{
-    static const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES},
-    };
-    nghttp2_session_callbacks *callbacks;
-    nghttp2_session *session;
-    nghttp2_option *option;
-
-    if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0)
-        abort();
-    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
-    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    if (nghttp2_session_client_new2(&session, callbacks, client, option) != 0)
-        abort();
-    nghttp2_option_del(option);
-    nghttp2_session_callbacks_del(callbacks);
-    nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, 2);
-    nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW_BYTES);
-    return session;
-}
-
-/* --- bytes --- */
-
-static void lose(struct client *client)
-{
-    client->lost = true;
-    buffer_free(&client->unsent);
-    while (client->calls != NULL)
-        call_end(client->calls, STATUS_UNAVAILABLE, "the connection was lost");
-}
-
-/* True if the transport took everything. */
-static bool send_unsent(struct client *client)
-{
-    while (client->unsent.length > 0) {
-        ssize_t sent =
-            transport_write(client->transport, buffer_data(&client->unsent), client->unsent.length);
-        if (sent == TRANSPORT_CLOSED)
-            lose(client);
-        if (sent < 0)
-            return false;
-        buffer_consume(&client->unsent, (size_t)sent);
-    }
-    return true;
-}
-
-void client_flush(struct client *client)
-{
-    const uint8_t *data;
-    ssize_t length;
-
-    while (!client->lost && send_unsent(client)) {
-        while (client->unsent.length < CHUNK_BYTES &&
-               (length = nghttp2_session_mem_send(client->session, &data)) > 0)
-            buffer_append(&client->unsent, data, (size_t)length);
-        if (client->unsent.length == 0)
-            return;
-    }
-}
-
-/* True if something came. */
-static bool receive_all(struct client *client)
-{
-    uint8_t bytes[CHUNK_BYTES];
-    bool came = false;
-
-    while (!client->lost) {
-        ssize_t length = transport_read(client->transport, bytes, sizeof(bytes));
-        if (length == TRANSPORT_AGAIN)
-            break;
-        came = true;
-        if (length < 0 || nghttp2_session_mem_recv(client->session, bytes, (size_t)length) < 0)
-            lose(client);
-    }
-    return came;
-}
-
-static int wait_time_ms(uint64_t deadline_us)
-{
-    uint64_t now_us = clock_monotonic_us();
-
-    if (deadline_us == 0)
-        return -1;
-    return now_us >= deadline_us ? 0 : (int)((deadline_us - now_us + 999) / 1000);
-}
-
-void client_pump(struct client *client, uint64_t deadline_us)
-{
-    client_flush(client);
-    /* TLS may hold bytes that poll() knows nothing of: read before waiting. */
-    if (!receive_all(client) && !client->lost) {
-        transport_wait(client->transport, client->unsent.length > 0, wait_time_ms(deadline_us));
-        receive_all(client);
-    }
-    client_flush(client);
-}
-
-/* --- open calls --- */
-
-void client_add_call(struct client *client, struct rpc_client_call *call)
-{
-    call->previous = NULL;
-    call->next = client->calls;
-    if (call->next != NULL)
-        call->next->previous = call;
-    client->calls = call;
-}
-
-void client_remove_call(struct client *client, struct rpc_client_call *call)
-{
+    if (calls == NULL)
+        return;
+    call->list = NULL;
     if (call->previous != NULL)
         call->previous->next = call->next;
     else
-        client->calls = call->next;
+        calls->first = call->next;
     if (call->next != NULL)
         call->next->previous = call->previous;
+    else
+        calls->last = call->previous;
+}
+
+/* --- calls that wait for a connection --- */
+
+static void set_error(struct client *client, const char *error)
+{
+    snprintf(client->error, sizeof(client->error), "%s", error);
+}
+
+/* There is none, and none is being made: all but the patient are told. */
+static void fail_waiting(struct client *client)
+{
+    struct rpc_client_call *call = client->waiting.first;
+
+    while (call != NULL) {
+        struct rpc_client_call *next = call->next;
+        if (!call->wait_for_ready) {
+            call->unprocessed = true;
+            client_call_finish(call, STATUS_UNAVAILABLE, arena_strdup(call->arena, client->error));
+        }
+        call = next;
+    }
+}
+
+static void submit_waiting(struct client *client)
+{
+    while (client->waiting.first != NULL) {
+        struct rpc_client_call *call = client->waiting.first;
+        client_calls_remove(call);
+        client_session_submit(client->current, call);
+    }
+    client->driver->flush(client->current);
+}
+
+/* A server that goes away again and again, while calls stay open, must not pile up connections. */
+static void drop_oldest(struct client *client)
+{
+    struct client_connection *oldest = client->connections;
+    unsigned count = 0;
+
+    for (struct client_connection *each = client->connections; each != NULL; each = each->next) {
+        oldest = each;
+        count++;
+    }
+    if (count >= CLIENT_MAX_CONNECTIONS && !oldest->busy)
+        client_connection_free(oldest);
+}
+
+static void connect_now(struct client *client)
+{
+    drop_oldest(client);
+    client->current = client_connection_open(client);
+    client_connection_step(client->current);
+}
+
+static bool takes_calls(const struct client_connection *connection)
+{
+    return connection->state == CONNECTION_UP && !connection->draining &&
+           client_session_takes_calls(connection);
+}
+
+static void remind(struct client *client, uint64_t at_us)
+{
+    client->due_us = at_us;
+    client->driver->remind(client, at_us);
+}
+
+void client_look(struct client *client)
+{
+    struct client_connection *current = client->current;
+
+    if (current != NULL && current->state == CONNECTION_UP && !takes_calls(current))
+        client_connection_draining(current);
+    if (client->waiting.first == NULL && client->due_us != 0)
+        remind(client, 0);
+    if (client->waiting.first == NULL)
+        return;
+    if (client->current == NULL && clock_monotonic_us() < client->not_before_us) {
+        fail_waiting(client);
+        remind(client, client->waiting.first != NULL ? client->not_before_us : 0);
+    } else if (client->current == NULL) {
+        remind(client, 0);
+        connect_now(client);
+    } else if (client->current->state == CONNECTION_UP) {
+        submit_waiting(client);
+    }
+}
+
+void client_queue(struct rpc_client_call *call)
+{
+    struct client *client = call->client;
+
+    call->state = CALL_WAITING;
+    call->attempts++;
+    client_calls_add(&client->waiting, call);
+    /* Without a loop nobody has looked since the last call: the connection may be gone. */
+    if (client->config.loop == NULL && client->current != NULL)
+        client_connection_step(client->current);
+    else
+        client_look(client);
+}
+
+/* --- told by connections --- */
+
+void client_connection_up(struct client_connection *connection)
+{
+    client_look(connection->client);
+    connection->client->driver->wake(connection->client, &connection->client->waiters);
+}
+
+void client_connection_proven(struct client_connection *connection)
+{
+    if (connection->proven)
+        return;
+    connection->proven = true;
+    connection->client->failures = 0;
+    connection->client->not_before_us = 0;
+}
+
+void client_connection_draining(struct client_connection *connection)
+{
+    struct client *client = connection->client;
+
+    connection->draining = true;
+    if (client->current == connection)
+        client->current = NULL;
+}
+
+void client_connection_lost(struct client_connection *connection, const char *error)
+{
+    struct client *client = connection->client;
+    bool was_current = client->current == connection;
+
+    set_error(client, error);
+    if (was_current)
+        client->current = NULL;
+    if (was_current && !connection->proven) {
+        client->not_before_us =
+            clock_monotonic_us() + client_backoff_us(client->config.retry.first_backoff_ms,
+                                                     client->config.retry.longest_backoff_ms,
+                                                     client->failures++);
+        client->total_failures++;
+        fail_waiting(client);
+    }
+    while (connection->calls.first != NULL) {
+        struct rpc_client_call *call = connection->calls.first;
+        call->unprocessed = !call->sent;
+        client_call_finish(call, STATUS_UNAVAILABLE, arena_strdup(call->arena, error));
+    }
+    client->driver->wake(client, &client->waiters);
 }
 
 /* --- life --- */
 
-struct address {
-    bool tls;
-    char authority[512]; /* "host:port" as written */
-    char host[256], port[8];
-};
-
-/* "https://[::1]:443" and the like. */
-static bool parse_target(const char *target, struct address *ret)
+/* "https://[::1]:443" and the like. False if it is none. */
+static bool parse_target(struct client *client, const char *target)
 {
     const char *rest, *colon;
-    size_t length;
+    size_t length, digits;
 
-    *ret = (struct address){.tls = strncmp(target, "https://", 8) == 0};
-    if (!ret->tls && strncmp(target, "http://", 7) != 0)
+    client->tls = strncmp(target, "https://", 8) == 0;
+    if (!client->tls && strncmp(target, "http://", 7) != 0)
         return false;
-    rest = target + (ret->tls ? 8 : 7);
+    rest = target + (client->tls ? 8 : 7);
     colon = strrchr(rest, ':');
-    if (colon == NULL || colon == rest || strlen(colon + 1) == 0 ||
-        strlen(colon + 1) >= sizeof(ret->port) || strchr(colon, '/') != NULL)
+    if (colon == NULL)
         return false;
+    digits = strspn(colon + 1, "0123456789");
     length = (size_t)(colon - rest);
-    if (rest[0] == '[' && rest[length - 1] == ']') {
+    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' || length > 255)
+        return false;
+    client->authority = strdup(rest);
+    client->port = strdup(colon + 1);
+    if (length > 2 && rest[0] == '[' && rest[length - 1] == ']') {
         rest++;
         length -= 2;
     }
-    if (length == 0 || length >= sizeof(ret->host))
-        return false;
-    memcpy(ret->host, rest, length);
-    snprintf(ret->port, sizeof(ret->port), "%s", colon + 1);
-    snprintf(ret->authority, sizeof(ret->authority), "%s", target + (ret->tls ? 8 : 7));
-    return true;
+    client->host = strndup(rest, length);
+    if (client->authority == NULL || client->port == NULL || client->host == NULL)
+        abort();
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)rest[i]) && strchr(".-_:%", rest[i]) == NULL)
+            return false;
+    return length > 0;
 }
 
-enum status client_connect(const char *target, const struct client_config *config,
-                           struct client **ret_client, char *reterr, size_t reterr_size)
+static uint32_t or_default(uint32_t value, uint32_t standard)
 {
-    struct client_config defaults = {0};
-    struct transport *transport;
-    struct address address;
-    struct client *client;
-    uint32_t timeout_ms;
+    return value != 0 ? value : standard;
+}
 
-    config = config != NULL ? config : &defaults;
-    timeout_ms = config->connect_timeout_ms != 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-    if (!parse_target(target, &address)) {
+static void set_config(struct client *client, const struct client_config *config)
+{
+    struct client_config *own = &client->config;
+
+    own->loop = config->loop;
+    own->connect_timeout_ms = or_default(config->connect_timeout_ms, CONNECT_TIMEOUT_MS);
+    own->keepalive_ms = or_default(config->keepalive_ms, KEEPALIVE_MS);
+    own->keepalive_timeout_ms = or_default(config->keepalive_timeout_ms, KEEPALIVE_TIMEOUT_MS);
+    own->max_message_bytes =
+        config->max_message_bytes != 0 ? config->max_message_bytes : LIMIT_REQUEST_BYTES;
+    own->retry.max_attempts = or_default(config->retry.max_attempts, MAX_ATTEMPTS);
+    own->retry.first_backoff_ms = or_default(config->retry.first_backoff_ms, FIRST_BACKOFF_MS);
+    own->retry.longest_backoff_ms =
+        or_default(config->retry.longest_backoff_ms, LONGEST_BACKOFF_MS);
+}
+
+static enum status prepare(struct client *client, const char *target,
+                           const struct client_config *config, char *reterr, size_t reterr_size)
+{
+    if (!parse_target(client, target)) {
         snprintf(reterr, reterr_size,
                  "'%s' is no target; write http://host:port or https://host:port", target);
         return STATUS_INVALID_ARGUMENT;
     }
-    TRY(transport_open(&(struct transport_target){.tls = address.tls,
-                                                  .host = address.host,
-                                                  .port = address.port,
-                                                  .ca_file = config->ca_file},
-                       clock_monotonic_us() + (uint64_t)timeout_ms * 1000, &transport, reterr,
-                       reterr_size));
-    client = calloc(1, sizeof(*client));
-    if (client == NULL || (client->authority = strdup(address.authority)) == NULL)
+    set_config(client, config);
+    client->driver = config->loop != NULL ? &client_loop_driver : &client_poll_driver;
+    if (!client->tls)
+        return STATUS_OK;
+    client->tls_context = client_tls_new(config, reterr, reterr_size);
+    return client->tls_context != NULL ? STATUS_OK : STATUS_INVALID_ARGUMENT;
+}
+
+static void free_parts(struct client *client)
+{
+    SSL_CTX_free(client->tls_context);
+    free(client->authority);
+    free(client->host);
+    free(client->port);
+    free(client);
+}
+
+enum status client_new(const char *target, const struct client_config *config,
+                       struct client **ret_client, char *reterr, size_t reterr_size)
+{
+    static const struct client_config defaults;
+    struct client *client = calloc(1, sizeof(*client));
+    enum status status;
+
+    if (client == NULL)
         abort();
-    client->transport = transport;
-    client->scheme = address.tls ? "https" : "http";
-    client->session = new_session(client);
-    client_flush(client);
+    status = prepare(client, target, config != NULL ? config : &defaults, reterr, reterr_size);
+    if (status != STATUS_OK) {
+        free_parts(client);
+        return status;
+    }
     *ret_client = client;
     return STATUS_OK;
+}
+
+/* A peer that takes nothing is not waited for. */
+static void say_goodbye(struct client_connection *connection)
+{
+    if (connection->state != CONNECTION_UP)
+        return;
+    connection->draining = true;
+    nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
+    client_connection_flush(connection);
 }
 
 void client_free(struct client *client)
 {
     if (client == NULL)
         return;
-    while (client->calls != NULL)
-        call_end(client->calls, STATUS_CANCELLED, "the client was closed");
-    nghttp2_session_terminate_session(client->session, NGHTTP2_NO_ERROR);
-    client_flush(client); /* a peer that takes nothing is not waited for */
-    nghttp2_session_del(client->session);
-    transport_free(client->transport);
-    buffer_free(&client->unsent);
-    free(client->authority);
-    free(client);
+    while (client->waiting.first != NULL)
+        client_call_end(client->waiting.first, STATUS_CANCELLED, "the client was closed");
+    while (client->connections != NULL) {
+        struct client_connection *connection = client->connections;
+        while (connection->calls.first != NULL)
+            client_call_end(connection->calls.first, STATUS_CANCELLED, "the client was closed");
+        say_goodbye(connection);
+        if (client->connections == connection)
+            client_connection_free(connection);
+    }
+    client->driver->remind(client, 0);
+    free_parts(client);
 }
 
 void client_freep(struct client **client)
@@ -276,7 +328,27 @@ void client_freep(struct client **client)
     client_free(*client);
 }
 
-bool client_is_usable(const struct client *client)
+enum status client_connect(struct client *client)
 {
-    return !client->lost && nghttp2_session_check_request_allowed(client->session);
+    unsigned failures = client->total_failures;
+
+    while (client->total_failures == failures) {
+        if (client->current == NULL)
+            connect_now(client);
+        if (client_is_connected(client))
+            return STATUS_OK;
+        if (client->total_failures == failures)
+            TRY(client->driver->wait(client, &client->waiters, 0));
+    }
+    return STATUS_UNAVAILABLE;
+}
+
+const char *client_error(const struct client *client)
+{
+    return client->error;
+}
+
+bool client_is_connected(const struct client *client)
+{
+    return client->current != NULL && takes_calls(client->current);
 }

@@ -1,7 +1,5 @@
 #include "client/transport.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -9,7 +7,6 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,151 +14,176 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct transport {
+#include "base/clock.h"
+
+enum stage { RESOLVING, CONNECTING, SHAKING_HANDS, OPEN, FAILED };
+
+struct client_transport {
+    struct client_target target;
+    enum stage stage;
+    uint64_t deadline_us; /* of all of connecting */
+    uint64_t due_us;      /* of this address */
+    struct client_resolution *resolution;
+    struct addrinfo *addresses, *next_address;
     int fd;
-    SSL_CTX *context; /* NULL in clear */
+    unsigned generation;
     SSL *ssl;
     bool tls_wants_write; /* a read or handshake waits for room to write */
+    char error[224];
 };
 
-struct failure {
-    char *text;
-    size_t size;
-};
+/* --- life --- */
 
-static enum status fail(const struct failure *failure, const char *format, ...) PRINTF_LIKE(2, 3);
+struct client_transport *client_transport_new(const struct client_target *target,
+                                              uint64_t deadline_us)
+{
+    struct client_transport *transport = calloc(1, sizeof(*transport));
 
-static enum status fail(const struct failure *failure, const char *format, ...)
+    if (transport == NULL)
+        abort();
+    transport->target = *target;
+    transport->deadline_us = transport->due_us = deadline_us;
+    transport->fd = -1;
+    transport->resolution = client_resolve(target->host, target->port);
+    return transport;
+}
+
+static void close_socket(struct client_transport *transport)
+{
+    SSL_free(transport->ssl);
+    transport->ssl = NULL;
+    if (transport->fd >= 0)
+        close(transport->fd);
+    transport->fd = -1;
+}
+
+void client_transport_free(struct client_transport *transport)
+{
+    if (transport == NULL)
+        return;
+    if (transport->ssl != NULL && transport->stage == OPEN)
+        (void)SSL_shutdown(transport->ssl); /* says that nothing was cut off; not waited for */
+    close_socket(transport);
+    client_resolution_free(transport->resolution);
+    if (transport->addresses != NULL)
+        freeaddrinfo(transport->addresses);
+    ERR_clear_error();
+    free(transport);
+}
+
+/* --- connecting --- */
+
+static enum client_transport_progress fail(struct client_transport *transport, const char *format,
+                                           ...) PRINTF_LIKE(2, 3);
+
+static enum client_transport_progress fail(struct client_transport *transport, const char *format,
+                                           ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(failure->text, failure->size, format, arguments);
+    vsnprintf(transport->error, sizeof(transport->error), format, arguments);
     va_end(arguments);
-    return STATUS_UNAVAILABLE;
+    transport->stage = FAILED;
+    return TRANSPORT_FAILED;
 }
 
-static int remaining_ms(uint64_t deadline_us)
+/* Each address gets its share of the time that is left. */
+static uint64_t address_due_us(const struct client_transport *transport,
+                               const struct addrinfo *address)
 {
     uint64_t now_us = clock_monotonic_us();
+    uint64_t count = 0;
 
-    return now_us >= deadline_us ? 0 : (int)((deadline_us - now_us + 999) / 1000);
+    for (; address != NULL; address = address->ai_next)
+        count++;
+    return now_us >= transport->deadline_us ? now_us
+                                            : now_us + (transport->deadline_us - now_us) / count;
 }
 
-/* --- TCP --- */
-
 /* 0 or an errno. */
-static int finish_connecting(int fd, uint64_t deadline_us)
+static int begin_connecting(struct client_transport *transport, const struct addrinfo *address)
 {
-    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    int on = 1;
+
+    transport->fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    transport->generation++;
+    if (transport->fd < 0)
+        return errno;
+    setsockopt(transport->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (connect(transport->fd, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS)
+        return 0;
+    return errno;
+}
+
+static enum client_transport_progress try_addresses(struct client_transport *transport, int error)
+{
+    while (transport->next_address != NULL) {
+        const struct addrinfo *address = transport->next_address;
+        close_socket(transport);
+        transport->due_us = address_due_us(transport, address);
+        transport->next_address = address->ai_next;
+        error = begin_connecting(transport, address);
+        if (error == 0) {
+            transport->stage = CONNECTING;
+            return TRANSPORT_OPENING;
+        }
+    }
+    return fail(transport, "cannot connect to %s:%s: %s", transport->target.host,
+                transport->target.port, strerror(error));
+}
+
+static enum client_transport_progress go_on_resolving(struct client_transport *transport)
+{
+    int error;
+
+    if (!client_resolution_take(transport->resolution, &transport->addresses, &error))
+        return TRANSPORT_OPENING;
+    if (error != 0)
+        return fail(transport, "cannot resolve '%s': %s", transport->target.host,
+                    gai_strerror(error));
+    transport->next_address = transport->addresses;
+    return try_addresses(transport, EHOSTUNREACH);
+}
+
+/* The socket's error; EINPROGRESS while it is neither connected nor refused. */
+static int connect_result(int fd)
+{
+    struct sockaddr_storage peer;
     socklen_t length = sizeof(int);
     int error = 0;
 
-    for (;;) {
-        int left_ms = remaining_ms(deadline_us);
-        int ready = poll(&poll_fd, 1, left_ms);
-        if (ready > 0)
-            break;
-        if (ready == 0)
-            return ETIMEDOUT;
-        if (errno != EINTR)
-            return errno;
-    }
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
-    return error;
-}
-
-static int connect_address(const struct addrinfo *address, uint64_t deadline_us, int *ret_fd)
-{
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1, error = 0;
-
-    if (fd < 0)
-        return errno;
-    if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)
-        error = errno == EINPROGRESS ? finish_connecting(fd, deadline_us) : errno;
-    if (error != 0) {
-        close(fd);
+    if (error != 0)
         return error;
+    length = sizeof(peer);
+    return getpeername(fd, (struct sockaddr *)&peer, &length) == 0 ? 0 : EINPROGRESS;
+}
+
+static enum client_transport_progress shake_hands(struct client_transport *transport);
+
+static enum client_transport_progress go_on_connecting(struct client_transport *transport)
+{
+    int error = connect_result(transport->fd);
+
+    if (error == EINPROGRESS)
+        return TRANSPORT_OPENING;
+    if (error != 0)
+        return try_addresses(transport, error);
+    transport->due_us = transport->deadline_us;
+    if (transport->target.tls == NULL) {
+        transport->stage = OPEN;
+        return TRANSPORT_READY;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    *ret_fd = fd;
-    return 0;
-}
-
-static enum status connect_host(struct transport *transport, const struct transport_target *target,
-                                uint64_t deadline_us, const struct failure *failure)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses;
-    int error = getaddrinfo(target->host, target->port, &hints, &addresses);
-
-    if (error != 0)
-        return fail(failure, "cannot resolve '%s': %s", target->host, gai_strerror(error));
-    error = EHOSTUNREACH;
-    for (const struct addrinfo *address = addresses; address != NULL && error != 0;
-         address = address->ai_next)
-        error = connect_address(address, deadline_us, &transport->fd);
-    freeaddrinfo(addresses);
-    if (error != 0)
-        return fail(failure, "cannot connect to %s:%s: %s", target->host, target->port,
-                    strerror(error));
-    return STATUS_OK;
-}
-
-/* --- TLS --- */
-
-static const char *tls_error(void)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
-    ERR_clear_error();
-    return reason != NULL ? reason : "the connection was closed";
-}
-
-static bool is_address(const char *host)
-{
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *address;
-
-    if (getaddrinfo(host, NULL, &hints, &address) != 0)
-        return false;
-    freeaddrinfo(address);
-    return true;
-}
-
-/* The peer must prove to be `host`, and SNI tells it which host that is. */
-static bool expect_host(SSL *ssl, const char *host)
-{
-    if (is_address(host))
-        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
-    return SSL_set_tlsext_host_name(ssl, host) == 1 && SSL_set1_host(ssl, host) == 1;
-}
-
-static enum status prepare_tls(struct transport *transport, const struct transport_target *target,
-                               const struct failure *failure)
-{
-    static const unsigned char protocols[] = "\x02h2";
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-
-    transport->context = context;
-    if (context == NULL)
-        return fail(failure, "TLS cannot be set up: %s", tls_error());
-    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    if (target->ca_file != NULL ? SSL_CTX_load_verify_locations(context, target->ca_file, NULL) != 1
-                                : SSL_CTX_set_default_verify_paths(context) != 1)
-        return fail(failure, "cannot read the authorities %s: %s",
-                    target->ca_file != NULL ? target->ca_file : "of the system", tls_error());
-    transport->ssl = SSL_new(context);
-    if (transport->ssl == NULL || SSL_set_fd(transport->ssl, transport->fd) != 1 ||
-        SSL_set_alpn_protos(transport->ssl, protocols, sizeof(protocols) - 1) != 0 ||
-        !expect_host(transport->ssl, target->host))
-        return fail(failure, "TLS cannot be set up: %s", tls_error());
-    return STATUS_OK;
+    transport->ssl = client_tls_open(transport->target.tls, transport->fd, transport->target.host);
+    if (transport->ssl == NULL)
+        return fail(transport, "TLS cannot be set up");
+    transport->stage = SHAKING_HANDS;
+    return shake_hands(transport);
 }
 
 /* Whether to wait and try again; remembers for what. */
-static bool tls_must_wait(struct transport *transport, int result)
+static bool tls_must_wait(struct client_transport *transport, int result)
 {
     int error = SSL_get_error(transport->ssl, result);
 
@@ -169,86 +191,93 @@ static bool tls_must_wait(struct transport *transport, int result)
     return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
 }
 
-static enum status describe_handshake_failure(const struct transport *transport,
-                                              const struct failure *failure)
-{
-    long verified = SSL_get_verify_result(transport->ssl);
-
-    if (verified == X509_V_OK)
-        return fail(failure, "the TLS handshake failed: %s", tls_error());
-    ERR_clear_error();
-    return fail(failure, "the server's certificate is not trusted: %s",
-                X509_verify_cert_error_string(verified));
-}
-
-static enum status shake_hands(struct transport *transport, uint64_t deadline_us,
-                               const struct failure *failure)
+static enum client_transport_progress shake_hands(struct client_transport *transport)
 {
     const unsigned char *protocol;
     unsigned length;
     int result;
 
-    while ((result = SSL_connect(transport->ssl)) != 1) {
-        if (!tls_must_wait(transport, result))
-            return describe_handshake_failure(transport, failure);
-        if (remaining_ms(deadline_us) == 0)
-            return fail(failure, "the TLS handshake took too long");
-        transport_wait(transport, false, remaining_ms(deadline_us));
+    ERR_clear_error();
+    result = SSL_connect(transport->ssl);
+    if (result != 1 && tls_must_wait(transport, result))
+        return TRANSPORT_OPENING;
+    if (result != 1) {
+        client_tls_describe(transport->ssl, transport->error, sizeof(transport->error));
+        transport->stage = FAILED;
+        return TRANSPORT_FAILED;
     }
     SSL_get0_alpn_selected(transport->ssl, &protocol, &length);
     if (length != 2 || memcmp(protocol, "h2", 2) != 0)
-        return fail(failure, "the server does not speak HTTP/2 over TLS");
-    return STATUS_OK;
+        return fail(transport, "the server does not speak HTTP/2 over TLS");
+    transport->stage = OPEN;
+    return TRANSPORT_READY;
 }
 
-/* --- the interface --- */
-
-static enum status open_all(struct transport *transport, const struct transport_target *target,
-                            uint64_t deadline_us, const struct failure *failure)
+static enum client_transport_progress time_is_over(struct client_transport *transport)
 {
-    TRY(connect_host(transport, target, deadline_us, failure));
-    if (!target->tls)
-        return STATUS_OK;
-    TRY(prepare_tls(transport, target, failure));
-    return shake_hands(transport, deadline_us, failure);
-}
-
-enum status transport_open(const struct transport_target *target, uint64_t deadline_us,
-                           struct transport **ret_transport, char *reterr, size_t reterr_size)
-{
-    struct transport *transport = calloc(1, sizeof(*transport));
-    struct failure failure = {reterr, reterr_size};
-    enum status status;
-
-    if (transport == NULL)
-        abort();
-    transport->fd = -1;
-    status = open_all(transport, target, deadline_us, &failure);
-    if (status != STATUS_OK) {
-        transport_free(transport);
-        return status;
+    switch (transport->stage) {
+    case RESOLVING:
+        return fail(transport, "cannot resolve '%s' in time", transport->target.host);
+    case CONNECTING:
+        return try_addresses(transport, ETIMEDOUT);
+    default:
+        return fail(transport, "the TLS handshake took too long");
     }
-    *ret_transport = transport;
-    return STATUS_OK;
 }
 
-void transport_free(struct transport *transport)
+enum client_transport_progress client_transport_advance(struct client_transport *transport)
 {
-    if (transport == NULL)
-        return;
-    SSL_free(transport->ssl);
-    SSL_CTX_free(transport->context);
-    if (transport->fd >= 0)
-        close(transport->fd);
-    free(transport);
+    enum client_transport_progress progress = TRANSPORT_OPENING;
+
+    if (transport->stage == RESOLVING)
+        progress = go_on_resolving(transport);
+    else if (transport->stage == CONNECTING)
+        progress = go_on_connecting(transport);
+    else if (transport->stage == SHAKING_HANDS)
+        progress = shake_hands(transport);
+    else
+        return transport->stage == OPEN ? TRANSPORT_READY : TRANSPORT_FAILED;
+    if (progress == TRANSPORT_OPENING && clock_monotonic_us() >= transport->due_us)
+        return time_is_over(transport);
+    return progress;
 }
 
-static ssize_t tls_result(struct transport *transport, int result)
+const char *client_transport_error(const struct client_transport *transport)
+{
+    return transport->error;
+}
+
+/* --- what to wait for --- */
+
+int client_transport_fd(const struct client_transport *transport, unsigned *ret_generation)
+{
+    *ret_generation = transport->generation;
+    return transport->stage == RESOLVING ? client_resolution_fd(transport->resolution)
+                                         : transport->fd;
+}
+
+bool client_transport_wants_write(const struct client_transport *transport)
+{
+    return transport->stage == CONNECTING || transport->tls_wants_write;
+}
+
+uint64_t client_transport_due_us(const struct client_transport *transport)
+{
+    return transport->due_us;
+}
+
+/* --- bytes --- */
+
+static ssize_t tls_result(struct client_transport *transport, int result)
 {
     if (result > 0)
         return result;
     if (tls_must_wait(transport, result))
         return TRANSPORT_AGAIN;
+    /* With TLS 1.3 a server refuses a client's certificate only now. */
+    if (ERR_peek_last_error() != 0)
+        snprintf(transport->error, sizeof(transport->error), "the connection was lost: %s",
+                 ERR_reason_error_string(ERR_peek_last_error()));
     ERR_clear_error();
     return TRANSPORT_CLOSED;
 }
@@ -262,26 +291,19 @@ static ssize_t tcp_result(ssize_t result)
     return TRANSPORT_CLOSED;
 }
 
-ssize_t transport_read(struct transport *transport, void *out, size_t size_bytes)
+ssize_t client_transport_read(struct client_transport *transport, void *out, size_t size_bytes)
 {
-    if (transport->ssl != NULL)
-        return tls_result(transport, SSL_read(transport->ssl, out, (int)size_bytes));
-    return tcp_result(recv(transport->fd, out, size_bytes, 0));
+    if (transport->ssl == NULL)
+        return tcp_result(recv(transport->fd, out, size_bytes, 0));
+    ERR_clear_error();
+    return tls_result(transport, SSL_read(transport->ssl, out, (int)size_bytes));
 }
 
-ssize_t transport_write(struct transport *transport, const void *data, size_t size_bytes)
+ssize_t client_transport_write(struct client_transport *transport, const void *data,
+                               size_t size_bytes)
 {
-    if (transport->ssl != NULL)
-        return tls_result(transport, SSL_write(transport->ssl, data, (int)size_bytes));
-    return tcp_result(send(transport->fd, data, size_bytes, MSG_NOSIGNAL));
-}
-
-void transport_wait(struct transport *transport, bool write, int max_wait_ms)
-{
-    bool writable = write || transport->tls_wants_write;
-    struct pollfd poll_fd = {.fd = transport->fd,
-                             .events = (short)(POLLIN | (writable ? POLLOUT : 0))};
-
-    /* An interrupted or failed poll is noticed by the read that follows. */
-    (void)poll(&poll_fd, 1, max_wait_ms);
+    if (transport->ssl == NULL)
+        return tcp_result(send(transport->fd, data, size_bytes, MSG_NOSIGNAL));
+    ERR_clear_error();
+    return tls_result(transport, SSL_write(transport->ssl, data, (int)size_bytes));
 }

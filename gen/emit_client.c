@@ -131,27 +131,48 @@ void emit_client_header(struct output *out, const struct model_file *file)
 
 /* --- source --- */
 
-static const char *path_of(struct output *out, const struct model_service *service,
-                           const struct model_method *method)
+static const char *description(struct output *out, const struct model_service *service,
+                               const struct model_method *method)
 {
-    return arena_printf(out->arena, "\"/%s/%s\"", service->full_name, method->name);
+    return arena_printf(out->arena, "%s_%s_method", service->client_name, method->base);
 }
 
-static const char *response_type(struct output *out, const struct model_method *method)
+static void emit_description(struct output *out, const struct model_service *service,
+                             const struct model_method *method)
 {
-    return arena_printf(out->arena, "&%s_type", method->response->c_name);
+    emit(out,
+         "static const struct client_method %s = {\n"
+         "    .path = \"/%s/%s\",\n"
+         "    .response = &%s_type,\n",
+         description(out, service, method), service->full_name, method->name,
+         method->response->c_name);
+    if (method->idempotent)
+        emit(out, "    .idempotent = true,\n");
+    emit(out, "};\n\n");
+}
+
+/* "    return client_open(call, &echo_client_chat_method" and so on. */
+static void emit_runtime_call(struct output *out, const struct model_service *service,
+                              const struct model_method *method, const char *head,
+                              const char *const *more, size_t count, const char *tail)
+{
+    const char *arguments[4] = {"call",
+                                arena_printf(out->arena, "&%s", description(out, service, method))};
+
+    for (size_t i = 0; i < count; i++)
+        arguments[2 + i] = more[i];
+    emit_call(out, head, arguments, 2 + count, tail);
 }
 
 static void emit_unary(struct output *out, const struct model_service *service,
                        const struct model_method *method)
 {
+    static const char *const more[] = {"&req->base", "&response"};
     struct stub stub = opening_stub(out, service, method);
-    const char *arguments[] = {"call", path_of(out, service, method), "&req->base",
-                               response_type(out, method), "&response"};
 
     emit_stub(out, &stub, ")\n{\n");
     emit(out, "    ProtobufCMessage *response = NULL;\n\n");
-    emit_call(out, "    TRY(client_unary(", arguments, 5, "));\n");
+    emit_runtime_call(out, service, method, "    TRY(client_unary(", more, 2, "));\n");
     emit(out, "    *ret_res = (%s *)response;\n    return STATUS_OK;\n}\n\n",
          method->response->c_name);
 }
@@ -159,17 +180,14 @@ static void emit_unary(struct output *out, const struct model_service *service,
 static void emit_open(struct output *out, const struct model_service *service,
                       const struct model_method *method)
 {
+    static const char *const more[] = {"&req->base"};
     struct stub stub = opening_stub(out, service, method);
-    const char *arguments[] = {"call", path_of(out, service, method), response_type(out, method)};
 
     emit_stub(out, &stub, ")\n{\n");
-    if (method->request_streams) {
-        emit_call(out, "    return client_open(", arguments, 3, ");\n}\n\n");
-        return;
-    }
-    emit_call(out, "    TRY(client_open(", arguments, 3, "));\n");
-    emit(out, "    TRY(client_send(call, &req->base));\n"
-              "    return client_close_send(call);\n}\n\n");
+    if (method->request_streams)
+        emit_runtime_call(out, service, method, "    return client_open(", NULL, 0, ");\n}\n\n");
+    else
+        emit_runtime_call(out, service, method, "    return client_start(", more, 1, ");\n}\n\n");
 }
 
 static void emit_send(struct output *out, const struct model_service *service,
@@ -200,6 +218,7 @@ static void emit_receive(struct output *out, const struct model_service *service
 static void emit_definitions(struct output *out, const struct model_service *service,
                              const struct model_method *method)
 {
+    emit_description(out, service, method);
     if (!method->request_streams && !method->response_streams) {
         emit_unary(out, service, method);
         return;
@@ -213,7 +232,10 @@ static void emit_definitions(struct output *out, const struct model_service *ser
 void emit_client_source(struct output *out, const struct model_file *file)
 {
     emit_head(out, file, NULL);
-    emit(out, "#include \"%s_client.h\"\n\n", file->stem);
+    emit(out,
+         "#include \"%s_client.h\"\n\n#include <assert.h>\n\n"
+         "static_assert(CLIENT_RUNTIME_VERSION == 1, \"generated for another runtime\");\n\n",
+         file->stem);
     for (size_t i = 0; i < file->service_count; i++)
         for (size_t j = 0; j < file->services[i].method_count; j++)
             emit_definitions(out, &file->services[i], &file->services[i].methods[j]);

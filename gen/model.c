@@ -360,6 +360,10 @@ static void read_method(struct model *model, struct model_method *method,
         proto->options != NULL &&
         proto->options->idempotency_level ==
             GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__NO_SIDE_EFFECTS;
+    method->idempotent = method->no_side_effects ||
+                         (proto->options != NULL &&
+                          proto->options->idempotency_level ==
+                              GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__IDEMPOTENT);
     method->rules = (const Waystone__Options__V1__MethodRules *)options_extension(
         model->arena, proto->options ? &proto->options->base : NULL, EXTENSION_METHOD,
         &waystone__options__v1__method_rules__descriptor, &error);

@@ -124,6 +124,7 @@ struct model_method {
     const struct model_message *request, *response;
     bool request_streams, response_streams;
     bool no_side_effects;
+    bool idempotent; /* may be done twice: NO_SIDE_EFFECTS or IDEMPOTENT */
     const Waystone__Options__V1__MethodRules *rules;
 };
 

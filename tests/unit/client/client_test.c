@@ -13,13 +13,19 @@ static struct server_process server;
 static struct client *client;
 static struct arena *arena;
 
+static struct client *new_client(const char *target, const struct client_config *config)
+{
+    struct client *made = NULL;
+    char error[256] = "";
+
+    cr_assert_eq(client_new(target, config, &made, error, sizeof(error)), STATUS_OK, "%s", error);
+    return made;
+}
+
 static void connect_in_clear(void)
 {
-    char error[256];
-
     server_start(&server, false);
-    cr_assert_eq(client_connect(server.target, NULL, &client, error, sizeof(error)), STATUS_OK,
-                 "%s", error);
+    client = new_client(server.target, NULL);
     arena = arena_new();
 }
 
@@ -65,7 +71,8 @@ Test(client, unary_gives_message_headers_and_trailers)
     cr_expect_str_eq(client_call_trailer(call, "x-echo-trailer"), "tail");
     cr_expect_null(client_call_header(call, "x-never-sent"));
     cr_expect_str_eq(client_call_message(call), "");
-    cr_expect(client_is_usable(client));
+    cr_expect(client_is_connected(client));
+    cr_expect_eq(client_call_attempts(call), 1);
 }
 
 /* Larger than every window on the way. */
@@ -119,13 +126,14 @@ Test(client, unwritten_and_unknown_methods)
 {
     CLEANUP(client_call_freep) struct rpc_client_call *call = client_call_new(client, arena);
     CLEANUP(client_call_freep) struct rpc_client_call *other = client_call_new(client, arena);
+    static const struct client_method nothing = {"/waystone.testing.v1.EchoService/Nothing",
+                                                 &EchoResponse_type, false};
     UnwrittenResponse *response;
     ProtobufCMessage *message;
 
     cr_expect_eq(echo_client_unwritten(call, UnwrittenRequest_new(arena), &response),
                  STATUS_UNIMPLEMENTED);
-    cr_expect_eq(client_unary(other, "/waystone.testing.v1.EchoService/Nothing",
-                              &EchoRequest_new(arena)->base, &EchoResponse_type, &message),
+    cr_expect_eq(client_unary(other, &nothing, &EchoRequest_new(arena)->base, &message),
                  STATUS_UNIMPLEMENTED);
 }
 
@@ -305,21 +313,35 @@ Test(client, lost_connection_ends_every_call)
     cr_expect_eq(echo_client_echo_many_receive(left, &response), STATUS_UNAVAILABLE);
     cr_expect_eq(echo_client_echo_many_receive(right, &response), STATUS_UNAVAILABLE);
     cr_expect_str_eq(client_call_message(right), "the connection was lost");
-    cr_expect_not(client_is_usable(client));
+    cr_expect_not(client_is_connected(client));
     cr_expect_eq(echo_text(later, "too late", &echo), STATUS_UNAVAILABLE);
+    cr_expect_gt(client_call_attempts(later), 1, "what never left may be tried again");
+    cr_expect_not_null(strstr(client_call_message(later), "Connection refused"));
 }
 
 /* --- connecting --- */
 
-static void expect_no_connection(const char *target, const struct client_config *config,
-                                 enum status status, const char *sentence)
+static void expect_no_client(const char *target, const struct client_config *config,
+                             const char *sentence)
 {
     struct client *none = NULL;
     char error[256] = "";
 
-    cr_expect_eq(client_connect(target, config, &none, error, sizeof(error)), status, "%s", target);
+    cr_expect_eq(client_new(target, config, &none, error, sizeof(error)), STATUS_INVALID_ARGUMENT,
+                 "%s", target);
     cr_expect_null(none);
     cr_expect_not_null(strstr(error, sentence), "'%s' does not say '%s'", error, sentence);
+}
+
+static void expect_no_connection(const char *target, const struct client_config *config,
+                                 const char *sentence)
+{
+    CLEANUP(client_freep) struct client *lonely = new_client(target, config);
+
+    cr_expect_eq(client_connect(lonely), STATUS_UNAVAILABLE, "%s", target);
+    cr_expect_not(client_is_connected(lonely));
+    cr_expect_not_null(strstr(client_error(lonely), sentence), "'%s' does not say '%s'",
+                       client_error(lonely), sentence);
 }
 
 Test(connecting, refuses_what_is_no_target)
@@ -330,16 +352,20 @@ Test(connecting, refuses_what_is_no_target)
                                           "http://:80",
                                           "http://host:",
                                           "http://host:80/path",
+                                          "http://host:http",
+                                          "http://host:123456",
+                                          "http://user@host:80",
+                                          "http://ho st:80",
                                           "ftp://host:80"};
 
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
-        expect_no_connection(targets[i], NULL, STATUS_INVALID_ARGUMENT, "is no target");
+        expect_no_client(targets[i], NULL, "is no target");
 }
 
 Test(connecting, says_why_there_is_no_connection)
 {
-    expect_no_connection("http://127.0.0.1:1", NULL, STATUS_UNAVAILABLE, "Connection refused");
-    expect_no_connection("http://no-such-host.invalid:1", NULL, STATUS_UNAVAILABLE,
+    expect_no_connection("http://127.0.0.1:1", NULL, "Connection refused");
+    expect_no_connection("http://no-such-host.invalid:1", NULL,
                          "cannot resolve 'no-such-host.invalid'");
 }
 
@@ -354,13 +380,11 @@ static const char *target_by_name(void)
 Test(connecting, tls_by_a_vouched_for_name, .timeout = 60)
 {
     struct client_config config = {0};
-    char error[256];
 
     arena = arena_new();
     server_start(&server, true);
     config.ca_file = server.certificate;
-    cr_assert_eq(client_connect(target_by_name(), &config, &client, error, sizeof(error)),
-                 STATUS_OK, "%s", error);
+    client = new_client(target_by_name(), &config);
     expect_echo("through TLS");
     client_free(client);
     server_stop(&server);
@@ -372,15 +396,37 @@ Test(connecting, tls_trusts_nobody_without_reason, .timeout = 60)
     struct client_config config = {0};
 
     server_start(&server, true);
-    expect_no_connection(target_by_name(), &config, STATUS_UNAVAILABLE,
+    expect_no_connection(target_by_name(), &config,
                          "the server's certificate is not trusted: self-signed certificate");
     config.ca_file = server.certificate;
-    expect_no_connection(server.target, &config, STATUS_UNAVAILABLE,
+    expect_no_connection(server.target, &config,
                          "the server's certificate is not trusted: IP address mismatch");
-    config.ca_file = "/nowhere/authorities.pem";
-    expect_no_connection(target_by_name(), &config, STATUS_UNAVAILABLE,
-                         "cannot read the authorities /nowhere/authorities.pem");
     server_stop(&server);
+}
+
+/* Its name is not looked at either. */
+Test(connecting, tls_trusts_anyone_when_told_to, .timeout = 60)
+{
+    struct client_config config = {.trust_anyone = true};
+
+    arena = arena_new();
+    server_start(&server, true);
+    client = new_client(server.target, &config);
+    expect_echo("in the dark");
+    client_free(client);
+    server_stop(&server);
+    arena_free(arena);
+}
+
+Test(connecting, refuses_files_it_cannot_use)
+{
+    struct client_config config = {.ca_file = "/nowhere/authorities.pem"};
+
+    expect_no_client("https://localhost:1", &config,
+                     "cannot read the authorities /nowhere/authorities.pem");
+    config = (struct client_config){.certificate_file = "/nowhere/certificate.pem"};
+    expect_no_client("https://localhost:1", &config,
+                     "cannot use the certificate /nowhere/certificate.pem");
 }
 
 /* A server that accepts and says nothing must not be waited for longer than asked. */
@@ -393,7 +439,7 @@ Test(connecting, tls_handshake_has_a_deadline, .timeout = 60)
     int fd = server_listen_silently(&port);
 
     snprintf(target, sizeof(target), "https://127.0.0.1:%u", port);
-    expect_no_connection(target, &config, STATUS_UNAVAILABLE, "the TLS handshake took too long");
+    expect_no_connection(target, &config, "the TLS handshake took too long");
     cr_expect_lt(clock_monotonic_ms() - start_ms, 5000);
     close(fd);
 }
