@@ -27,11 +27,12 @@ static inline void abuse_refill(struct abuse_bucket *bucket, uint64_t now_ms)
     bucket->filled_ms = now_ms;
 }
 
-/* Takes a token; false when the bucket is empty. */
-static inline bool abuse_charge(struct abuse_bucket *bucket, uint64_t now_ms)
+/* Takes tokens; false when the bucket is empty. */
+static inline bool abuse_charge(struct abuse_bucket *bucket, uint32_t tokens, uint64_t now_ms)
 {
     abuse_refill(bucket, now_ms);
-    bucket->spent++;
+    if (__builtin_add_overflow(bucket->spent, tokens, &bucket->spent))
+        bucket->spent = UINT32_MAX;
     return bucket->spent <= LIMIT_ABUSE_TOKENS;
 }
 
@@ -49,7 +50,7 @@ static inline bool abuse_charge_unexplained(struct abuse_bucket *bucket, uint64_
         bucket->explained--;
         return true;
     }
-    return abuse_charge(bucket, now_ms);
+    return abuse_charge(bucket, 1, now_ms);
 }
 
 #endif

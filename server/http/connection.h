@@ -48,8 +48,8 @@ struct connection *connection_replace(struct connection *from, size_t size_bytes
 /* Closes the socket, forgets the connection and frees it. */
 void connection_free(struct connection *connection);
 
-/* Sends a whole request to the call layer or to the site. */
-void exchange_route(struct http_listener *listener, struct exchange *exchange);
+/* Gives a request to the call layer; false if it is no call, and so for the site. */
+bool exchange_to_call(struct http_listener *listener, struct exchange *exchange);
 
 /* Headers that a cross-origin answer needs, written to `out` (room for 3); their count. */
 size_t cors_headers(const struct http_config *config, const struct exchange *exchange,

@@ -461,7 +461,8 @@ static bool read_head(struct h1_connection *connection)
     h2o_buffer_consume(input, head.size_bytes);
     if (head.expects_continue && (head.chunked || head.content_length > 0))
         buffer_append_string(&connection->writer.out, "HTTP/1.1 100 Continue\r\n\r\n");
-    exchange_route(connection->base.listener, &connection->exchange->exchange);
+    if (!exchange_to_call(connection->base.listener, &connection->exchange->exchange))
+        site_serve(connection->base.listener->config, &connection->exchange->exchange);
     defer_flush(connection);
     return true;
 }

@@ -6,6 +6,7 @@
 
 #include "server/http/abuse.h"
 #include "server/http/connection.h"
+#include "server/http/h2_watch.h"
 #include "server/http/writer.h"
 
 struct h2_stream;
@@ -20,7 +21,9 @@ struct h2_connection {
     struct h2_stream *dirty;   /* streams with something to submit */
     struct h2_stream *waiting; /* streams whose calls wait for room */
     size_t stream_count;
-    bool abusive; /* no more bytes are fed to the session */
+    struct h2_watch watch;
+    bool abusive; /* closed as soon as it was told so; no more bytes are fed to the session */
+    bool deaf;    /* broke the rules: no more bytes are fed to the session */
     bool draining;
     bool closing; /* closes once everything is written */
 };
@@ -35,10 +38,14 @@ struct h2_stream {
 
     /* The request. */
     size_t header_capacity, header_bytes;
+    const char *host; /* of ":authority" or "host"; NULL when there is neither */
     bool routed;
     bool in_ended;
-    bool too_large;    /* header limits exceeded: answered with 431 */
-    size_t unconsumed; /* body bytes without credit */
+    bool too_large;       /* header limits exceeded: answered with 431 */
+    bool malformed;       /* hosts that differ: reset */
+    bool for_site;        /* no call: served when the whole request is there */
+    size_t skipped_bytes; /* of a body that the site has no use for */
+    size_t unconsumed;    /* body bytes without credit */
 
     /* The answer. */
     int status;
@@ -59,6 +66,10 @@ void h2_stream_add_header(struct h2_stream *stream, const uint8_t *name, size_t 
                           const uint8_t *value, size_t value_length);
 /* The head is whole: answers or routes it. */
 void h2_stream_route(struct h2_stream *stream, bool end);
+/* Body bytes of a request that is no call: dropped. */
+void h2_stream_skip_body(struct h2_stream *stream, size_t length);
+/* The whole request is there. */
+void h2_stream_end_body(struct h2_stream *stream);
 /* nghttp2 has closed it. */
 void h2_stream_closed(struct h2_stream *stream, uint32_t error_code);
 /* Hands nghttp2 what the stream's call has written in this tick. */
@@ -66,5 +77,7 @@ void h2_stream_submit(struct h2_stream *stream);
 
 /* h2_session.c */
 void h2_mark_dirty(struct h2_stream *stream);
+/* Takes tokens for a head that is larger than allowed, the more the larger it is. */
+void h2_charge_head(struct h2_connection *connection, size_t head_bytes);
 
 #endif

@@ -38,52 +38,66 @@ void h2_mark_dirty(struct h2_stream *stream)
 
 /* --- abuse --- */
 
-static void give_up_on(struct h2_connection *connection)
+static void give_up_on(struct h2_connection *connection, const char *reason)
 {
     if (connection->abusive)
         return;
     connection->abusive = true;
     connection->base.listener->stats.abusive++;
-    log_info("connection closed for abuse", LOG_STRING("peer", connection->base.peer));
-    nghttp2_session_terminate_session(connection->session, NGHTTP2_ENHANCE_YOUR_CALM);
+    log_info("connection closed for abuse", LOG_STRING("peer", connection->base.peer),
+             LOG_STRING("reason", reason));
+    nghttp2_submit_goaway(connection->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(connection->session),
+                          NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)reason, strlen(reason));
     loop_defer(connection->base.listener->loop, &connection->flush);
 }
 
-static void charge(struct h2_connection *connection)
+static void charge(struct h2_connection *connection, uint32_t tokens, const char *reason)
 {
-    if (!abuse_charge(&connection->abuse, now_ms(connection)))
-        give_up_on(connection);
+    if (!abuse_charge(&connection->abuse, tokens, now_ms(connection)))
+        give_up_on(connection, reason);
 }
 
-static void charge_unexplained(struct h2_connection *connection)
+static void charge_unexplained(struct h2_connection *connection, const char *reason)
 {
     if (!abuse_charge_unexplained(&connection->abuse, now_ms(connection)))
-        give_up_on(connection);
+        give_up_on(connection, reason);
 }
 
-static void charge_for_frame(struct h2_connection *connection, const nghttp2_frame *frame)
+void h2_charge_head(struct h2_connection *connection, size_t head_bytes)
 {
-    switch (frame->hd.type) {
+    charge(connection, (uint32_t)(head_bytes / LIMIT_HEADER_BYTES) + 1, "too_large_headers");
+}
+
+/* Every frame, also those that nghttp2 ignores. The reasons go to the peer; gRPC clients know
+ * the one for PING and wait longer from then on. */
+static void charge_for_frame(struct h2_connection *connection, const struct h2_frame_head *head)
+{
+    switch (head->type) {
     case NGHTTP2_RST_STREAM:
+        charge(connection, 1, "too_many_resets");
+        break;
     case NGHTTP2_PRIORITY:
-        charge(connection);
+        charge(connection, 1, "too_many_priorities");
         break;
     case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
-            charge(connection);
+        charge(connection, 1, "too_many_settings");
         break;
     case NGHTTP2_PING:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
-            charge_unexplained(connection);
+        charge_unexplained(connection, "too_many_pings");
         break;
     case NGHTTP2_WINDOW_UPDATE:
-        charge_unexplained(connection);
+        charge_unexplained(connection, "too_many_window_updates");
         break;
     case NGHTTP2_DATA:
-        if (frame->hd.length == 0 && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-            charge(connection);
+    case NGHTTP2_CONTINUATION:
+        if (head->length == 0 && !(head->flags & NGHTTP2_FLAG_END_STREAM))
+            charge(connection, 1, "too_many_empty_frames");
+        break;
+    case NGHTTP2_HEADERS:
         break;
     default:
+        charge(connection, 1, "too_many_unknown_frames");
         break;
     }
 }
@@ -118,6 +132,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
 
     if (stream == NULL || stream->exchange.events == NULL) {
         nghttp2_session_consume(session, stream_id, length);
+        if (stream != NULL)
+            h2_stream_skip_body(stream, length);
         return 0;
     }
     stream->unconsumed += length;
@@ -131,15 +147,15 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     struct h2_stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 
-    charge_for_frame(connection, frame);
+    if (frame->hd.type == NGHTTP2_DATA && !end && frame->hd.length > 0 &&
+        frame->hd.length == frame->data.padlen)
+        charge(connection, 1, "too_many_empty_frames");
     if (stream == NULL || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
     if (!stream->routed) {
         h2_stream_route(stream, end);
     } else if (end && !stream->in_ended) {
-        stream->in_ended = true;
-        if (stream->exchange.events != NULL)
-            stream->exchange.events->on_body(&stream->exchange, (const uint8_t *)"", 0, true);
+        h2_stream_end_body(stream);
     }
     return 0;
 }
@@ -147,17 +163,23 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
                             void *user_data)
 {
-    charge(user_data);
+    struct h2_connection *connection = user_data;
+
+    if (error == NGHTTP2_ERR_REFUSED_STREAM)
+        h2_watch_reset(&connection->watch, frame->hd.stream_id);
+    charge(connection, 1, "too_many_invalid_frames");
     return 0;
 }
 
 /* An answer that ended before its request asks the client to stop sending. */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
+    struct h2_connection *connection = user_data;
     struct h2_stream *stream;
 
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
-        charge(user_data);
+        h2_watch_reset(&connection->watch, frame->hd.stream_id);
+        charge(connection, 1, "too_many_resets");
         return 0;
     }
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
@@ -220,6 +242,7 @@ static void h2_close(struct connection *base)
     detach_streams(connection);
     loop_undefer(base->listener->loop, &connection->flush);
     writer_free(&connection->writer);
+    h2_watch_free(&connection->watch);
     connection_free(base);
 }
 
@@ -370,20 +393,62 @@ static void flush(struct loop_task *task)
 
 /* --- reading --- */
 
-static void feed(struct h2_connection *connection)
+static bool give_to_session(struct h2_connection *connection, const uint8_t *data, size_t length)
+{
+    /* When nghttp2 fails, it has queued a GOAWAY that says why, unless it was no HTTP/2 at all. */
+    if (nghttp2_session_mem_recv(connection->session, data, length) >= 0)
+        return true;
+    connection->closing = true;
+    connection->abusive = true;
+    return false;
+}
+
+/* Frames for streams that are not open, on which nghttp2 has no opinion. */
+static void check_stream(struct h2_connection *connection, const struct h2_frame_head *head)
+{
+    uint32_t error;
+
+    if (connection->draining ||
+        nghttp2_session_get_stream_user_data(connection->session, head->stream_id) != NULL)
+        return;
+    error = h2_watch_verdict(&connection->watch, head->stream_id);
+    if (error == NGHTTP2_NO_ERROR)
+        return;
+    nghttp2_session_terminate_session(connection->session, error);
+    connection->deaf = true;
+}
+
+/* Looks at the frames, and gives nghttp2 what came before a frame when the state of its stream
+ * matters. */
+static void feed(struct h2_connection *connection, const uint8_t *data, size_t length)
+{
+    size_t position = 0, given = 0, start;
+    struct h2_frame_head head;
+
+    while (h2_watch_next(&connection->watch, data, length, &position, &start, &head)) {
+        charge_for_frame(connection, &head);
+        if (h2_watch_needs_stream(&connection->watch, &head)) {
+            if (start > given && !give_to_session(connection, data + given, start - given))
+                return;
+            given = start > given ? start : given;
+            check_stream(connection, &head);
+        } else if (head.type == NGHTTP2_HEADERS) {
+            h2_watch_opened(&connection->watch, head.stream_id);
+        }
+        if (connection->abusive || connection->deaf)
+            return;
+    }
+    if (length > given)
+        give_to_session(connection, data + given, length - given);
+}
+
+static void take_input(struct h2_connection *connection)
 {
     h2o_buffer_t **input = &connection->base.socket->input;
-    ssize_t used = nghttp2_session_mem_recv(connection->session, (const uint8_t *)(*input)->bytes,
-                                            (*input)->size);
 
-    if (used < 0) {
-        /* nghttp2 has queued a GOAWAY that says why, unless it was no HTTP/2 at all. */
-        connection->closing = true;
-        connection->abusive = true;
-        h2o_buffer_consume(input, (*input)->size);
-    } else {
-        h2o_buffer_consume(input, (size_t)used);
-    }
+    if (!connection->abusive && !connection->deaf)
+        feed(connection, (const uint8_t *)(*input)->bytes, (*input)->size);
+    h2o_buffer_consume(input, (*input)->size);
     loop_defer(connection->base.listener->loop, &connection->flush);
 }
 
@@ -395,12 +460,8 @@ static void on_read(h2o_socket_t *socket, const char *error)
         h2_close(&connection->base);
         return;
     }
-    if (connection->abusive) {
-        h2o_buffer_consume(&socket->input, socket->input->size);
-        return;
-    }
     if (socket->input->size > 0)
-        feed(connection);
+        take_input(connection);
 }
 
 static void open_session(struct h2_connection *connection)
@@ -437,11 +498,12 @@ void h2_start(struct connection *from)
     connection->base.timer.fn = on_idle;
     connection->flush.fn = flush;
     connection->abuse.filled_ms = now_ms(connection);
+    h2_watch_start(&connection->watch);
     open_session(connection);
     set_timer(connection, false);
     h2o_socket_read_start(connection->base.socket, on_read);
     if (connection->base.socket->input->size > 0)
-        feed(connection);
+        take_input(connection);
     if (connection->base.listener->draining)
         h2_drain(&connection->base);
 }

@@ -58,6 +58,25 @@ static void add_pseudo(struct exchange *exchange, const char *name, size_t name_
         exchange->method = arena_strndup(exchange->arena, value, value_length);
 }
 
+static bool is_host(const uint8_t *name, size_t length)
+{
+    return (length == 4 && memcmp(name, "host", 4) == 0) ||
+           (length == 10 && memcmp(name, ":authority", 10) == 0);
+}
+
+/* The authority serves as the host header of HTTP/1.1. False for one that repeats it; one that
+ * differs could mean one site to a proxy and another to us (RFC 9113, 8.3.1). */
+static bool take_host(struct h2_stream *stream, const char *value, size_t length)
+{
+    if (stream->host != NULL) {
+        stream->malformed |=
+            strlen(stream->host) != length || memcmp(stream->host, value, length) != 0;
+        return false;
+    }
+    stream->host = arena_strndup(stream->exchange.arena, value, length);
+    return true;
+}
+
 void h2_stream_add_header(struct h2_stream *stream, const uint8_t *name, size_t name_length,
                           const uint8_t *value, size_t value_length)
 {
@@ -69,15 +88,14 @@ void h2_stream_add_header(struct h2_stream *stream, const uint8_t *name, size_t 
         stream->too_large = true;
         return;
     }
-    if (name[0] == ':') {
-        /* The authority serves as the host header of HTTP/1.1. */
-        if (name_length != 10 || memcmp(name, ":authority", 10) != 0) {
-            add_pseudo(exchange, (const char *)name, name_length, (const char *)value,
-                       value_length);
+    if (is_host(name, name_length)) {
+        if (!take_host(stream, (const char *)value, value_length))
             return;
-        }
         name = (const uint8_t *)"host";
         name_length = 4;
+    } else if (name[0] == ':') {
+        add_pseudo(exchange, (const char *)name, name_length, (const char *)value, value_length);
+        return;
     }
     if (exchange->header_count == stream->header_capacity) {
         size_t capacity = stream->header_capacity ? stream->header_capacity * 2 : 16;
@@ -105,18 +123,53 @@ static void answer_too_large(struct h2_stream *stream)
     h2_transport.end(&stream->exchange, NULL, 0);
 }
 
+static void serve_from_site(struct h2_stream *stream)
+{
+    site_serve(stream->connection->base.listener->config, &stream->exchange);
+}
+
+static void route(struct h2_stream *stream)
+{
+    struct h2_connection *connection = stream->connection;
+
+    if (stream->malformed) {
+        h2_transport.reset(&stream->exchange, NGHTTP2_PROTOCOL_ERROR);
+    } else if (stream->too_large) {
+        h2_charge_head(connection, stream->header_bytes);
+        answer_too_large(stream);
+    } else {
+        stream->for_site = !exchange_to_call(connection->base.listener, &stream->exchange);
+    }
+}
+
 void h2_stream_route(struct h2_stream *stream, bool end)
+{
+    stream->routed = true;
+    route(stream);
+    /* What follows the head of a CONNECT is a tunnel's, and may never end. */
+    if (stream->for_site && strcmp(stream->exchange.method, "CONNECT") == 0)
+        serve_from_site(stream);
+    if (end)
+        h2_stream_end_body(stream);
+}
+
+void h2_stream_skip_body(struct h2_stream *stream, size_t length)
+{
+    stream->skipped_bytes += length;
+    /* Nobody needs more; the answer then asks to stop. */
+    if (stream->for_site && stream->skipped_bytes > LIMIT_SKIPPED_BODY_BYTES)
+        serve_from_site(stream);
+}
+
+void h2_stream_end_body(struct h2_stream *stream)
 {
     struct exchange *exchange = &stream->exchange;
 
-    stream->routed = true;
-    stream->in_ended = end;
-    if (stream->too_large)
-        answer_too_large(stream);
-    else
-        exchange_route(stream->connection->base.listener, exchange);
-    if (end && exchange->events != NULL)
+    stream->in_ended = true;
+    if (exchange->events != NULL)
         exchange->events->on_body(exchange, (const uint8_t *)"", 0, true);
+    else if (stream->for_site)
+        serve_from_site(stream);
 }
 
 static void free_stream(struct h2_stream *stream)

@@ -326,9 +326,7 @@ void http_stats(const struct http_listener *listener, struct http_stats *ret)
 
 /* --- routing --- */
 
-void exchange_route(struct http_listener *listener, struct exchange *exchange)
+bool exchange_to_call(struct http_listener *listener, struct exchange *exchange)
 {
-    if (strcmp(exchange->method, "OPTIONS") != 0 && rpc_accept(listener->server, exchange))
-        return;
-    site_serve(listener->config, exchange);
+    return strcmp(exchange->method, "OPTIONS") != 0 && rpc_accept(listener->server, exchange);
 }

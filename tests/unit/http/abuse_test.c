@@ -8,9 +8,9 @@ Test(abuse, empties_and_refills)
     struct abuse_bucket bucket = {0};
 
     for (int i = 0; i < LIMIT_ABUSE_TOKENS; i++)
-        cr_assert(abuse_charge(&bucket, 0));
-    cr_expect_not(abuse_charge(&bucket, 0));
-    cr_expect(abuse_charge(&bucket, 1000), "a second brings %d tokens",
+        cr_assert(abuse_charge(&bucket, 1, 0));
+    cr_expect_not(abuse_charge(&bucket, 1, 0));
+    cr_expect(abuse_charge(&bucket, 1, 1000), "a second brings %d tokens",
               LIMIT_ABUSE_TOKENS_PER_SECOND);
 }
 
@@ -19,7 +19,7 @@ Test(abuse, a_slow_peer_never_runs_dry)
     struct abuse_bucket bucket = {0};
 
     for (uint64_t now_ms = 0; now_ms < 100000; now_ms += 1000 / LIMIT_ABUSE_TOKENS_PER_SECOND)
-        cr_assert(abuse_charge(&bucket, now_ms));
+        cr_assert(abuse_charge(&bucket, 1, now_ms));
 }
 
 Test(abuse, our_own_data_explains_window_updates)
@@ -32,4 +32,13 @@ Test(abuse, our_own_data_explains_window_updates)
         cr_assert(abuse_charge_unexplained(&bucket, 0));
     }
     cr_expect_eq(bucket.spent, 0);
+}
+
+Test(abuse, costs_add_up_and_never_wrap)
+{
+    struct abuse_bucket bucket = {0};
+
+    cr_expect(abuse_charge(&bucket, LIMIT_ABUSE_TOKENS, 0));
+    cr_expect_not(abuse_charge(&bucket, UINT32_MAX, 0));
+    cr_expect_not(abuse_charge(&bucket, UINT32_MAX, 0));
 }
