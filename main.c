@@ -164,6 +164,7 @@ struct server_loop {
     pthread_t thread;
     struct loop *loop;
     struct app app;
+    atomic_bool database_ready;
     struct http_listener *listener;
     struct loop_timer metrics_timer;
     struct loop_timer drain_timer;
@@ -230,6 +231,7 @@ static void open_app(struct server_loop *self)
         .connect_timeout_ms = (uint32_t)config.database_connect_timeout_ms,
         .acquire_timeout_ms = (uint32_t)config.database_acquire_timeout_ms,
         .statement_timeout_ms = (uint32_t)config.database_statement_timeout_ms,
+        .ready = &self->database_ready,
     };
     struct redis_config redis = {
         .address = config.redis_address,
@@ -331,16 +333,25 @@ static void render_livez(void *user, struct http_page *page)
     buffer_append_string(&page->body, "ok\n");
 }
 
+/* The next connection may fall to any loop: all of them have to be ready. */
+static bool is_database_ready(void)
+{
+    for (unsigned i = 0; i < loop_count; i++)
+        if (!atomic_load(&loops[i].database_ready))
+            return false;
+    return true;
+}
+
 static void render_readyz(void *user, struct http_page *page)
 {
     struct loop *loop = loop_current();
     const struct app *app = &loops[loop_index(loop)].app;
-    bool ready = db_is_ready(app->db) && !atomic_load(&shutting_down);
+    bool database = is_database_ready();
+    bool ready = database && !atomic_load(&shutting_down);
 
     if (!ready)
         page->status = 503;
-    buffer_printf(&page->body, "database: %s\nredis: %s\n%s\n",
-                  db_is_ready(app->db) ? "up" : "down",
+    buffer_printf(&page->body, "database: %s\nredis: %s\n%s\n", database ? "up" : "down",
                   redis_is_ready(app->redis) ? "up" : "down (live delivery is slower)",
                   ready ? "ready" : "not ready");
 }

@@ -439,6 +439,7 @@ static void drop(struct db_connection *connection)
     PQfinish(connection->pg);
     connection->pg = NULL;
     connection->state = DB_DOWN;
+    db_publish_ready(connection->pool);
     connection->needs_sync = false;
     connection->syncs_awaited = 0;
     connection->unprepared = NULL;
@@ -506,6 +507,7 @@ static void become_up(struct db_connection *connection)
     }
     loop_timer_cancel(connection->pool->loop, &connection->timer);
     connection->state = DB_UP;
+    db_publish_ready(connection->pool);
     connection->generation++;
     connection->backoff_ms = 0;
     connection->pool->failures = 0;

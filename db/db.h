@@ -18,6 +18,7 @@
 #ifndef WAYSTONE_DB_DB_H
 #define WAYSTONE_DB_DB_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,7 @@ struct db_config {
     uint32_t connect_timeout_ms;
     uint32_t acquire_timeout_ms;   /* waiting for a free write connection */
     uint32_t statement_timeout_ms; /* PostgreSQL's own, a backstop behind the call's deadline */
+    atomic_bool *ready;            /* kept equal to db_is_ready() for other threads; may be NULL */
 };
 
 struct workers;
@@ -48,7 +50,7 @@ struct db *db_open(struct loop *loop, const struct db_config *config, struct wor
 /* Closes all connections; pending queries return UNAVAILABLE. Accepts NULL. */
 void db_close(struct db *db);
 
-/* Whether a connection of either kind is up, for /readyz. */
+/* Whether a connection of either kind is up. */
 bool db_is_ready(const struct db *db);
 
 struct db_stats {

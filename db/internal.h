@@ -106,6 +106,9 @@ struct db {
     unsigned failures; /* connection attempts that failed in a row */
 };
 
+/* Tells other threads after a connection has come or gone. */
+void db_publish_ready(struct db *pool);
+
 /* --- connection.c --- */
 
 void db_connection_open(struct db_connection *connection);

@@ -70,6 +70,12 @@ bool db_is_ready(const struct db *pool)
     return count_up(pool, true) > 0 && count_up(pool, false) > 0;
 }
 
+void db_publish_ready(struct db *pool)
+{
+    if (pool->config.ready != NULL)
+        atomic_store(pool->config.ready, db_is_ready(pool));
+}
+
 void db_stats(const struct db *pool, struct db_stats *ret)
 {
     *ret = pool->stats;

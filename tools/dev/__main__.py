@@ -88,7 +88,7 @@ def _parser():
         return command
 
     command = add("up", _up, "install, build and start the server with its own database")
-    command.add_argument("--port", type=int, default=8080, help="port to serve on (8080)")
+    command.add_argument("--port", type=int, help="port to serve on (8080)")
     command.add_argument("--tls", action="store_true", help="serve TLS, self-signed")
     command.add_argument("--detach", action="store_true", help="leave it running and return")
     add("down", _down, "stop the server, Redis and PostgreSQL")
@@ -141,7 +141,8 @@ def main():
         return 1
     except OSError as error:
         if error.errno == 28:  # ENOSPC
-            print("dev: the disk is full; free some space and run it again.", file=sys.stderr)
+            print(f"dev: The disk that holds {error.filename or ROOT} is full. Free some space and "
+                  "run it again.", file=sys.stderr)
             return 1
         raise
 

@@ -5,9 +5,10 @@ import shutil
 import subprocess
 
 from console import Problem, run_step
-from paths import BUILD, BUILD_ASAN, BUILD_FUZZ, LOGS, ROOT, is_stamped, stamp
+from paths import BUILD, BUILD_ASAN, BUILD_FUZZ, LOGS, ROOT, STATE, is_stamped, stamp
 
-FREE_BYTES_NEEDED = 2 * 1024 ** 3
+# A first build, with the npm packages and a database, takes about half of this.
+FREE_BYTES_NEEDED = 1024 ** 3
 
 OPTIONS = {
     BUILD: ["-Dbuildtype=release"],
@@ -26,12 +27,13 @@ SANITIZER_ENVIRONMENT = {
 }
 
 
-def check_disk():
-    free = shutil.disk_usage(ROOT).free
-    if free < FREE_BYTES_NEEDED:
-        raise Problem(f"The disk that holds {ROOT} has only {free // 1024 ** 2} MB free and the "
-                      f"build needs {FREE_BYTES_NEEDED // 1024 ** 2}. Free some space and run it "
-                      "again.")
+def _check_disk():
+    for folder in (ROOT, STATE):
+        free = shutil.disk_usage(folder).free if folder.exists() else FREE_BYTES_NEEDED
+        if free < FREE_BYTES_NEEDED:
+            raise Problem(f"The disk that holds {folder} has only {free // 1024 ** 2} MB free and "
+                          f"a first build needs {FREE_BYTES_NEEDED // 1024 ** 2}. Free some space "
+                          "and run it again.")
 
 
 def _environment():
@@ -49,8 +51,9 @@ def _set_up(directory, env):
     ready = (directory / "build.ninja").exists()
     if ready and is_stamped(name, value):
         return
-    if directory.exists() and not ready:
-        shutil.rmtree(directory)
+    if not ready:
+        _check_disk()
+        shutil.rmtree(directory, ignore_errors=True)
     again = ["--reconfigure"] if ready else []
     run_step(f"Preparing the build in {directory.relative_to(ROOT)}/",
              ["meson", "setup", *again, *options, str(directory), str(ROOT)],
@@ -67,7 +70,6 @@ def _is_up_to_date(directory, targets, env):
 def build(directory=BUILD, targets=(), title="Building the server"):
     """Builds in a directory; says nothing when there is nothing to do."""
     env = _environment()
-    check_disk()
     if directory == BUILD_FUZZ:
         env["CC"] = "clang"
     _set_up(directory, env)

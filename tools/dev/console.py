@@ -6,6 +6,7 @@ on, one sentence that says what to do (Problem).
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -105,15 +106,27 @@ def run_step(title, argv, log_path, sentence, cwd=None, env=None):
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         except OSError as error:
             raise Problem(f"{argv[0]} cannot be started ({error.strerror}). {sentence}") from error
-        with contextlib.closing(child.stdout):
-            _follow(child.stdout, log, step)
-        if child.wait() != 0:
+        try:
+            with contextlib.closing(child.stdout):
+                _follow(child.stdout, log, step)
+            code = child.wait()
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
+        if code != 0:
             raise Problem(explain_full_disk(log_path) or f"{sentence} The full log: {log_path}",
                           tail(log_path))
 
 
+# What compilers, npm and databases say, and apt's own words.
+NO_SPACE = re.compile(r"no space left on device|enough free space in (?P<folder>/\S*[^\s.])", re.I)
+
+
 def explain_full_disk(log_path):
     """The sentence for a full disk, if that is what a log ends with."""
-    if "No space left on device" in tail(log_path, 60):
-        return f"The disk that holds {log_path.parent} is full. Free some space and run it again."
-    return None
+    found = NO_SPACE.search(tail(log_path, 60))
+    if not found:
+        return None
+    return (f"The disk that holds {found['folder'] or log_path.parent} is full. Free some space "
+            "and run it again.")

@@ -5,13 +5,15 @@ import pathlib
 import shutil
 import subprocess
 
-from console import Problem, run_step, say
+from console import Problem, run_step, say, tail
 from paths import LOGS, ROOT
 
 LIST = ROOT / "tools" / "dev" / "packages.txt"
 CLUSTER_SETTINGS = pathlib.Path("/etc/postgresql-common/createcluster.d/waystone.conf")
 # The first revision of Debian 12 without CVE-2026-27135.
 NGHTTP2_MINIMUM = "1.52.0-1+deb12u3"
+LOCK_TIMEOUT_S = 120  # another apt-get may be at work, such as Debian's nightly updates
+REFUSED = "Debian packages could not be installed."
 
 
 def read_groups():
@@ -78,9 +80,17 @@ def _update():
 
 def _install(names, title):
     command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y",
-               "--no-install-recommends", *names]
-    run_step(title, as_root(command), LOGS / "apt-install.log",
-             "Debian packages could not be installed.")
+               "-o", f"DPkg::Lock::Timeout={LOCK_TIMEOUT_S}", "--no-install-recommends", *names]
+    log = LOGS / "apt-install.log"
+    try:
+        run_step(title, as_root(command), log, REFUSED)
+    except Problem as problem:
+        errors = [line[3:].rstrip(".") for line in tail(log).splitlines() if line.startswith("E: ")]
+        if not errors or not problem.sentence.startswith(REFUSED):
+            raise
+        raise Problem(f"apt-get could not install Debian packages: {errors[0]}. They are Debian "
+                      "12's: check the machine's apt sources and network, and run it again. The "
+                      f"full log: {log}", problem.details) from problem
 
 
 def install(names):

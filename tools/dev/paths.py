@@ -31,17 +31,19 @@ def write_atomically(path, text, mode=0o644):
 
 
 def read_json(path, default):
+    """What a file holds, if it is of the kind of `default`; else `default`."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return default
+    return value if isinstance(value, type(default)) else default
 
 
 def hash_of(files, extra=""):
     """One hash over names and contents, to know whether a step has to be done again."""
     digest = hashlib.sha256(extra.encode())
     for path in sorted(files):
-        digest.update(str(path).encode() + b"\0")
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()
 

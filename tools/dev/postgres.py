@@ -13,16 +13,17 @@ import subprocess
 import tempfile
 import time
 
-from console import Problem, Step, explain_full_disk, tail
+from console import Problem, Step, tail
 from paths import TAG
-from processes import Process
+from processes import Process, is_alive
 
 PROGRAMS = pathlib.Path("/usr/lib/postgresql/15/bin")
 MAJOR = "15"
 USER = "waystone"
 SOCKET_PATH_MAX = 93  # bytes; the kernel allows 107 for directory and file name together
 START_TIMEOUT_S = 60  # recovery after a crash may take this long
-NOISE = ("LOG:", "HINT:", "DETAIL:")
+NOBODY = 4194305  # above all process numbers of Linux
+TOO_EARLY = "the database system is "  # starting up, shutting down: said to clients
 
 
 def _as_owner(argv):
@@ -31,8 +32,17 @@ def _as_owner(argv):
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *argv]
 
 
+def _has_user(name):
+    try:
+        return pwd.getpwnam(name) is not None
+    except KeyError:
+        return False
+
+
 def _is_reachable(directory):
     """Whether the user the database runs as can enter the directory."""
+    if os.geteuid() == 0 and not _has_user("postgres"):
+        return True  # PostgreSQL is not installed yet: nothing to be kept out
     return subprocess.run(_as_owner(["test", "-x", str(directory)]), check=False,
                           stderr=subprocess.DEVNULL).returncode == 0
 
@@ -84,11 +94,8 @@ class Cluster:
         return f"host={self.sockets} port=5432 user={USER} dbname={database}"
 
     def _initialise(self):
-        if (self.data / "PG_VERSION").exists():
-            version = (self.data / "PG_VERSION").read_text(encoding="utf-8").strip()
-            if version != MAJOR:
-                raise Problem(f"{self.data} was made by PostgreSQL {version}, this is {MAJOR}. "
-                              "./dev reset makes a new, empty database.")
+        if self.data.exists():
+            self._check_version()
             return
         # Only a complete cluster gets the final name.
         fresh = self.home / "postgres.new"
@@ -101,14 +108,50 @@ class Cluster:
                 cwd="/", capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
-            self._fail_initialisation(answer.stderr)
+            if "No space left" in answer.stderr:
+                raise Problem(f"The disk that holds {self.home} is full. Free some space and run "
+                              "it again.")
+            raise Problem(f"PostgreSQL could not create its data in {self.home}.",
+                          answer.stderr.strip())
         fresh.rename(self.data)
 
-    def _fail_initialisation(self, errors):
-        if "No space left" in errors:
-            raise Problem(f"The disk that holds {self.home} is full. Free some space and run it "
-                          "again.")
-        raise Problem("PostgreSQL could not create its data directory.", errors.strip())
+    def _check_version(self):
+        try:
+            version = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
+        except (FileNotFoundError, UnicodeDecodeError):
+            version = ""
+        if version == MAJOR:
+            return
+        if version.isdigit():
+            raise Problem(f"{self.data} was made by PostgreSQL {version}, this is {MAJOR}. "
+                          "./dev reset makes a new, empty database.")
+        raise Problem(f"The data in {self.data} is broken: PG_VERSION does not say {MAJOR}. "
+                      "Restore it from a copy, or make a new, empty database with ./dev reset.")
+
+    def _settle_locks(self):
+        """A server that runs on the data without a record here becomes ours.
+
+        The number in the lock files may also be that of a zombie or belong to some other program
+        by now, which PostgreSQL cannot tell. The data's file then gets a number that nobody has:
+        PostgreSQL still checks the shared memory that its other lines name.
+        """
+        lock = self.data / "postmaster.pid"
+        try:
+            first, rest = lock.read_text(encoding="ascii").split("\n", 1)
+            folder = os.readlink(f"/proc/{first}/cwd") if is_alive(int(first)) else None
+        except FileNotFoundError:
+            folder = None
+        except (OSError, ValueError):
+            return
+        if folder == str(self.data.resolve()):
+            self.process.adopt(int(first))
+            return
+        if lock.exists():
+            with open(lock, "r+", encoding="ascii") as file:
+                file.write(f"{NOBODY}\n{rest}")
+                file.truncate()
+        # The socket's folder is this cluster's alone.
+        (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
     def _command(self):
         options = ["listen_addresses=", f"unix_socket_directories={self.sockets}",
@@ -127,6 +170,8 @@ class Cluster:
         """Starts the server unless it runs, and creates the database on the first time."""
         if self.process.pid() is None:
             self._initialise()
+            self._settle_locks()
+        if self.process.pid() is None:
             if os.geteuid() == 0 or self.sockets.parent != self.home:
                 _own(self.sockets)
             self.sockets.mkdir(parents=True, exist_ok=True)
@@ -137,8 +182,6 @@ class Cluster:
         """After a kill -9 the old server's children may still be ending: try for a while."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
-            self.log_path.parent.mkdir(parents=True, exist_ok=True)
-            mark = self.log_path.stat().st_size if self.log_path.exists() else 0
             self.process.start(self._command(), self.log_path, cwd="/")
             while self.process.pid() is not None and not self.is_ready():
                 if time.monotonic() > deadline:
@@ -147,22 +190,19 @@ class Cluster:
                 time.sleep(0.03)
             if self.process.pid() is not None:
                 return
-            with open(self.log_path, encoding="utf-8", errors="replace") as file:
-                file.seek(mark)
-                said = file.read()
+            said = self.process.said()
             if "still in use" not in said or time.monotonic() > deadline:
                 self._fail_start(said)
             time.sleep(0.5)
 
     def _fail_start(self, said):
-        full = explain_full_disk(self.log_path)
-        if full:
-            raise Problem(full)
-        reasons = [line for line in said.splitlines() if "FATAL" in line or "PANIC" in line]
-        reason = reasons[-1].split(":", 3)[-1].strip() if reasons else "it gave no reason"
-        raise Problem(f"PostgreSQL cannot start: {reason}. If the data in {self.data} is broken, "
-                      f"./dev reset makes a new, empty database. Its log: {self.log_path}",
-                      tail(self.log_path, 8))
+        lines = [line for line in said.splitlines() if line.strip() and TOO_EARLY not in line]
+        grave = [line.split("FATAL:")[-1].split("PANIC:")[-1] for line in lines
+                 if "FATAL:" in line or "PANIC:" in line]
+        reason = grave[-1] if grave else " ".join(lines[-3:]) or "it gave no reason"
+        raise Problem(f"PostgreSQL cannot start: {reason.strip().rstrip('.')}. If the data in {self.data} is broken, "
+                      "restore it from a copy, or make a new, empty database with ./dev reset. "
+                      f"Its log: {self.log_path}", "\n".join(lines[-8:]))
 
     def psql(self, sql, database="postgres"):
         """Runs SQL and returns what it prints, columns separated by |."""

@@ -12,6 +12,8 @@ import time
 
 from paths import read_json, write_atomically
 
+SAID_BYTES_MAX = 256 * 1024
+
 
 def _start_time(pid):
     """The kernel's start time of a process; None when it is gone or a zombie."""
@@ -23,12 +25,17 @@ def _start_time(pid):
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def is_alive(pid):
+    return _start_time(pid) is not None
+
+
 class Process:
     """A process with a record on disk; the record is removed when it has ended."""
 
     def __init__(self, record_path):
         self.record_path = record_path
         self.child = None
+        self._log = None
 
     def pid(self):
         """The id if the process lives, else None."""
@@ -41,11 +48,23 @@ class Process:
     def start(self, argv, log_path, env=None, cwd=None):
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with open(log_path, "ab") as log:
+            self._log = log_path, log.tell()
             # A session of its own: Ctrl-C at the terminal reaches ./dev alone.
             self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                           env=env, cwd=cwd, start_new_session=True)
-        record = {"pid": self.child.pid, "start_time": _start_time(self.child.pid)}
+        self.adopt(self.child.pid)
+
+    def adopt(self, pid):
+        """Records a process that runs already."""
+        record = {"pid": pid, "start_time": _start_time(pid)}
         write_atomically(self.record_path, json.dumps(record))
+
+    def said(self):
+        """What the process that start() began has written to its log."""
+        path, start = self._log
+        with open(path, "rb") as log:
+            log.seek(start)
+            return log.read(SAID_BYTES_MAX).decode("utf-8", "replace")
 
     def exit_code(self):
         """The exit code of a process this command started; None while it runs."""

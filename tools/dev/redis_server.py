@@ -7,7 +7,7 @@ import socket
 import tempfile
 import time
 
-from console import Problem, explain_full_disk, tail
+from console import Problem
 from paths import TAG
 from processes import Process
 
@@ -54,10 +54,9 @@ class Redis:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_ready():
             if self.process.pid() is None or time.monotonic() > deadline:
-                raise Problem(explain_full_disk(self.log_path) or
-                              f"Redis cannot start; {self.log_path} tells why. It holds nothing "
+                raise Problem(f"Redis cannot start; {self.log_path} tells why. It holds nothing "
                               f"that may not be lost: remove {self.data} and run it again.",
-                              tail(self.log_path, 8))
+                              "\n".join(self.process.said().splitlines()[-8:]))
             time.sleep(0.02)
 
     def stop(self, timeout_s=15):

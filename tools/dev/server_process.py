@@ -1,13 +1,16 @@
 """The server as a process: its configuration, its start and its end."""
 
+import contextlib
+import errno
 import http.client
 import os
+import pathlib
 import signal
 import socket
 import ssl
 import time
 
-from console import Problem, tail
+from console import Problem
 from paths import MIGRATIONS, ROOT, WEB, write_atomically
 from processes import Process
 
@@ -24,14 +27,41 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def is_port_free(port):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def why_not_listen(port):
+    """Why nobody can listen on a port of this machine: an errno, or None when one can.
+
+    The server takes IPv4; "localhost" may also be IPv6, where it must not find a stranger.
+    """
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((address, port))
+        except OSError as error:
+            if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                return error.errno
+    return None
+
+
+def _listening_inodes(port):
+    """The socket numbers that the kernel lists as listening on a port."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError), open(table, encoding="ascii") as file:
+            for line in list(file)[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
+                    yield f"socket:[{fields[9]}]"
+
+
+def port_holder(port):
+    """ "NAME (process ID)" of who listens on a port, as far as this user may see it."""
+    wanted = set(_listening_inodes(port))
+    for folder in pathlib.Path("/proc").glob("[0-9]*/fd"):
+        with contextlib.suppress(OSError):
+            if any(os.readlink(fd) in wanted for fd in folder.iterdir()):
+                name = (folder.parent / "comm").read_text(encoding="utf-8").strip()
+                return f"{name} (process {folder.parent.name})"
+    return "another program"
 
 
 def settings(port, dsn, redis_address, signing_key, tls=None, **more):
@@ -104,18 +134,19 @@ class Server:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_ready(wait_for):
             if self.process.pid() is None:
-                raise Problem(self._reason(), tail(self.log_path, 10))
+                self._fail(f"The server stopped while it started; {self.log_path} tells why.")
             if time.monotonic() > deadline:
-                raise Problem(f"The server is not ready after {START_TIMEOUT_S} s; "
-                              f"{self.log_path} tells why.", tail(self.log_path, 10))
+                self._fail(f"The server is not ready after {START_TIMEOUT_S} s; {self.log_path} "
+                           "tells why.")
             time.sleep(0.03)
 
-    def _reason(self):
-        """What the server said when it gave up: its own sentence, if there is one."""
-        for line in reversed(tail(self.log_path, 10).splitlines()):
+    def _fail(self, sentence):
+        """The server's own sentence on why it gave up, if there is one, else `sentence`."""
+        lines = self.process.said().splitlines()[-10:]
+        for line in reversed(lines):
             if line.startswith("waystone: "):
-                return f"The server stopped: {line.removeprefix('waystone: ')}"
-        return f"The server stopped while it started; {self.log_path} tells why."
+                raise Problem(f"The server does not start: {line.removeprefix('waystone: ')}")
+        raise Problem(sentence, "\n".join(lines))
 
     def stop(self, timeout_s=DRAIN_MS / 1000 + 10):
         """Drains the server. Returns whether it ended by itself in time."""

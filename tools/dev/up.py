@@ -1,5 +1,6 @@
 """up, down, status, logs and reset: the server of this checkout with its services."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -17,7 +18,7 @@ from console import Problem, Step, say, tail
 from paths import BUILD, LOGS, ROOT, STATE, is_stamped, stamp
 from postgres import Cluster
 from redis_server import Redis
-from server_process import Server, is_port_free, settings
+from server_process import START_TIMEOUT_S, Server, port_holder, settings, why_not_listen
 
 HOME = STATE / "up"
 KEYS = STATE / "keys"
@@ -25,6 +26,8 @@ SERVER_LOG = LOGS / "server.log"
 POSTGRES_LOG = LOGS / "postgres.log"
 REDIS_LOG = LOGS / "redis.log"
 LOG_LIMIT_BYTES = 32 * 1024 * 1024
+DEFAULT_PORT = 8080
+FULL_BYTES = 32 * 1024 * 1024  # two of the segments that PostgreSQL's log of changes is made of
 
 
 class Parts:
@@ -81,9 +84,66 @@ def _recorded_server(parts):
 def _check_port(port):
     if not 1 <= port <= 65535:
         raise Problem(f"--port {port} is no port; choose one from 1 to 65535.")
-    if not is_port_free(port):
-        raise Problem(f"Port {port} is in use by another program. Stop that program, or choose "
-                      f"another port: ./dev up --port {port + 1 if port < 65535 else 8080}")
+    reason = why_not_listen(port)
+    if reason == errno.EADDRINUSE:
+        raise Problem(f"Port {port} is in use by {port_holder(port)}. Stop that, or choose another "
+                      f"port: ./dev up --port {port + 1 if port < 65535 else DEFAULT_PORT}")
+    if reason == errno.EACCES:
+        raise Problem(f"Only root may serve on port {port}. Choose another port: "
+                      f"./dev up --port {port + 8000}")
+    if reason:
+        raise Problem(f"Nothing can listen on port {port}: {os.strerror(reason)}.")
+
+
+def _check_environment():
+    """What ./dev decides cannot be decided elsewhere too; all other keys may be overridden."""
+    decided = settings(0, "", "", "", ("", ""))
+    for key in decided:
+        name = "WAYSTONE_" + key.replace(".", "_").upper()
+        if name in os.environ:
+            instead = " Use --port." if key == "http.port" else ""
+            raise Problem(f"{name} is set in the environment, but ./dev up decides {key} itself. "
+                          f"Unset it and run it again.{instead}")
+
+
+def _check_running(server, arguments):
+    if arguments.port not in (None, server.port) or (arguments.tls and not server.certificate):
+        raise Problem(f"Waystone already runs at {server.url()}. To serve it otherwise, stop it "
+                      "first: ./dev down")
+
+
+def _heal(parts):
+    """Whatever has ended beside a running server is started again."""
+    parts.postgres.start()
+    parts.redis.start()
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not parts.server.is_ready():
+        if time.monotonic() > deadline:
+            raise Problem(f"The server runs but is not ready; {SERVER_LOG} tells why. ./dev down "
+                          "and ./dev up start it anew.", tail(SERVER_LOG, 8))
+        time.sleep(0.1)
+
+
+def _explain(error, folders):
+    """The error as it is, unless a disk is full: then that is what has to be told."""
+    if not isinstance(error, (Problem, OSError)):
+        return error
+    for folder in folders:
+        free = shutil.disk_usage(folder).free
+        if free < FULL_BYTES:
+            return Problem(f"The disk that holds {folder} has only {free // 1024 ** 2} MB free, "
+                           "which is too little for the database. Free some space and run it "
+                           "again.", getattr(error, "details", ""))
+    return error
+
+
+def _end_on_signals():
+    """SIGTERM and a closed terminal end ./dev as Ctrl-C does: nothing stays behind."""
+    def interrupt(*_):
+        raise KeyboardInterrupt
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
 
 
 def _prepare():
@@ -123,9 +183,6 @@ def _print_welcome(server, detached):
 
 def _wait_for_end(parts):
     """Blocks until Ctrl-C, SIGTERM or the end of the server. Returns the exit code."""
-    def interrupt(*_):
-        raise KeyboardInterrupt
-    signal.signal(signal.SIGTERM, interrupt)
     try:
         while parts.server.pid() is not None:
             time.sleep(0.3)
@@ -141,18 +198,24 @@ def _wait_for_end(parts):
 
 
 def up(arguments):
+    _check_environment()
+    _end_on_signals()
     lock = _lock()
-    parts = Parts() if shutil.which("setpriv") else None
-    if parts and parts.server.pid() is not None and _recorded_server(parts):
+    parts = Parts()
+    if parts.server.pid() is not None and _recorded_server(parts):
+        _check_running(parts.server, arguments)
+        _heal(parts)
         _print_welcome(parts.server, True)
         return 0
+    port = DEFAULT_PORT if arguments.port is None else arguments.port
+    _check_port(port)
     _prepare()
     parts = Parts()
     try:
-        _start(parts, arguments.port, arguments.tls)
-    except BaseException:
+        _start(parts, port, arguments.tls)
+    except BaseException as error:
         parts.stop()
-        raise
+        raise _explain(error, (STATE, HOME, parts.postgres.home))
     _print_welcome(parts.server, arguments.detach)
     lock.close()
     if arguments.detach:
@@ -161,7 +224,8 @@ def up(arguments):
     try:
         code = _wait_for_end(parts)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         parts.stop()
     say("Stopped.")
     return code
