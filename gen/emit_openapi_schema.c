@@ -202,6 +202,11 @@ static bool is_finite(const struct schema *schema, const ProtobufCMessage *rules
     return ((const Buf__Validate__DoubleRules *)rules)->finite;
 }
 
+static bool takes_infinity(const struct rule_value *bound)
+{
+    return isinf(bound->number) && bound->name[2] == 'e';
+}
+
 /* The strings that stand for what is no JSON number, as far as the rules allow them. */
 static const char *real_words(const struct schema *schema, const ProtobufCMessage *rules,
                               const struct bounds *bounds)
@@ -215,9 +220,9 @@ static const char *real_words(const struct schema *schema, const ProtobufCMessag
         return NULL;
     if (!bounds->has_low && !bounds->has_high)
         words = "\"NaN\"";
-    if (!bounds->has_high || bounds->outside || isinf(bounds->high.number))
+    if (!bounds->has_high || bounds->outside || takes_infinity(&bounds->high))
         words = joined(schema, words, "\"Infinity\"");
-    if (!bounds->has_low || bounds->outside || isinf(bounds->low.number))
+    if (!bounds->has_low || bounds->outside || takes_infinity(&bounds->low))
         words = joined(schema, words, "\"-Infinity\"");
     return words;
 }
@@ -524,8 +529,13 @@ static void emit_value(struct json *json, struct model *model, const struct mode
     Buf__Validate__Ignore ignore =
         rules != NULL ? rules->ignore : BUF__VALIDATE__IGNORE__IGNORE_UNSPECIFIED;
 
-    if (ignore == BUF__VALIDATE__IGNORE__IGNORE_ALWAYS)
+    if (ignore == BUF__VALIDATE__IGNORE__IGNORE_ALWAYS) {
         rules = NULL;
+        if (value->message != NULL && !message_is_wellknown(value->message)) {
+            json_string_member(json, "type", "object"); /* whose own rules are not looked at */
+            return;
+        }
+    }
     if (ignore != BUF__VALIDATE__IGNORE__IGNORE_IF_ZERO_VALUE || value->message != NULL) {
         emit_kept(&schema, rules);
         return;
