@@ -8,15 +8,16 @@ import { defineConfig } from "vitest/config";
 // Where `npm run dev` finds a running server; every call of a waystone service goes there.
 const SERVER = process.env.WAYSTONE_SERVER ?? "http://127.0.0.1:8080";
 
-/** Lets the browser fetch the two typefaces while it still reads the style sheet. */
+/** Lets the browser fetch the typefaces while it still reads the style sheet: two, and the reference's mono. */
 function preloadFonts(): Plugin {
   return {
     name: "waystone-preload-fonts",
     transformIndexHtml: {
       order: "post",
-      handler: (_html, { bundle }) =>
+      handler: (_html, { bundle, path }) =>
         Object.keys(bundle ?? {})
           .filter((file) => file.endsWith(".woff2"))
+          .filter((file) => path === "/docs.html" || !file.includes("mono"))
           .map((file) => ({
             tag: "link",
             injectTo: "head",
@@ -90,6 +91,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     manifest: "manifest.json", // for scripts/budget.mjs, which removes it
     rolldownOptions: {
+      input: ["index.html", "docs.html"],
       // What several screens share is one file: many small ones compress worse and cost requests.
       output: { codeSplitting: { groups: [{ name: "shared", minShareCount: 3 }] } },
     },
