@@ -38,8 +38,6 @@
 #include "server/server.h"
 #include "version.h"
 
-extern char **environ;
-
 #define MAX_LOOPS 64
 #define METRICS_INTERVAL_MS 1000
 
@@ -76,20 +74,20 @@ static struct config config;
 
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
-#define TEXT(name_, member_, default_, help_)                            \
+#define TEXT(name_, member_, default_, help_)                              \
+    {                                                                      \
+        .name = (name_), .type = CONFIG_STRING, .target = &config.member_, \
+        .default_value = (default_), .help = (help_)                       \
+    }
+#define NUMBER(name_, member_, default_, minimum_, maximum_, help_)                                \
+    {                                                                                              \
+        .name = (name_), .type = CONFIG_INT, .target = &config.member_,                            \
+        .default_value = (default_), .minimum = (minimum_), .maximum = (maximum_), .help = (help_) \
+    }
+#define SWITCH(name_, member_, default_, help_)                          \
     {                                                                    \
-        .name = name_, .type = CONFIG_STRING, .target = &config.member_, \
-        .default_value = default_, .help = help_                         \
-    }
-#define NUMBER(name_, member_, default_, minimum_, maximum_, help_)                              \
-    {                                                                                            \
-        .name = name_, .type = CONFIG_INT, .target = &config.member_, .default_value = default_, \
-        .minimum = minimum_, .maximum = maximum_, .help = help_                                  \
-    }
-#define SWITCH(name_, member_, default_, help_)                                                   \
-    {                                                                                             \
-        .name = name_, .type = CONFIG_BOOL, .target = &config.member_, .default_value = default_, \
-        .help = help_                                                                             \
+        .name = (name_), .type = CONFIG_BOOL, .target = &config.member_, \
+        .default_value = (default_), .help = (help_)                     \
     }
 
 static const struct config_key keys[] = {
@@ -574,6 +572,12 @@ int main(int argc, char **argv)
     }
     if (config_read(keys, KEY_COUNT, path, environ, error, sizeof(error)) != STATUS_OK)
         return fail(error);
+    if (!redis_address_is_valid(config.redis_address)) {
+        snprintf(error, sizeof(error),
+                 "redis.address: '%s' is neither \"host:port\" nor \"/path/of/socket\"",
+                 config.redis_address);
+        return fail(error);
+    }
     log_set_level((enum log_level)config.log_level);
     if (check_only) {
         puts("the configuration is valid");

@@ -47,7 +47,7 @@ static void make_room(struct buffer *buffer, size_t size_bytes)
 
 uint8_t *buffer_reserve(struct buffer *buffer, size_t size_bytes)
 {
-    if (buffer->capacity - buffer->start - buffer->length < size_bytes || buffer->data == NULL)
+    if (buffer->capacity - buffer->start - buffer->length < size_bytes || buffer->capacity == 0)
         make_room(buffer, size_bytes);
     return buffer->data + buffer->start + buffer->length;
 }

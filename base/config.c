@@ -200,8 +200,8 @@ static bool is_variable_of(const struct config_key *key, const char *variable, s
     if (strlen(name) != length)
         return false;
     for (size_t i = 0; i < length; i++) {
-        char expected = name[i] == '.' ? '_' : (char)toupper((unsigned char)name[i]);
-        if (variable[i] != expected)
+        int expected = name[i] == '.' ? '_' : toupper((unsigned char)name[i]);
+        if ((unsigned char)variable[i] != expected)
             return false;
     }
     return true;

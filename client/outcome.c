@@ -46,7 +46,7 @@ static enum status status_of_error(uint32_t error_code)
 static bool parse_status(const char *text, enum status *ret)
 {
     size_t length = strlen(text);
-    int code = atoi(text);
+    long code = strtol(text, NULL, 10);
 
     if (length == 0 || length > 2 || strspn(text, "0123456789") != length || code >= STATUS_COUNT)
         return false;

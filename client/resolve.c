@@ -32,18 +32,24 @@ static void unref(struct client_resolution *resolution)
     free(resolution);
 }
 
+static void finish(struct client_resolution *resolution)
+{
+    uint64_t one = 1;
+
+    atomic_store(&resolution->done, true);
+    if (write(resolution->fd, &one, sizeof(one)) < 0)
+        abort(); /* an eventfd takes its first number */
+}
+
 static void look_up(struct client_resolution *resolution, int flags)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
-    uint64_t one = 1;
 
     resolution->error =
         getaddrinfo(resolution->host, resolution->port, &hints, &resolution->addresses);
     if (resolution->error == EAI_NONAME && (flags & AI_NUMERICHOST))
         return;
-    atomic_store(&resolution->done, true);
-    if (write(resolution->fd, &one, sizeof(one)) < 0)
-        abort(); /* an eventfd takes its first number */
+    finish(resolution);
 }
 
 static void *run(void *argument)
@@ -63,8 +69,8 @@ static void start_thread(struct client_resolution *resolution)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     if (pthread_create(&thread, &attributes, run, resolution) != 0) {
         resolution->error = EAI_AGAIN;
-        atomic_store(&resolution->done, true);
-        unref(resolution);
+        finish(resolution);
+        atomic_fetch_sub(&resolution->references, 1); /* the caller's is left */
     }
     pthread_attr_destroy(&attributes);
 }

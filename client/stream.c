@@ -18,7 +18,7 @@ void client_call_on_header(struct rpc_client_call *call, const char *name, const
     struct client_metadata *metadata = call->started ? &call->trailers : &call->headers;
 
     if (strcmp(name, ":status") == 0)
-        call->http_status = atoi(value);
+        call->http_status = (int)strtol(value, NULL, 10);
     else if (!client_metadata_add(metadata, call->arena, name, value, value_length))
         client_call_end(call, STATUS_RESOURCE_EXHAUSTED, "the answer's headers are too large");
 }

@@ -48,7 +48,7 @@ struct workers;
 struct db *db_open(struct loop *loop, const struct db_config *config, struct workers *workers);
 
 /* Closes all connections; pending queries return UNAVAILABLE. Accepts NULL. */
-void db_close(struct db *db);
+void db_close(struct db *pool);
 
 /* Whether a connection of either kind is up. */
 bool db_is_ready(const struct db *db);
@@ -57,7 +57,7 @@ struct db_stats {
     unsigned read_up, write_up, write_busy, write_waiting;
     uint64_t queries, errors, reconnects;
 };
-void db_stats(const struct db *db, struct db_stats *ret);
+void db_stats(const struct db *pool, struct db_stats *ret);
 
 /* --- transactions --- */
 

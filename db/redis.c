@@ -1,6 +1,7 @@
 /* hiredis on the loop: two connections that come back by themselves. */
 #include "db/redis.h"
 
+#include <assert.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 #include <stdio.h>
@@ -285,14 +286,30 @@ static void connect_link(struct link *link)
     loop_watch_want_write(link->watch);
 }
 
+/* The port of "host:port"; 0 when there is none. */
+static int port_of(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    char *end;
+    long port;
+
+    if (colon == NULL || colon == address || colon[1] < '0' || colon[1] > '9')
+        return 0;
+    port = strtol(colon + 1, &end, 10);
+    return *end == '\0' && port <= UINT16_MAX ? (int)port : 0;
+}
+
+bool redis_address_is_valid(const char *address)
+{
+    return address[0] == '/' || port_of(address) != 0;
+}
+
 static void parse_address(struct redis *redis)
 {
-    char *colon = strrchr(redis->host, ':');
-
-    if (redis->host[0] == '/' || colon == NULL)
+    if (redis->host[0] == '/')
         return;
-    *colon = '\0';
-    redis->port = atoi(colon + 1);
+    redis->port = port_of(redis->host);
+    *strrchr(redis->host, ':') = '\0';
 }
 
 struct redis *redis_open(struct loop *loop, const struct redis_config *config)
@@ -300,6 +317,7 @@ struct redis *redis_open(struct loop *loop, const struct redis_config *config)
     struct redis *redis = calloc(1, sizeof(*redis));
     uint64_t name[2];
 
+    assert(redis_address_is_valid(config->address));
     if (redis == NULL || (redis->host = strdup(config->address)) == NULL ||
         getrandom(name, sizeof(name), 0) != sizeof(name))
         abort();

@@ -23,6 +23,10 @@ struct redis_config {
     uint32_t command_timeout_ms;
 };
 
+/* Whether an address has one of the two forms, with a port from 1 to 65535. */
+bool redis_address_is_valid(const char *address);
+
+/* Takes a valid address. */
 struct redis *redis_open(struct loop *loop, const struct redis_config *config);
 void redis_close(struct redis *redis); /* Accepts NULL. */
 bool redis_is_ready(const struct redis *redis);

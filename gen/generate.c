@@ -210,7 +210,7 @@ enum status generate(const void *data, size_t length, struct buffer *out)
     if (request == NULL || !request_is_whole(request))
         return STATUS_INVALID_ARGUMENT;
     respond(&model, request, &response);
-    errors = model.errors;
+    errors = model.errors; // NOLINT(clang-analyzer-deadcode.DeadStores): CLEANUP reads it
     size = protobuf_c_message_get_packed_size(&response.base);
     protobuf_c_message_pack(&response.base, buffer_reserve(out, size));
     buffer_commit(out, size);

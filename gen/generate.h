@@ -16,6 +16,6 @@
  *   emit=c            C (the default); emit=docs: Markdown, a page a package and README.md;
  *                     emit=openapi: one openapi.json
  *   title=, version=  of the OpenAPI document */
-enum status generate(const void *request, size_t length, struct buffer *out) MUST_CHECK;
+enum status generate(const void *data, size_t length, struct buffer *out) MUST_CHECK;
 
 #endif

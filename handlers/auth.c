@@ -1,6 +1,7 @@
 /* AuthService: accounts and their sessions. */
 #include "handlers/auth.h"
 
+#include <assert.h>
 #include <openssl/sha.h>
 #include <sodium.h>
 #include <string.h>
@@ -162,6 +163,7 @@ static enum status sign_in(struct rpc_call *call, const SignInRequest *req, Sign
     if (s == STATUS_UNAUTHENTICATED)
         return rpc_fail(call, s, "wrong name or password");
     TRY(s);
+    assert(row != NULL); /* no password fits an account that is not there */
 
     TRY(db_begin(call->app->db, call->arena, &tx));
     TRY(open_session(call, tx, row->id, &session_id, &refresh));

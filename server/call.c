@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#undef rpc_fail /* the analyzer's, of rpc.h */
+
 enum status rpc_fail(struct rpc_call *call, enum status status, const char *format, ...)
 {
     char text[LIMIT_ERROR_MESSAGE_BYTES];

@@ -133,7 +133,7 @@ static enum status read_bool(struct json_reader *reader, const struct json_path 
 static enum status read_enum(struct json_reader *reader, const struct json_path *path,
                              yajl_val value, const ProtobufCEnumDescriptor *descriptor, int *ret)
 {
-    int64_t number;
+    int64_t number = 0;
 
     if (YAJL_IS_NULL(value) && strcmp(descriptor->name, "google.protobuf.NullValue") == 0) {
         *ret = 0;
@@ -201,9 +201,9 @@ static enum status read_submessage(struct json_reader *reader, const struct json
 static enum status read_number(struct json_reader *reader, const struct json_path *path,
                                yajl_val value, ProtobufCType type, void *out)
 {
-    uint64_t magnitude;
-    int64_t number;
-    double real;
+    uint64_t magnitude = 0;
+    int64_t number = 0;
+    double real = 0;
 
     switch (type) {
     case PROTOBUF_C_TYPE_UINT32:

@@ -292,13 +292,15 @@ static enum status read_any(struct json_reader *reader, const struct json_path *
     const struct message_type *type;
     ProtobufCMessage *inner;
     yajl_val url, wrapped;
+    const char *name;
 
     if (!YAJL_IS_OBJECT(value))
         return json_fail(reader, path, "expected an object, got %s", json_kind(value));
     if (YAJL_GET_OBJECT(value)->len == 0)
         return STATUS_OK;
     url = member_named(value, "@type");
-    type = url && YAJL_IS_STRING(url) ? type_of_url(YAJL_GET_STRING(url)) : NULL;
+    name = YAJL_GET_STRING(url); /* NULL when it is absent or no string */
+    type = name != NULL ? type_of_url(name) : NULL;
     if (type == NULL)
         return json_fail(reader, path, "\"@type\" must name a type this server knows");
     inner = budget_message(&reader->budget, type);
@@ -312,7 +314,7 @@ static enum status read_any(struct json_reader *reader, const struct json_path *
             return json_fail(reader, path, "\"value\" is missing");
         TRY(json_read_message(reader, path, wrapped, inner));
     }
-    return pack(reader, YAJL_GET_STRING(url), inner, message);
+    return pack(reader, name, inner, message);
 }
 
 /* --- times --- */

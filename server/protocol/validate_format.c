@@ -44,7 +44,9 @@ static bool is_one_of(char c, const char *characters)
 /* The next character; NUL at the end, which no text has inside. */
 static char peek(const struct reader *reader)
 {
-    return reader->at < reader->end ? *reader->at : '\0';
+    if (reader->at == reader->end)
+        return '\0';
+    return *reader->at;
 }
 
 static bool take(struct reader *reader, char c)
@@ -431,6 +433,7 @@ static bool take_part(struct reader *reader, bool colon)
 {
     struct reader ahead = *reader;
 
+    // NOLINTNEXTLINE(misc-redundant-expression): each take() goes on by one
     if (take(&ahead, '/') && take(&ahead, '/') && take_authority(&ahead)) {
         take_segments(&ahead);
         *reader = ahead;

@@ -53,6 +53,14 @@ class Configuration(unittest.TestCase):
     def test_no_switch(self):
         self.refused("http.insecure_cookies = maybe\n", "http.insecure_cookies", "maybe", "true")
 
+    def test_no_address(self):
+        for address in ("localhost", "localhost:", "localhost:many", "localhost:0",
+                        "localhost:70000", "localhost:63 79", ":6379", '""'):
+            self.refused(f"redis.address = {address}\n", "redis.address", address.strip('"'))
+        for address in ("localhost:6379", "/run/redis.sock"):
+            answer = self.check(f"redis.address = {address}\n")
+            self.assertEqual(answer.returncode, 0, answer.stderr)
+
     def test_environment_wins_and_is_checked(self):
         self.assertEqual(self.check("http.port = 70000\n",
                                     {"WAYSTONE_HTTP_PORT": "8081"}).returncode in (0, 1), True)

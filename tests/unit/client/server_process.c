@@ -74,9 +74,8 @@ static void make_certificate(struct server_process *server)
     cr_assert_eq(system(command), 0, "openssl cannot make a certificate");
 }
 
-static void run(const struct server_process *server, uint16_t port)
+static void run(const struct server_process *server, const char *program, uint16_t port)
 {
-    const char *program = getenv("ECHO_SERVER");
     char number[8], key[128];
 
     snprintf(number, sizeof(number), "%u", port);
@@ -90,16 +89,17 @@ static void run(const struct server_process *server, uint16_t port)
 
 void server_start(struct server_process *server, bool tls)
 {
+    const char *program = getenv("ECHO_SERVER");
     uint16_t port = free_port();
     int waited_ms = 0;
 
     *server = (struct server_process){0};
-    cr_assert_not_null(getenv("ECHO_SERVER"), "ECHO_SERVER must name the program");
+    cr_assert_not_null(program, "ECHO_SERVER must name the program");
     if (tls)
         make_certificate(server);
     server->pid = fork();
     if (server->pid == 0)
-        run(server, port);
+        run(server, program, port);
     snprintf(server->target, sizeof(server->target), "%s://127.0.0.1:%u", tls ? "https" : "http",
              port);
     for (; !takes_connections(port) && waited_ms < START_MS; waited_ms += 10) {

@@ -8,14 +8,14 @@
 #include "codec_test.h"
 #include "tests/unit/protocol/support.h"
 
-#define EXPECT_ROUND_TRIP(type, hex, json)                \
-    do {                                                  \
-        EXPECT_TEXT(to_json(from_hex(&type, hex)), json); \
-        EXPECT_TEXT(to_hex(from_hex(&type, hex)), hex);   \
+#define EXPECT_ROUND_TRIP(type, hex, json)                  \
+    do {                                                    \
+        EXPECT_TEXT(to_json(from_hex(&(type), hex)), json); \
+        EXPECT_TEXT(to_hex(from_hex(&(type), hex)), hex);   \
     } while (0)
 
-#define EXPECT_DECODED(type, hex, json) EXPECT_TEXT(to_json(from_hex(&type, hex)), json)
-#define EXPECT_HEX_REFUSED(type, hex, sentence) EXPECT_TEXT(hex_refusal(&type, hex), sentence)
+#define EXPECT_DECODED(type, hex, json) EXPECT_TEXT(to_json(from_hex(&(type), hex)), json)
+#define EXPECT_HEX_REFUSED(type, hex, sentence) EXPECT_TEXT(hex_refusal(&(type), hex), sentence)
 
 Test(binary, scalars_have_their_wire_forms)
 {

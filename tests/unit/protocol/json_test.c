@@ -25,7 +25,7 @@ TestSuite(json, .init = setup);
 #define SAME(type, json) EXPECT_JSON(type, json, json)
 #define REFUSED(type, json, sentence) EXPECT_JSON_REFUSED(type, json, sentence)
 /* For refusals whose words are not this test's business. */
-#define REFUSED_ANYHOW(type, json) (void)json_refusal(&type, json)
+#define REFUSED_ANYHOW(type, json) (void)json_refusal(&(type), json)
 
 Test(json, scalars_have_their_forms)
 {

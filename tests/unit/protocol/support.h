@@ -29,7 +29,7 @@ void expect_text(const char *actual, const char *expected, const char *file, int
 #define EXPECT_TEXT(actual, expected) expect_text(actual, expected, __FILE__, __LINE__)
 
 /* JSON in, JSON out. */
-#define EXPECT_JSON(type, in, out) EXPECT_TEXT(to_json(from_json(&type, in)), out)
-#define EXPECT_JSON_REFUSED(type, in, sentence) EXPECT_TEXT(json_refusal(&type, in), sentence)
+#define EXPECT_JSON(type, in, out) EXPECT_TEXT(to_json(from_json(&(type), in)), out)
+#define EXPECT_JSON_REFUSED(type, in, sentence) EXPECT_TEXT(json_refusal(&(type), in), sentence)
 
 #endif
