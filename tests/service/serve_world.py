@@ -1,19 +1,27 @@
 """Servers for tests in other languages: prints where they are and stops when its input ends.
 
-usage: serve_world.py NAME
+usage: serve_world.py NAME [--demo] [KEY=VALUE ...]
+
+--demo loads the world of ./dev up; keys are those of the configuration.
 """
 
 import json
 import sys
 
 import certificates
+import world as demo
 from harness import World
 
 
 def main():
-    world = World(sys.argv[1], http__loops=2)
+    name, *words = sys.argv[1:]
+    options = dict(word.split("=", 1) for word in words if word != "--demo")
+    world = World(name, **{"http__loops": 2,
+                           **{key.replace(".", "__"): value for key, value in options.items()}})
     pair = certificates.ensure_certificate(world.home / "tls")
     tls = world.add_server(with_tls=pair)
+    if "--demo" in words:
+        demo.load(world.server)
     print(json.dumps({"plain": world.server.url(), "tls": tls.url(),
                       "certificate": str(pair[0])}), flush=True)
     sys.stdin.read()

@@ -224,10 +224,16 @@ def run_js(context):
     return _run_node(context, SERVICE_JS, sorted(SERVICE_JS.glob("*.test.mjs")), "js")
 
 
+def run_docs(context):
+    """What docs/clients.md shows, with the packages of the stock JavaScript clients."""
+    nodejs.install(SERVICE_JS, context.node())
+    return _run_node(context, E2E, [E2E / "docs.test.mjs"], "docs")
+
+
 def run_e2e(context):
     """Chromium, driven through registration, creation and chat."""
     nodejs.build_web()
-    return _run_node(context, E2E, sorted(E2E.glob("*.test.mjs")), "e2e")
+    return _run_node(context, E2E, [E2E / "browser.test.mjs"], "e2e")
 
 
 # --- all of them ---
@@ -240,7 +246,7 @@ def _python_suite(path):
 def _suites():
     python = [_python_suite(path) for path in sorted(SERVICE.glob("*_test.py"))]
     return [Suite("unit", run_unit), Suite("web", run_web), *python,
-            Suite("service/js", run_js), Suite("e2e", run_e2e)]
+            Suite("service/js", run_js), Suite("service/docs", run_docs), Suite("e2e", run_e2e)]
 
 
 def _run_suite(context, suite):
