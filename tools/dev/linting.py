@@ -27,6 +27,7 @@ BASELINE_HEAD = """\
 """
 OURS = "waystone/"
 WEB_BIN = WEB / "node_modules" / ".bin"
+PYTHON = "/usr/bin/python3"
 NO_FORMAT = ("gen/testdata/",)  # expected output of the generator, byte by byte
 
 
@@ -156,6 +157,12 @@ def biome_tests():
     _check(["biome", "check", "--error-on-warnings", "."], TESTS, _web())
 
 
+# --- layers ---
+
+def includes():
+    _check([PYTHON, "-B", ROOT / "tools" / "check_includes.py", ROOT, *_c_files()])
+
+
 # --- scripts ---
 
 def python():
@@ -179,6 +186,7 @@ def _is_shell(path):
 
 CHECKS = [
     Check("clang-format", clang_format),
+    Check("includes", includes),
     Check("clang-tidy", clang_tidy),
     Check("buf-lint", buf_lint),
     Check("buf-format", buf_format),
@@ -189,6 +197,9 @@ CHECKS = [
     Check("python", python),
     Check("shell", shell),
 ]
+
+
+QUICK = [check for check in CHECKS if check.run in (clang_format, includes)]
 
 
 def run_check(check):

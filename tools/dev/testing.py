@@ -17,6 +17,7 @@ import sys
 import time
 
 import building
+import linting
 import nodejs
 import packages
 from console import Problem, say
@@ -123,6 +124,14 @@ def _result(code, passed, failed):
         say("no test was run")
         failed = 1
     return Result(passed, failed)
+
+
+# --- sources ---
+
+def run_style(_):
+    """What ./dev lint can say about C in a moment: its layout and who includes whom."""
+    good = [linting.run_check(check) for check in linting.QUICK]
+    return Result(good.count(True), good.count(False))
 
 
 # --- C ---
@@ -245,7 +254,7 @@ def _python_suite(path):
 
 def _suites():
     python = [_python_suite(path) for path in sorted(SERVICE.glob("*_test.py"))]
-    return [Suite("unit", run_unit), Suite("web", run_web), *python,
+    return [Suite("style", run_style), Suite("unit", run_unit), Suite("web", run_web), *python,
             Suite("service/js", run_js), Suite("service/docs", run_docs), Suite("e2e", run_e2e)]
 
 
