@@ -12,7 +12,7 @@
 #define LIMIT_STREAM_WINDOW_BYTES (64 * 1024)
 #define LIMIT_CONNECTION_WINDOW_BYTES (1024 * 1024)
 #define LIMIT_SKIPPED_BODY_BYTES (4 * 1024 * 1024) /* read and dropped to answer in order */
-#define LIMIT_HANDSHAKE_MS 10000   /* TLS handshake, first bytes */
+#define LIMIT_HANDSHAKE_MS 10000                   /* TLS handshake, first bytes */
 #define LIMIT_HEADER_MS 10000      /* from the first byte of a request to its head's end */
 #define LIMIT_BODY_STALL_MS 10000  /* between two pieces of a request body */
 #define LIMIT_WRITE_STALL_MS 10000 /* peer takes nothing of what is pending */

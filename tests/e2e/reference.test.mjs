@@ -68,8 +68,14 @@ async function assertFits(page) {
 }
 
 describe("the reference", () => {
-  for (const [name, viewport] of [["desktop", DESKTOP], ["phone", PHONE]])
-    for (const [mode, colorScheme] of [["night", "dark"], ["day", "light"]])
+  for (const [name, viewport] of [
+    ["desktop", DESKTOP],
+    ["phone", PHONE],
+  ])
+    for (const [mode, colorScheme] of [
+      ["night", "dark"],
+      ["day", "light"],
+    ])
       test(`is readable on a ${name} at ${mode}`, () =>
         reading({ viewport, colorScheme, hasTouch: name === "phone" }, async (page) => {
           await page.screenshot({ path: join(SHOTS, `reference-${name}-${mode}.png`) });
@@ -79,7 +85,9 @@ describe("the reference", () => {
           const method = page.locator(`[id="${SEND}"]`);
           await method.getByRole("heading", { name: "SendMessage" }).waitFor();
           await page.waitForFunction(
-            (id) => Math.abs(document.getElementById(id).getBoundingClientRect().top) < 120, SEND);
+            (id) => Math.abs(document.getElementById(id).getBoundingClientRect().top) < 120,
+            SEND,
+          );
           await page.screenshot({ path: join(SHOTS, `reference-${name}-${mode}-method.png`) });
         }));
 
@@ -91,8 +99,10 @@ describe("the reference", () => {
       assert.match(await method.innerText(), /600 calls a minute for each account/);
       await method.getByText("Errors").click();
       await method.getByText(/NOT_FOUND/).waitFor();
-      assert.match(await method.getByRole("region").innerText(),
-        /^curl -s http.*SendMessage[^]*"channelId":"1"/);
+      assert.match(
+        await method.getByRole("region").innerText(),
+        /^curl -s http.*SendMessage[\s\S]*"channelId":"1"/,
+      );
     }));
 
   test("its snippets work as they stand", () =>

@@ -63,26 +63,37 @@ describe("rules as JSON Schema", () => {
     `^(required|bool\\.const|enum\\.(const|in|not_in)|repeated\\.(min_items|max_items)|
       map\\.(min_pairs|max_pairs)|(u?int64|sint64)\\.(const|in|not_in)|
       (float|double|u?int32|sint32|s?fixed32)\\..*|
-      string\\.(len|min_len|max_len|pattern|const|in|not_in|prefix|suffix|contains|not_contains))$`
-      .replace(/\s+/g, ""),
+      string\\.(len|min_len|max_len|pattern|const|in|not_in|prefix|suffix|contains|not_contains))$`.replace(
+      /\s+/g,
+      "",
+    ),
   );
 
   /** Messages of testdata/rules.proto and what protovalidate says of each: [message, broken]. */
   function recordedCases() {
     const folder = mkdtempSync(join(tmpdir(), "waystone-rules-"));
     const path = join(folder, "rules.pb");
-    execFileSync("protoc", [`-I${ROOT}/api`, `-I${ROOT}/gen/testdata`, "-I/usr/include",
-      "--include_imports", `-o${path}`, "rules.proto"]);
+    execFileSync("protoc", [
+      `-I${ROOT}/api`,
+      `-I${ROOT}/gen/testdata`,
+      "-I/usr/include",
+      "--include_imports",
+      `-o${path}`,
+      "rules.proto",
+    ]);
     const files = fromBinary(FileDescriptorSetSchema, readFileSync(path));
     rmSync(folder, { recursive: true });
     const registry = createFileRegistry(files);
     const lines = readFileSync(join(ROOT, "tests/unit/gen/protovalidate_cases.txt"), "utf8");
-    return lines.trim().split("\n").map((line) => {
-      const [name, hex, ...violations] = line.split("\t");
-      const type = registry.getMessage(name);
-      const message = fromBinary(type, Buffer.from(hex, "hex"));
-      return { type, json: toJson(type, message, { registry }), violations };
-    });
+    return lines
+      .trim()
+      .split("\n")
+      .map((line) => {
+        const [name, hex, ...violations] = line.split("\t");
+        const type = registry.getMessage(name);
+        const message = fromBinary(type, Buffer.from(hex, "hex"));
+        return { type, json: toJson(type, message, { registry }), violations };
+      });
   }
 
   /** Top-level fields that a schema refuses; values of open enums without a name aside. */
@@ -90,7 +101,9 @@ describe("rules as JSON Schema", () => {
     if (check(json)) return new Set();
     const fields = check.errors.flatMap((error) => {
       const [, field] = error.instancePath.split("/");
-      const open = typeof error.data === "number" && ["type", "enum"].includes(error.keyword) &&
+      const open =
+        typeof error.data === "number" &&
+        ["type", "enum"].includes(error.keyword) &&
         String(error.parentSchema?.title ?? "").length > 0;
       if (open || error.keyword === "uniqueItems") return [];
       if (field !== undefined) return [field];
@@ -112,15 +125,20 @@ describe("rules as JSON Schema", () => {
       };
       const broken = new Set(violations.map((violation) => jsonName(violation.split("|")[0])));
       for (const field of refused)
-        assert.ok(broken.has(field), `${type.typeName}.${field} keeps its rules, and its schema ` +
-          `refuses it: ${JSON.stringify(json)}`);
+        assert.ok(
+          broken.has(field),
+          `${type.typeName}.${field} keeps its rules, and its schema ` +
+            `refuses it: ${JSON.stringify(json)}`,
+        );
       for (const violation of violations) {
         const [path, rule] = violation.split("|");
         const field = type.fields.find((one) => one.name === path);
         if (!field || field.oneof || !EXACT.test(rule)) continue;
         exact += 1;
-        assert.ok(refused.has(field.jsonName),
-          `${type.typeName}: its schema allows ${violation}: ${JSON.stringify(json)}`);
+        assert.ok(
+          refused.has(field.jsonName),
+          `${type.typeName}: its schema allows ${violation}: ${JSON.stringify(json)}`,
+        );
       }
     }
     assert.ok(exact > 300, `only ${exact} broken rules were compared`);
@@ -183,7 +201,10 @@ describe("the server's own document", () => {
     const account = { userName, email: `${userName}@example.org`, password: PASSWORD };
     token = (await call(`${AUTH}Register`, account)).session.accessToken;
     ({ character } = await call(`${CHARACTERS}CreateCharacter`, {
-      name: unique("Hero"), race: "RACE_NEREVI", faction: "FACTION_ORDER", idempotencyKey: "one",
+      name: unique("Hero"),
+      race: "RACE_NEREVI",
+      faction: "FACTION_ORDER",
+      idempotencyKey: "one",
     }));
     channelId = (await call(`${CHAT}ListChannels`, {})).channels[0].id;
   });
@@ -193,7 +214,11 @@ describe("the server's own document", () => {
 
   test("has every method of the server's services, unary ones with GET if they may", () => {
     const source = execFileSync("grep", ["-rhoE", "^  rpc \\w+", join(ROOT, "api/waystone")]);
-    const methods = source.toString().trim().split("\n").map((line) => line.split(" ").at(-1));
+    const methods = source
+      .toString()
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" ").at(-1));
     const documented = Object.keys(document.paths).map((path) => path.split("/").at(-1));
     assert.deepEqual(documented.sort(), methods.sort());
     assert.ok(document.paths[`${CHAT}ListChannels`].get);
@@ -250,7 +275,9 @@ describe("the server's own document", () => {
     const names = parameters.filter((one) => one.in === "query").map((one) => one.name);
     assert.deepEqual(names, ["encoding", "message", "connect"]);
     const query = new URLSearchParams({
-      encoding: "json", connect: "v1", message: JSON.stringify({ channelId, pageSize: 1 }),
+      encoding: "json",
+      connect: "v1",
+      message: JSON.stringify({ channelId, pageSize: 1 }),
     });
     const answer = await fetch(`${world.plain}${path}?${query}`, {
       headers: { authorization: `Bearer ${token}` },
@@ -273,8 +300,11 @@ describe("the server's own document", () => {
       [`${CHARACTERS}CreateCharacter`, { ...hero, race: "RACE_UNSPECIFIED" }, "race"],
       [`${CHARACTERS}CreateCharacter`, { name: "Reader", race: "RACE_NEREVI" }, "faction"],
       [`${CHARACTERS}CreateCharacter`, { ...hero, name: "R 2" }, "name"],
-      [`${CHARACTERS}CreateCharacter`, { ...hero, idempotencyKey: "k".repeat(65) },
-        "idempotency_key"],
+      [
+        `${CHARACTERS}CreateCharacter`,
+        { ...hero, idempotencyKey: "k".repeat(65) },
+        "idempotency_key",
+      ],
       [`${CHARACTERS}GetCharacter`, {}, "id"],
       [`${CHARACTERS}GetCharacter`, { id: "0" }, "id"],
       [`${CHARACTERS}GetCharacter`, { id: "-4" }, "id"],
@@ -290,9 +320,15 @@ describe("the server's own document", () => {
 
   test("allows what the server allows, up to the bounds", async () => {
     await call(`${CHAT}SendMessage`, {
-      channelId, characterId: character.id, text: "\u{1f30a}".repeat(500),
+      channelId,
+      characterId: character.id,
+      text: "\u{1f30a}".repeat(500),
       idempotencyKey: "k".repeat(64),
     });
-    await call(`${CHAT}ListMessages`, { channelId, pageSize: 0, beforeSequence: "9223372036854775807" });
+    await call(`${CHAT}ListMessages`, {
+      channelId,
+      pageSize: 0,
+      beforeSequence: "9223372036854775807",
+    });
   });
 });
