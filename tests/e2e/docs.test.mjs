@@ -34,8 +34,9 @@ async function freePort() {
 function sections(markdown) {
   const found = {};
   for (const part of markdown.split(/^## /m).slice(1)) {
-    found[part.split("\n", 1)[0]] = [...part.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
-      .map(([, language, code]) => ({ language, code }));
+    found[part.split("\n", 1)[0]] = [...part.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(
+      ([, language, code]) => ({ language, code }),
+    );
   }
   return found;
 }
@@ -66,18 +67,26 @@ async function shell(title, ...more) {
     assert.ok(name, `the first line of a ${language} snippet in "${title}" names no file`);
     writeFileSync(join(folder, name), code);
   }
-  const script = snippets[title].filter(({ language }) => language === "sh")
+  const script = snippets[title]
+    .filter(({ language }) => language === "sh")
     .map(({ code }) => code);
-  const { stdout } = await promisify(execFile)("bash",
+  const { stdout } = await promisify(execFile)(
+    "bash",
     ["-euo", "pipefail", "-c", [...script, ...more].join("\n")],
-    { cwd: folder, timeout: TIMEOUT_MS, killSignal: "SIGKILL" });
+    { cwd: folder, timeout: TIMEOUT_MS, killSignal: "SIGKILL" },
+  );
   return stdout;
 }
 
 describe("docs/clients.md", () => {
   test("has a test for each section", () => {
-    assert.deepEqual(Object.keys(snippets), ["curl, with JSON", "Python: grpcio",
-      "Node: @grpc/grpc-js", "Node: connect-node", "Browser: connect-web"]);
+    assert.deepEqual(Object.keys(snippets), [
+      "curl, with JSON",
+      "Python: grpcio",
+      "Node: @grpc/grpc-js",
+      "Node: connect-node",
+      "Browser: connect-web",
+    ]);
   });
 
   test("curl", async () => {
@@ -106,8 +115,10 @@ describe("docs/clients.md", () => {
 
   test("connect-web in Chromium", async () => {
     await shell("Browser: connect-web");
-    const files = spawn("/usr/bin/python3", ["-u", "-m", "http.server", String(pagePort)],
-      { cwd: folder, stdio: ["ignore", "pipe", "ignore"] });
+    const files = spawn("/usr/bin/python3", ["-u", "-m", "http.server", String(pagePort)], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     const browser = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
       args: ["--no-sandbox", "--disable-dev-shm-usage"],
@@ -119,7 +130,9 @@ describe("docs/clients.md", () => {
       page.on("pageerror", (error) => complaints.push(error.message));
       page.on("requestfailed", (request) => complaints.push(request.url()));
       await page.goto(`http://localhost:${pagePort}/chat.html`);
-      await page.getByText(LAST).waitFor({ timeout: 20000 })
+      await page
+        .getByText(LAST)
+        .waitFor({ timeout: 20000 })
         .catch((error) => assert.fail(`${error.message}\n${complaints.join("\n")}`));
       const lines = await page.locator("li").allInnerTexts();
       assert.deepEqual([lines[0], lines.at(-1)], [`Mira Vell: ${FIRST}`, `Toren Karr: ${LAST}`]);

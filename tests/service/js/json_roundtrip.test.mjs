@@ -17,9 +17,17 @@ const fresh = Number(process.env.WAYSTONE_TEST_SEED ?? 2 + Math.floor(Math.rando
 
 for (const seed of [FIXED_SEED, fresh]) {
   test(`${COUNT} random messages through JSON and binary, seed ${seed}`, async () => {
-    const { stdout } = await promisify(execFile)(process.execPath,
-      [join(root, "tests/service/json_roundtrip.mjs"), tool, join(root, "tests/unit/protocol"),
-        String(COUNT), String(seed)], { timeout: TIMEOUT_MS });
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [
+        join(root, "tests/service/json_roundtrip.mjs"),
+        tool,
+        join(root, "tests/unit/protocol"),
+        String(COUNT),
+        String(seed),
+      ],
+      { timeout: TIMEOUT_MS },
+    );
     assert.equal(stdout, `${2 * COUNT} comparisons, all equal\n`);
   });
 }

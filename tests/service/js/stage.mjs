@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 /** Starts a world, with words of serve_world.py. Resolves to { plain, tls, certificate, stop }. */
 export async function startWorld(name, ...words) {
   const script = fileURLToPath(new URL("../serve_world.py", import.meta.url));
-  const child = spawn("/usr/bin/python3", [script, name, ...words], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn("/usr/bin/python3", [script, name, ...words], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const lines = createInterface({ input: child.stdout });
   const first = await Promise.race([
