@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "api/openapi.h"
@@ -50,6 +51,10 @@ struct config {
     char *http_tls_certificate, *http_tls_key;
     char *http_web_root;
     char *http_origins;
+    char *http_proxies;
+    int64_t http_max_connections;
+    int64_t http_header_timeout_ms, http_body_timeout_ms, http_write_timeout_ms;
+    int64_t http_idle_timeout_ms, http_keepalive_s, http_keepalive_timeout_s;
     bool http_insecure_cookies;
     int64_t http_drain_ms;
 
@@ -101,6 +106,22 @@ static const struct config_key keys[] = {
     TEXT("http.web_root", http_web_root, "web/dist", "Directory of the built web client."),
     TEXT("http.origins", http_origins, "",
          "Origins of other sites whose scripts may call, separated by spaces."),
+    TEXT("http.proxies", http_proxies, "",
+         "Networks of load balancers that send the PROXY protocol (v2), separated by spaces."),
+    NUMBER("http.max_connections", http_max_connections, "0", 0, 10000000,
+           "Open connections of the process; 0: what the limit on descriptors allows."),
+    NUMBER("http.header_timeout_ms", http_header_timeout_ms, "10000", 100, 600000,
+           "Longest time for a TLS handshake, and from a request's first byte to its head's end."),
+    NUMBER("http.body_timeout_ms", http_body_timeout_ms, "10000", 100, 600000,
+           "Longest pause within a request that is answered as a whole."),
+    NUMBER("http.write_timeout_ms", http_write_timeout_ms, "10000", 100, 600000,
+           "Longest time in which a client takes nothing of what waits for it."),
+    NUMBER("http.idle_timeout_ms", http_idle_timeout_ms, "300000", 100, 86400000,
+           "Longest time without a request, in milliseconds."),
+    NUMBER("http.keepalive_s", http_keepalive_s, "60", 1, 86400,
+           "Silence, in seconds, after which a client is asked whether it is still there."),
+    NUMBER("http.keepalive_timeout_s", http_keepalive_timeout_s, "20", 1, 3600,
+           "Longest time, in seconds, for it to answer."),
     SWITCH("http.insecure_cookies", http_insecure_cookies, "false",
            "Cookies without Secure for cleartext loopback clients: development only."),
     NUMBER("http.drain_ms", http_drain_ms, "10000", 0, 600000,
@@ -401,6 +422,14 @@ static void build_http_config(void)
         .tls_key = config.http_tls_key[0] ? config.http_tls_key : NULL,
         .web_root = config.http_web_root,
         .origins = config.http_origins,
+        .proxies = config.http_proxies,
+        .max_connections = (uint32_t)config.http_max_connections,
+        .header_ms = (uint32_t)config.http_header_timeout_ms,
+        .body_ms = (uint32_t)config.http_body_timeout_ms,
+        .write_ms = (uint32_t)config.http_write_timeout_ms,
+        .idle_ms = (uint32_t)config.http_idle_timeout_ms,
+        .keepalive_ms = (uint32_t)config.http_keepalive_s * 1000,
+        .keepalive_timeout_ms = (uint32_t)config.http_keepalive_timeout_s * 1000,
     };
     http_add_page(&http_config, "/livez", render_livez, NULL);
     http_add_page(&http_config, "/readyz", render_readyz, NULL);
@@ -446,10 +475,22 @@ static bool migrate(char *reterr, size_t reterr_size)
     return true;
 }
 
+/* Each client is a descriptor, and the usual soft limit of 1,024 is for programs that select(). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int prepare(void)
 {
     char error[512];
 
+    raise_descriptor_limit();
     loop_count = (unsigned)config.http_loops;
     if (loop_count == 0)
         loop_count = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);

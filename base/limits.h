@@ -17,8 +17,14 @@
 #define LIMIT_BODY_STALL_MS 10000  /* between two pieces of a request body */
 #define LIMIT_WRITE_STALL_MS 10000 /* peer takes nothing of what is pending */
 #define LIMIT_IDLE_MS 300000       /* connection without a stream */
-#define LIMIT_DRAIN_MS 10000       /* open calls, after SIGTERM */
-#define LIMIT_ABUSE_TOKENS 1000    /* bucket of frames that cost us more than the peer */
+#define LIMIT_LINGER_MS 1000       /* for a peer to read why its connection was broken off */
+#define LIMIT_KEEPALIVE_MS 60000   /* silence before the peer is asked whether it is there */
+#define LIMIT_KEEPALIVE_TIMEOUT_MS 20000
+#define LIMIT_ACCEPT_PAUSE_MS 100     /* before accepting is tried again without descriptors */
+#define LIMIT_RESERVED_DESCRIPTORS 64 /* never given to clients: database, logs, files */
+#define LIMIT_CONNECTION_QUEUE_BYTES (16 * 1024 * 1024) /* answers one peer has not read */
+#define LIMIT_DRAIN_MS 10000                            /* open calls, after SIGTERM */
+#define LIMIT_ABUSE_TOKENS 1000 /* bucket of frames that cost us more than the peer */
 #define LIMIT_ABUSE_TOKENS_PER_SECOND 100
 
 /* RPC */

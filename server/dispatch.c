@@ -522,6 +522,7 @@ bool rpc_accept(struct rpc_server *server, struct exchange *exchange)
         return true;
     }
     set_deadline(state);
+    exchange->whole_request = has_single_request(entry->method);
     if (!has_single_request(entry->method))
         start_coroutine(state);
     return true;

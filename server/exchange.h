@@ -92,6 +92,7 @@ struct exchange {
     bool secure;       /* TLS */
 
     /* The RPC layer's. */
+    bool whole_request; /* nothing happens before the request is whole: pauses in it are bounded */
     const struct exchange_events *events;
     void *call;
 };

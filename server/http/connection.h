@@ -18,6 +18,8 @@ struct http_listener {
     struct connection *connections;
     struct http_stats stats;
     struct nghttp2_session_callbacks *h2_callbacks; /* made by the first session */
+    struct loop_timer accept_timer;                 /* set while no more connections are taken */
+    uint64_t told_full_ms; /* when the log last said that no more are taken */
     bool draining;
     void (*on_drained)(void *argument);
     void *drained_argument;
@@ -31,6 +33,7 @@ struct connection {
     struct loop_timer timer;
     char peer[INET6_ADDRSTRLEN];
     bool secure;
+    bool awaits_proxy; /* a trusted proxy has yet to name its client */
     /* Asks the client to leave; the connection closes itself when its exchanges are done. */
     void (*drain)(struct connection *connection);
     /* Ends it now: its exchanges are closed, its memory is freed. */
@@ -47,6 +50,11 @@ struct connection *connection_replace(struct connection *from, size_t size_bytes
 
 /* Closes the socket, forgets the connection and frees it. */
 void connection_free(struct connection *connection);
+
+/* The same for a peer that may still be sending: closing while bytes are unread would reset the
+ * connection, and the peer might never see what was written last. So only this side is ended,
+ * and what comes is dropped for a while. Nothing may be in flight. */
+void connection_linger(struct connection *connection);
 
 /* Gives a request to the call layer; false if it is no call, and so for the site. */
 bool exchange_to_call(struct http_listener *listener, struct exchange *exchange);

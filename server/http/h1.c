@@ -2,6 +2,7 @@
  *
  * Ours on h2o's sockets and parser rather than h2o's own front-end, which gathers whole
  * request bodies and hides conflicting framing headers before anybody can refuse them. */
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 /* Received and not yet taken by the call, above which the socket is not read. */
 #define BODY_WINDOW_BYTES (64 * 1024)
+#define KEEPALIVE_PROBES 3
 
 struct h1_exchange;
 
@@ -37,6 +39,7 @@ struct h1_connection {
     bool closing;     /* closes once everything is written */
     bool half_closed; /* the client sends no more, but may still read */
     bool failed;      /* a refused request: nothing more is read */
+    bool unread;      /* an answer came before its request was whole */
 };
 
 struct h1_exchange {
@@ -112,7 +115,7 @@ static enum h1_wait waits_for(const struct h1_connection *connection)
         return H1_WAIT_WRITE;
     if (ex == NULL)
         return connection->base.socket->input->size > 0 ? H1_WAIT_HEAD : H1_WAIT_REQUEST;
-    if (!ex->in_ended && ex->unconsumed == 0 && !ex->started)
+    if (ex->exchange.whole_request && !ex->in_ended && ex->unconsumed == 0 && !ex->started)
         return H1_WAIT_BODY;
     return H1_WAIT_CALL;
 }
@@ -121,11 +124,12 @@ static enum h1_wait waits_for(const struct h1_connection *connection)
  * not get more time with each byte. */
 static void set_timer(struct h1_connection *connection, bool progress)
 {
-    static const uint64_t bounds_ms[] = {
-        [H1_WAIT_WRITE] = LIMIT_WRITE_STALL_MS,
-        [H1_WAIT_HEAD] = LIMIT_HEADER_MS,
-        [H1_WAIT_REQUEST] = LIMIT_IDLE_MS,
-        [H1_WAIT_BODY] = LIMIT_BODY_STALL_MS,
+    const struct http_config *config = connection->base.listener->config;
+    const uint64_t bounds_ms[] = {
+        [H1_WAIT_WRITE] = config->write_ms,
+        [H1_WAIT_HEAD] = config->header_ms,
+        [H1_WAIT_REQUEST] = config->idle_ms,
+        [H1_WAIT_BODY] = config->body_ms,
     };
     enum h1_wait wait = waits_for(connection);
 
@@ -475,13 +479,21 @@ static void read_input(struct h1_connection *connection)
         ;
 }
 
+/* No request is left in the input; the start of one does not count. */
+static bool has_read_all(const struct h1_connection *connection)
+{
+    return connection->parsed == connection->base.socket->input->size;
+}
+
 /* A client that has sent its whole request may end its side and wait. Once a stream has begun,
  * the end of the other side is the client that leaves. */
 static bool is_owed_an_answer(const struct h1_connection *connection)
 {
     const struct h1_exchange *ex = connection->exchange;
 
-    return ex != NULL && ex->in_ended && (!ex->started || ex->ended);
+    if (ex == NULL)
+        return writer_pending(&connection->writer) > 0 || !has_read_all(connection);
+    return ex->in_ended && (!ex->started || ex->ended);
 }
 
 static void on_read(h2o_socket_t *socket, const char *error)
@@ -490,7 +502,6 @@ static void on_read(h2o_socket_t *socket, const char *error)
 
     if (error == h2o_socket_error_closed && is_owed_an_answer(connection)) {
         connection->half_closed = true;
-        connection->closing = true;
         h2o_socket_read_stop(socket);
         return;
     }
@@ -537,6 +548,7 @@ static void end_exchange(struct h1_connection *connection)
         return;
     if (!ex->keep_alive || !ex->in_ended)
         connection->closing = true;
+    connection->unread |= !ex->in_ended;
     finish_exchange(connection, STATUS_OK);
 }
 
@@ -553,6 +565,17 @@ static void set_reading(struct h1_connection *connection)
         h2o_socket_read_stop(socket);
 }
 
+/* Everything is written. */
+static void end_connection(struct h1_connection *connection)
+{
+    if (!connection->failed && !connection->unread) {
+        h1_close(&connection->base);
+        return;
+    }
+    writer_free(&connection->writer);
+    connection_linger(&connection->base);
+}
+
 static void flush(struct loop_task *task)
 {
     struct h1_connection *connection =
@@ -565,17 +588,36 @@ static void flush(struct loop_task *task)
     } else if (connection->exchange != NULL) {
         read_input(connection);
     }
+    /* Requests that came before the end of a half-closed client are still owed answers. */
+    if (connection->half_closed && connection->exchange == NULL && has_read_all(connection))
+        connection->closing = true;
     if (writer_start(&connection->writer, connection->base.socket, on_written))
         connection->progress = true;
-    if (connection->closing && connection->exchange == NULL && !connection->writer.writing &&
-        connection->writer.out.length == 0) {
-        h1_close(&connection->base);
+    if (connection->closing && connection->exchange == NULL &&
+        writer_pending(&connection->writer) == 0) {
+        end_connection(connection);
         return;
     }
     tell_writable(connection);
     set_reading(connection);
     set_timer(connection, connection->progress);
     connection->progress = false;
+}
+
+/* HTTP/1.1 has no PING: the kernel finds out that a listening client is gone. */
+static void keep_alive_by_tcp(const struct connection *connection)
+{
+    const struct http_config *config = connection->listener->config;
+    int fd = h2o_socket_get_fd(connection->socket);
+    int on = 1, probes = KEEPALIVE_PROBES;
+    int idle_s = (int)(config->keepalive_ms + 999) / 1000;
+    int interval_s = (int)(config->keepalive_timeout_ms + KEEPALIVE_PROBES * 1000 - 1) /
+                     (KEEPALIVE_PROBES * 1000);
+
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
 void h1_start(struct connection *from)
@@ -588,6 +630,7 @@ void h1_start(struct connection *from)
     connection->base.timer.fn = on_timer;
     connection->flush.fn = flush;
     connection->closing = connection->base.listener->draining;
+    keep_alive_by_tcp(&connection->base);
     set_reading(connection);
     defer_flush(connection);
 }

@@ -25,7 +25,16 @@ struct h2_connection {
     bool abusive; /* closed as soon as it was told so; no more bytes are fed to the session */
     bool deaf;    /* broke the rules: no more bytes are fed to the session */
     bool draining;
-    bool closing; /* closes once everything is written */
+    bool closing;    /* closes once everything is written */
+    bool last_words; /* of an abusive connection: gathered */
+    size_t queued;   /* bytes of answers that nghttp2 has not taken */
+
+    /* h2_timers.c */
+    struct loop_timer stalls; /* set while a stream may be waiting for the peer */
+    struct loop_timer keepalive;
+    uint64_t read_ms; /* when something came last */
+    bool pinged;      /* and nothing came since */
+    unsigned pings;   /* not acknowledged */
 };
 
 struct h2_stream {
@@ -46,6 +55,7 @@ struct h2_stream {
     bool for_site;        /* no call: served when the whole request is there */
     size_t skipped_bytes; /* of a body that the site has no use for */
     size_t unconsumed;    /* body bytes without credit */
+    uint64_t moved_ms;    /* when the peer last sent or took some of it, or had nothing to */
 
     /* The answer. */
     int status;
@@ -75,7 +85,23 @@ void h2_stream_closed(struct h2_stream *stream, uint32_t error_code);
 /* Hands nghttp2 what the stream's call has written in this tick. */
 void h2_stream_submit(struct h2_stream *stream);
 
+static inline void h2_stream_moved(struct h2_stream *stream)
+{
+    stream->moved_ms = loop_now_ms(stream->exchange.loop);
+}
+
+/* h2_timers.c */
+void h2_start_timers(struct h2_connection *connection);
+/* After each flush: what is waited for may have changed. */
+void h2_set_timers(struct h2_connection *connection, bool write_started);
+/* An abusive connection ends soon, whether or not the peer reads why. */
+void h2_bound_last_words(struct h2_connection *connection);
+void h2_drain(struct connection *base);
+
 /* h2_session.c */
+void h2_close(struct connection *base);
+/* GOAWAY with ENHANCE_YOUR_CALM and the reason as debug data, and the end. */
+void h2_give_up_on(struct h2_connection *connection, const char *reason);
 void h2_mark_dirty(struct h2_stream *stream);
 /* Takes tokens for a head that is larger than allowed, the more the larger it is. */
 void h2_charge_head(struct h2_connection *connection, size_t head_bytes);

@@ -9,8 +9,6 @@
 
 /* Gathered bytes above which no more frames are made before the socket took some. */
 #define WRITE_BYTES (64 * 1024)
-/* Time for clients to see the first GOAWAY before streams are refused. */
-#define DRAIN_NOTICE_MS 100
 
 static void on_read(h2o_socket_t *socket, const char *error);
 
@@ -38,11 +36,12 @@ void h2_mark_dirty(struct h2_stream *stream)
 
 /* --- abuse --- */
 
-static void give_up_on(struct h2_connection *connection, const char *reason)
+void h2_give_up_on(struct h2_connection *connection, const char *reason)
 {
     if (connection->abusive)
         return;
     connection->abusive = true;
+    h2_bound_last_words(connection);
     connection->base.listener->stats.abusive++;
     log_info("connection closed for abuse", LOG_STRING("peer", connection->base.peer),
              LOG_STRING("reason", reason));
@@ -55,13 +54,13 @@ static void give_up_on(struct h2_connection *connection, const char *reason)
 static void charge(struct h2_connection *connection, uint32_t tokens, const char *reason)
 {
     if (!abuse_charge(&connection->abuse, tokens, now_ms(connection)))
-        give_up_on(connection, reason);
+        h2_give_up_on(connection, reason);
 }
 
 static void charge_unexplained(struct h2_connection *connection, const char *reason)
 {
     if (!abuse_charge_unexplained(&connection->abuse, now_ms(connection)))
-        give_up_on(connection, reason);
+        h2_give_up_on(connection, reason);
 }
 
 void h2_charge_head(struct h2_connection *connection, size_t head_bytes)
@@ -84,7 +83,10 @@ static void charge_for_frame(struct h2_connection *connection, const struct h2_f
         charge(connection, 1, "too_many_settings");
         break;
     case NGHTTP2_PING:
-        charge_unexplained(connection, "too_many_pings");
+        if ((head->flags & NGHTTP2_FLAG_ACK) && connection->pings > 0)
+            connection->pings--;
+        else
+            charge_unexplained(connection, "too_many_pings");
         break;
     case NGHTTP2_WINDOW_UPDATE:
         charge_unexplained(connection, "too_many_window_updates");
@@ -130,6 +132,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
 {
     struct h2_stream *stream = nghttp2_session_get_stream_user_data(session, stream_id);
 
+    if (stream != NULL && !stream->for_site)
+        h2_stream_moved(stream);
     if (stream == NULL || stream->exchange.events == NULL) {
         nghttp2_session_consume(session, stream_id, length);
         if (stream != NULL)
@@ -234,72 +238,22 @@ static void detach_streams(struct h2_connection *connection)
     nghttp2_session_del(session);
 }
 
-static void h2_close(struct connection *base)
-{
-    struct h2_connection *connection = (struct h2_connection *)base;
-
-    loop_undefer(base->listener->loop, &connection->flush);
-    detach_streams(connection);
-    loop_undefer(base->listener->loop, &connection->flush);
-    writer_free(&connection->writer);
-    h2_watch_free(&connection->watch);
-    connection_free(base);
-}
-
-static void on_idle(struct loop_timer *timer)
-{
-    struct h2_connection *connection =
-        (struct h2_connection *)((char *)timer - offsetof(struct connection, timer));
-
-    if (connection->writer.writing) {
-        h2_close(&connection->base); /* the peer takes nothing of what is pending */
-        return;
-    }
-    nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
-    connection->closing = true;
-    loop_defer(connection->base.listener->loop, &connection->flush);
-}
-
-/* One timer for what the connection waits for: room to write, from the start of a write, or,
- * without streams, a request. */
-static void set_timer(struct h2_connection *connection, bool write_started)
+static void release(struct h2_connection *connection)
 {
     struct loop *loop = connection->base.listener->loop;
 
-    if (write_started)
-        loop_timer_set(loop, &connection->base.timer, LIMIT_WRITE_STALL_MS);
-    else if (connection->writer.writing)
-        return;
-    else if (connection->stream_count == 0)
-        loop_timer_set(loop, &connection->base.timer, LIMIT_IDLE_MS);
-    else
-        loop_timer_cancel(loop, &connection->base.timer);
+    detach_streams(connection);
+    loop_undefer(loop, &connection->flush);
+    loop_timer_cancel(loop, &connection->stalls);
+    loop_timer_cancel(loop, &connection->keepalive);
+    writer_free(&connection->writer);
+    h2_watch_free(&connection->watch);
 }
 
-static void on_drain_notice_over(struct loop_timer *timer)
+void h2_close(struct connection *base)
 {
-    struct h2_connection *connection =
-        (struct h2_connection *)((char *)timer - offsetof(struct connection, timer));
-
-    connection->base.timer.fn = on_idle;
-    nghttp2_submit_goaway(connection->session, NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(connection->session),
-                          NGHTTP2_NO_ERROR, NULL, 0);
-    connection->closing = true;
-    loop_defer(connection->base.listener->loop, &connection->flush);
-}
-
-/* Two steps (RFC 9113, 6.8): a notice, so that no request is lost that is on its way, then the
- * last stream that is served. */
-static void h2_drain(struct connection *base)
-{
-    struct h2_connection *connection = (struct h2_connection *)base;
-
-    connection->draining = true;
-    nghttp2_submit_shutdown_notice(connection->session);
-    loop_defer(base->listener->loop, &connection->flush);
-    base->timer.fn = on_drain_notice_over;
-    loop_timer_set(base->listener->loop, &base->timer, DRAIN_NOTICE_MS);
+    release((struct h2_connection *)base);
+    connection_free(base);
 }
 
 /* --- writing --- */
@@ -329,6 +283,9 @@ static void submit_dirty(struct h2_connection *connection)
 /* False if nghttp2 can go on no longer. */
 static bool gather(struct h2_connection *connection)
 {
+    if (connection->abusive && connection->last_words)
+        return true;
+    connection->last_words = connection->abusive;
     while (connection->writer.out.length < WRITE_BYTES) {
         const uint8_t *bytes;
         ssize_t length = nghttp2_session_mem_send(connection->session, &bytes);
@@ -360,11 +317,9 @@ static void tell_writable(struct h2_connection *connection)
 
 static bool is_over(const struct h2_connection *connection)
 {
-    if (connection->abusive)
-        return true; /* at once: who floods may not read either */
-    if (connection->writer.writing || connection->writer.out.length > 0)
+    if (connection->writer.writing)
         return false;
-    if (connection->closing && connection->stream_count == 0)
+    if (connection->abusive || (connection->closing && connection->stream_count == 0))
         return true;
     return !nghttp2_session_want_read(connection->session) &&
            !nghttp2_session_want_write(connection->session);
@@ -383,12 +338,12 @@ static void flush(struct loop_task *task)
     }
     write_started = writer_start(&connection->writer, connection->base.socket, on_written);
     if (is_over(connection)) {
-        h2_close(&connection->base);
+        release(connection);
+        connection_linger(&connection->base);
         return;
     }
     tell_writable(connection);
-    if (!connection->draining || connection->closing)
-        set_timer(connection, write_started);
+    h2_set_timers(connection, write_started);
 }
 
 /* --- reading --- */
@@ -398,8 +353,8 @@ static bool give_to_session(struct h2_connection *connection, const uint8_t *dat
     /* When nghttp2 fails, it has queued a GOAWAY that says why, unless it was no HTTP/2 at all. */
     if (nghttp2_session_mem_recv(connection->session, data, length) >= 0)
         return true;
-    connection->closing = true;
     connection->abusive = true;
+    h2_bound_last_words(connection);
     return false;
 }
 
@@ -460,6 +415,8 @@ static void on_read(h2o_socket_t *socket, const char *error)
         h2_close(&connection->base);
         return;
     }
+    connection->read_ms = now_ms(connection);
+    connection->pinged = false;
     if (socket->input->size > 0)
         take_input(connection);
 }
@@ -495,12 +452,11 @@ void h2_start(struct connection *from)
 
     connection->base.drain = h2_drain;
     connection->base.close = h2_close;
-    connection->base.timer.fn = on_idle;
     connection->flush.fn = flush;
     connection->abuse.filled_ms = now_ms(connection);
     h2_watch_start(&connection->watch);
     open_session(connection);
-    set_timer(connection, false);
+    h2_start_timers(connection);
     h2o_socket_read_start(connection->base.socket, on_read);
     if (connection->base.socket->input->size > 0)
         take_input(connection);

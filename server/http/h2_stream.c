@@ -28,6 +28,7 @@ struct h2_stream *h2_stream_new(struct h2_connection *connection, int32_t id)
         .full_duplex = true,
         .secure = connection->base.secure,
     };
+    h2_stream_moved(stream);
     stream->next = connection->streams;
     if (connection->streams != NULL)
         connection->streams->previous = stream;
@@ -134,6 +135,9 @@ static void route(struct h2_stream *stream)
 
     if (stream->malformed) {
         h2_transport.reset(&stream->exchange, NGHTTP2_PROTOCOL_ERROR);
+    } else if (connection->queued > LIMIT_CONNECTION_QUEUE_BYTES) {
+        /* Who asks for more than it reads may ask again later. */
+        h2_transport.reset(&stream->exchange, NGHTTP2_REFUSED_STREAM);
     } else if (stream->too_large) {
         h2_charge_head(connection, stream->header_bytes);
         answer_too_large(stream);
@@ -197,6 +201,7 @@ static void unlink_stream(struct h2_connection *connection, struct h2_stream *st
             *link = stream->next_waiting;
             break;
         }
+    connection->queued -= stream->body.length;
     connection->stream_count--;
     connection->base.listener->stats.streams--;
 }
@@ -251,7 +256,10 @@ static void write_bytes(struct exchange *exchange, const void *data, size_t leng
 
     if (stream->connection == NULL)
         return;
+    if (stream->body.length == 0)
+        h2_stream_moved(stream);
     buffer_append(&stream->body, data, length);
+    stream->connection->queued += length;
     h2_mark_dirty(stream);
 }
 
@@ -294,6 +302,7 @@ static void consume(struct exchange *exchange, size_t length)
     if (stream->connection == NULL || length == 0)
         return;
     stream->unconsumed -= length;
+    h2_stream_moved(stream);
     nghttp2_session_consume(stream->connection->session, stream->id, length);
     loop_defer(exchange->loop, &stream->connection->flush);
 }
@@ -361,6 +370,8 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *o
     if (length > 0) {
         memcpy(out, buffer_data(&stream->body), length);
         buffer_consume(&stream->body, length);
+        stream->connection->queued -= length;
+        h2_stream_moved(stream);
         abuse_explain(&stream->connection->abuse);
     }
     if (stream->ended && stream->body.length == 0) {

@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/loop.h"
 #include "base/status.h"
+#include "server/http/proxy.h"
 
 struct rpc_server;
 struct http_listener;
@@ -40,6 +41,18 @@ struct http_config {
     const char *tls_key;
     const char *web_root; /* directory of the built web client */
     const char *origins;  /* other sites whose scripts may call, separated by spaces */
+    /* Networks of load balancers, separated by spaces, whose connections all begin with a header
+     * of the PROXY protocol, version 2, that names the client. */
+    const char *proxies;
+
+    /* What a peer may take; 0: the default of base/limits.h. */
+    uint32_t header_ms; /* handshake; first byte to the end of a head */
+    uint32_t body_ms;   /* between two pieces of a request that is answered as a whole */
+    uint32_t write_ms;  /* to take some of what is pending */
+    uint32_t idle_ms;   /* without a request */
+    uint32_t linger_ms; /* to read the last words of a connection that was broken off */
+    uint32_t keepalive_ms, keepalive_timeout_ms; /* silence before a PING, and after it */
+    uint32_t max_connections; /* of the process; 0: what the descriptor limit allows */
 
     /* filled by http_add_page(), http_add_document() and http_prepare() */
     struct {
@@ -56,6 +69,7 @@ struct http_config {
     size_t document_count;
     struct site *site;
     struct ssl_ctx_st *tls;
+    struct proxy_networks proxy_networks;
 };
 
 /* Serves `render` at `path`; both must outlive the configuration. Runs on the loop's stack. */

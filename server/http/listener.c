@@ -6,9 +6,11 @@
 #include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -17,6 +19,10 @@
 
 #define BACKLOG 4096
 #define ACCEPTS_PER_TICK 64
+#define FULL_NOTICE_MS 10000 /* between two lines that say so */
+
+/* Of all loops, since the limit on descriptors is the process's. */
+static atomic_uint open_connections;
 
 /* --- life of a connection --- */
 
@@ -77,8 +83,40 @@ void connection_free(struct connection *connection)
     loop_timer_cancel(listener->loop, &connection->timer);
     unlink_connection(connection);
     h2o_socket_close(connection->socket);
+    atomic_fetch_sub(&open_connections, 1);
     free(connection);
     tell_if_drained(listener);
+}
+
+static void on_linger_over(struct loop_timer *timer)
+{
+    connection_free((struct connection *)((char *)timer - offsetof(struct connection, timer)));
+}
+
+static void on_late_bytes(h2o_socket_t *socket, const char *error)
+{
+    if (error != NULL)
+        connection_free(socket->data);
+    else
+        h2o_buffer_consume(&socket->input, socket->input->size);
+}
+
+void connection_linger(struct connection *connection)
+{
+    struct http_listener *listener = connection->listener;
+
+    if (listener->draining) {
+        connection_free(connection);
+        return;
+    }
+    connection = connection_replace(connection, sizeof(*connection));
+    connection->drain = connection_free;
+    connection->close = connection_free;
+    connection->timer.fn = on_linger_over;
+    loop_timer_set(listener->loop, &connection->timer, listener->config->linger_ms);
+    shutdown(h2o_socket_get_fd(connection->socket), SHUT_WR);
+    h2o_buffer_consume(&connection->socket->input, connection->socket->input->size);
+    h2o_socket_read_start(connection->socket, on_late_bytes);
 }
 
 /* --- first bytes --- */
@@ -105,20 +143,49 @@ static void on_handshake(h2o_socket_t *socket, const char *error)
         h1_start(connection);
 }
 
+/* Takes the header of a trusted proxy from the input. False when there is nothing to go on with:
+ * it is not whole, or the connection was closed. */
+static bool take_proxy_header(struct connection *connection)
+{
+    h2o_buffer_t **input = &connection->socket->input;
+    char address[INET6_ADDRSTRLEN];
+    size_t size;
+
+    switch (proxy_parse((const uint8_t *)(*input)->bytes, (*input)->size, &size, address)) {
+    case PROXY_MORE:
+        return false;
+    case PROXY_BAD:
+        log_warning("connection closed: a proxy that http.proxies trusts did not name its client",
+                    LOG_STRING("peer", connection->peer));
+        connection_free(connection);
+        return false;
+    case PROXY_CLIENT:
+        memcpy(connection->peer, address, sizeof(address));
+        break;
+    case PROXY_LOCAL:
+        break;
+    }
+    connection->awaits_proxy = false;
+    h2o_buffer_consume(input, size);
+    return (*input)->size > 0;
+}
+
 static void on_first_bytes(h2o_socket_t *socket, const char *error)
 {
     static const char preface[] = "PRI ";
     struct connection *connection = socket->data;
-    const char *bytes = socket->input->bytes;
-    size_t length = socket->input->size;
     SSL_CTX *tls = connection->listener->config->tls;
+    const char *bytes;
+    size_t length;
 
     if (error != NULL) {
         connection_free(connection);
         return;
     }
-    if (length == 0)
+    if (socket->input->size == 0 || (connection->awaits_proxy && !take_proxy_header(connection)))
         return;
+    bytes = socket->input->bytes;
+    length = socket->input->size;
     if (bytes[0] == 0x16 && tls != NULL) {
         h2o_socket_read_stop(socket); /* the handshake adopts socket->input as ciphertext */
         h2o_socket_ssl_handshake(socket, tls, NULL, on_handshake);
@@ -139,6 +206,15 @@ static void close_unstarted(struct connection *connection)
     connection_free(connection);
 }
 
+static void name_peer(struct connection *connection, const struct sockaddr *address)
+{
+    const struct http_config *config = connection->listener->config;
+
+    getnameinfo(address, sizeof(struct sockaddr_storage), connection->peer,
+                sizeof(connection->peer), NULL, 0, NI_NUMERICHOST);
+    connection->awaits_proxy = proxy_networks_contain(&config->proxy_networks, address);
+}
+
 static void start_connection(struct http_listener *listener, h2o_socket_t *socket)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
@@ -154,26 +230,68 @@ static void start_connection(struct http_listener *listener, h2o_socket_t *socke
     connection->close = close_unstarted;
     /* Now, since a peer that is gone has no name. */
     if (h2o_socket_getpeername(socket, (struct sockaddr *)&address) > 0)
-        getnameinfo((struct sockaddr *)&address, sizeof(address), connection->peer,
-                    sizeof(connection->peer), NULL, 0, NI_NUMERICHOST);
+        name_peer(connection, (struct sockaddr *)&address);
     socket->data = connection;
     link_connection(connection);
     listener->stats.accepted++;
     connection->timer.fn = on_slow_start;
-    loop_timer_set(listener->loop, &connection->timer, LIMIT_HANDSHAKE_MS);
+    loop_timer_set(listener->loop, &connection->timer, listener->config->header_ms);
     h2o_socket_read_start(socket, on_first_bytes);
+}
+
+static void on_accept(h2o_socket_t *socket, const char *error);
+
+static void on_accept_timer(struct loop_timer *timer)
+{
+    struct http_listener *listener =
+        (struct http_listener *)((char *)timer - offsetof(struct http_listener, accept_timer));
+
+    h2o_socket_read_start(listener->socket, on_accept);
+}
+
+/* Without a descriptor the listening socket stays readable: waiting for it would be a busy loop.
+ * Clients wait in the backlog meanwhile. */
+static void pause_accepting(struct http_listener *listener, const char *reason)
+{
+    h2o_socket_read_stop(listener->socket);
+    listener->accept_timer.fn = on_accept_timer;
+    loop_timer_set(listener->loop, &listener->accept_timer, LIMIT_ACCEPT_PAUSE_MS);
+    if (listener->told_full_ms == 0 ||
+        loop_now_ms(listener->loop) - listener->told_full_ms >= FULL_NOTICE_MS) {
+        listener->told_full_ms = loop_now_ms(listener->loop);
+        log_warning("no more connections are taken for now", LOG_STRING("reason", reason),
+                    LOG_INT("connections", atomic_load(&open_connections)));
+    }
+}
+
+/* False when there is none, or no room for one. */
+static bool accept_one(struct http_listener *listener)
+{
+    h2o_socket_t *accepted;
+
+    if (atomic_fetch_add(&open_connections, 1) >= listener->config->max_connections) {
+        atomic_fetch_sub(&open_connections, 1);
+        pause_accepting(listener, "too many connections; see http.max_connections and ulimit -n");
+        return false;
+    }
+    accepted = h2o_evloop_socket_accept(listener->socket);
+    if (accepted != NULL) {
+        start_connection(listener, accepted);
+        return true;
+    }
+    atomic_fetch_sub(&open_connections, 1);
+    if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+        pause_accepting(listener, strerror(errno));
+    return false;
 }
 
 static void on_accept(h2o_socket_t *socket, const char *error)
 {
     struct http_listener *listener = socket->data;
 
-    for (int i = 0; error == NULL && i < ACCEPTS_PER_TICK; i++) {
-        h2o_socket_t *accepted = h2o_evloop_socket_accept(socket);
-        if (accepted == NULL)
+    for (int i = 0; error == NULL && i < ACCEPTS_PER_TICK; i++)
+        if (!accept_one(listener))
             return;
-        start_connection(listener, accepted);
-    }
 }
 
 /* --- the port --- */
@@ -211,10 +329,44 @@ static int bind_port(const struct http_config *config, bool share, char *reterr,
     return fd;
 }
 
+static void set_default(uint32_t *value, uint32_t fallback)
+{
+    if (*value == 0)
+        *value = fallback;
+}
+
+static void set_defaults(struct http_config *config)
+{
+    struct rlimit limit = {.rlim_cur = 1024};
+    uint32_t descriptors, reserved;
+
+    set_default(&config->header_ms, LIMIT_HEADER_MS);
+    set_default(&config->body_ms, LIMIT_BODY_STALL_MS);
+    set_default(&config->write_ms, LIMIT_WRITE_STALL_MS);
+    set_default(&config->idle_ms, LIMIT_IDLE_MS);
+    set_default(&config->linger_ms, LIMIT_LINGER_MS);
+    set_default(&config->keepalive_ms, LIMIT_KEEPALIVE_MS);
+    set_default(&config->keepalive_timeout_ms, LIMIT_KEEPALIVE_TIMEOUT_MS);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    descriptors = limit.rlim_cur > INT32_MAX ? INT32_MAX : (uint32_t)limit.rlim_cur;
+    reserved =
+        descriptors / 2 < LIMIT_RESERVED_DESCRIPTORS ? descriptors / 2 : LIMIT_RESERVED_DESCRIPTORS;
+    set_default(&config->max_connections, descriptors - reserved);
+}
+
 enum status http_prepare(struct http_config *config, char *reterr, size_t reterr_size)
 {
+    const char *item;
+    size_t length;
     int probe;
 
+    set_defaults(config);
+    if (!proxy_networks_parse(&config->proxy_networks, config->proxies, &item, &length)) {
+        snprintf(reterr, reterr_size,
+                 "http.proxies: '%.*s' is no address or network such as 10.0.0.0/8", (int)length,
+                 item);
+        return STATUS_INVALID_ARGUMENT;
+    }
     if ((config->tls_certificate == NULL) != (config->tls_key == NULL)) {
         snprintf(reterr, reterr_size, "set both http.tls_certificate and http.tls_key, or neither");
         return STATUS_INVALID_ARGUMENT;
@@ -282,6 +434,7 @@ static void stop_accepting(struct http_listener *listener)
 {
     if (listener->socket == NULL)
         return;
+    loop_timer_cancel(listener->loop, &listener->accept_timer);
     h2o_socket_read_stop(listener->socket);
     h2o_socket_close(listener->socket);
     listener->socket = NULL;

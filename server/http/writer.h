@@ -6,9 +6,13 @@
 
 #include "base/buffer.h"
 
+/* Written at once: h2o tells only of whole writes, and a slow peer must be seen to take some. */
+#define WRITER_SLICE_BYTES (256 * 1024)
+
 struct writer {
     struct buffer out;       /* gathered */
-    struct buffer in_flight; /* h2o's until the write is done */
+    struct buffer in_flight; /* being written; h2o's as far as `slice` */
+    size_t slice;
     bool writing;
 };
 
@@ -19,11 +23,15 @@ static inline bool writer_start(struct writer *writer, h2o_socket_t *socket,
 {
     h2o_iovec_t bytes;
 
-    if (writer->writing || writer->out.length == 0)
+    if (writer->writing || writer->in_flight.length + writer->out.length == 0)
         return false;
-    writer->in_flight = writer->out;
-    writer->out = (struct buffer){0};
-    bytes = h2o_iovec_init(buffer_data(&writer->in_flight), writer->in_flight.length);
+    if (writer->in_flight.length == 0) {
+        writer->in_flight = writer->out;
+        writer->out = (struct buffer){0};
+    }
+    writer->slice = writer->in_flight.length < WRITER_SLICE_BYTES ? writer->in_flight.length
+                                                                  : WRITER_SLICE_BYTES;
+    bytes = h2o_iovec_init(buffer_data(&writer->in_flight), writer->slice);
     writer->writing = true;
     h2o_socket_write(socket, &bytes, 1, on_written);
     return true;
@@ -32,7 +40,7 @@ static inline bool writer_start(struct writer *writer, h2o_socket_t *socket,
 static inline void writer_done(struct writer *writer)
 {
     writer->writing = false;
-    buffer_free(&writer->in_flight);
+    buffer_consume(&writer->in_flight, writer->slice);
 }
 
 static inline void writer_free(struct writer *writer)

@@ -9,6 +9,7 @@ import gzip
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import ssl
@@ -66,12 +67,17 @@ def envelopes(data):
 
 
 class EchoServer:
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, descriptors=None):
+        def limit_descriptors():
+            if descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
         self.port = free_port()
         self.log = tempfile.TemporaryFile()
         env = dict(os.environ, LSAN_OPTIONS=f"suppressions={SUPPRESSIONS}:print_suppressions=0")
         self.child = subprocess.Popen([ECHO_SERVER, str(self.port), *arguments], env=env,
-                                      stderr=self.log, stdin=subprocess.DEVNULL)
+                                      stderr=self.log, stdin=subprocess.DEVNULL,
+                                      preexec_fn=limit_descriptors)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self.child.poll() is None:
             try:

@@ -1061,6 +1061,8 @@ class Cleartext:
 
 
 class Secure:
+    arguments = ()
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
@@ -1072,7 +1074,7 @@ class Secure:
                         "subjectAltName=DNS:localhost"], check=True, capture_output=True)
         cls.context = ssl.create_default_context(cafile=certificate)
         cls.context.set_alpn_protocols(["h2"])
-        cls.server = EchoServer(certificate, key)
+        cls.server = EchoServer(certificate, key, *cls.arguments)
 
     @classmethod
     def tearDownClass(cls):

@@ -1,5 +1,6 @@
-/* echo_server PORT [CERTIFICATE KEY] - EchoService on the real engine, without a database: for
- * tests of transports, protocols and generated code. Runs until SIGTERM, then drains. */
+/* echo_server PORT [CERTIFICATE KEY] [NAME=VALUE...] - EchoService on the real engine, without a
+ * database: for tests of transports, protocols and generated code. Runs until SIGTERM, then drains.
+ */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -148,8 +149,57 @@ static void *wait_for_signal(void *argument)
 
 static int usage(const char *error)
 {
-    fprintf(stderr, "echo_server: %s\nusage: echo_server PORT [CERTIFICATE KEY]\n", error);
+    fprintf(stderr, "echo_server: %s\nusage: echo_server PORT [CERTIFICATE KEY] [NAME=VALUE...]\n",
+            error);
     return 2;
+}
+
+/* Bounds shorter than the defaults, so that tests need not wait for these. */
+static bool set_option(struct http_config *http, const char *option)
+{
+    const struct {
+        const char *name;
+        uint32_t *target;
+    } numbers[] = {
+        {"header_ms", &http->header_ms},
+        {"body_ms", &http->body_ms},
+        {"write_ms", &http->write_ms},
+        {"idle_ms", &http->idle_ms},
+        {"linger_ms", &http->linger_ms},
+        {"keepalive_ms", &http->keepalive_ms},
+        {"keepalive_timeout_ms", &http->keepalive_timeout_ms},
+        {"max_connections", &http->max_connections},
+    };
+    const char *value = strchr(option, '=');
+
+    for (size_t i = 0; value != NULL && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (strlen(numbers[i].name) == (size_t)(value - option) &&
+            memcmp(option, numbers[i].name, (size_t)(value - option)) == 0) {
+            *numbers[i].target = (uint32_t)atoi(value + 1);
+            return true;
+        }
+    if (strncmp(option, "proxies=", 8) != 0)
+        return false;
+    http->proxies = value + 1;
+    return true;
+}
+
+static bool read_arguments(struct http_config *http, int argc, char **argv)
+{
+    int next = 2;
+
+    if (argc < 2)
+        return false;
+    http->port = (uint16_t)atoi(argv[1]);
+    if (argc >= 4 && strchr(argv[2], '=') == NULL) {
+        http->tls_certificate = argv[2];
+        http->tls_key = argv[3];
+        next = 4;
+    }
+    for (; next < argc; next++)
+        if (!set_option(http, argv[next]))
+            return false;
+    return true;
 }
 
 int main(int argc, char **argv)
@@ -164,13 +214,8 @@ int main(int argc, char **argv)
     sigset_t signals;
     char error[512];
 
-    if (argc != 2 && argc != 4)
-        return usage("wrong number of arguments");
-    http.port = (uint16_t)atoi(argv[1]);
-    if (argc == 4) {
-        http.tls_certificate = argv[2];
-        http.tls_key = argv[3];
-    }
+    if (!read_arguments(&http, argc, argv))
+        return usage("wrong arguments");
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
