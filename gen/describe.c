@@ -77,14 +77,24 @@ static bool empty_is_listed(char *const *values, size_t count)
     return false;
 }
 
+/* A well-known form that refuses the empty text. */
+static bool has_filled_form(const Buf__Validate__StringRules *rules)
+{
+    switch (rules->well_known_case) {
+    case BUF__VALIDATE__STRING_RULES__WELL_KNOWN__NOT_SET:
+    case BUF__VALIDATE__STRING_RULES__WELL_KNOWN_URI_REF:
+        return false;
+    case BUF__VALIDATE__STRING_RULES__WELL_KNOWN_WELL_KNOWN_REGEX:
+        return rules->well_known_regex == BUF__VALIDATE__KNOWN_REGEX__KNOWN_REGEX_HTTP_HEADER_NAME;
+    default:
+        return rules->email;
+    }
+}
+
 static bool empty_keeps_string(struct arena *arena, const Buf__Validate__StringRules *rules)
 {
-    bool has_form = rules->well_known_case != BUF__VALIDATE__STRING_RULES__WELL_KNOWN__NOT_SET &&
-                    rules->well_known_case != BUF__VALIDATE__STRING_RULES__WELL_KNOWN_URI_REF &&
-                    rules->email;
-
     return rules->len == 0 && rules->min_len == 0 && rules->len_bytes == 0 &&
-           rules->min_bytes == 0 && !has_form && !has_text(rules->const_) &&
+           rules->min_bytes == 0 && !has_filled_form(rules) && !has_text(rules->const_) &&
            !has_text(rules->prefix) && !has_text(rules->suffix) && !has_text(rules->contains) &&
            (rules->n_in == 0 || empty_is_listed(rules->in, rules->n_in)) &&
            !empty_is_listed(rules->not_in, rules->n_not_in) &&
@@ -99,9 +109,13 @@ static bool nothing_is_listed(const ProtobufCBinaryData *values, size_t count)
     return false;
 }
 
-static bool empty_keeps_bytes(const Buf__Validate__BytesRules *rules)
+static bool empty_keeps_bytes(struct arena *arena, const Buf__Validate__BytesRules *rules)
 {
-    return rules->len == 0 && rules->min_len == 0 && rules->const_.len == 0 &&
+    bool has_form =
+        rules->well_known_case != BUF__VALIDATE__BYTES_RULES__WELL_KNOWN__NOT_SET && rules->ip;
+
+    return !has_form && (rules->pattern == NULL || pattern_takes_empty(arena, rules->pattern)) &&
+           rules->len == 0 && rules->min_len == 0 && rules->const_.len == 0 &&
            rules->prefix.len == 0 && rules->suffix.len == 0 && rules->contains.len == 0 &&
            (rules->n_in == 0 || nothing_is_listed(rules->in, rules->n_in)) &&
            !nothing_is_listed(rules->not_in, rules->n_not_in);
@@ -164,7 +178,7 @@ bool zero_keeps_rules(struct model *model, enum field_type type,
     case FIELD_STRING:
         return empty_keeps_string(model->arena, rules->string);
     case FIELD_BYTES:
-        return empty_keeps_bytes(rules->bytes);
+        return empty_keeps_bytes(model->arena, rules->bytes);
     case FIELD_BOOL:
         return !rules->bool_->const_;
     case FIELD_MESSAGE:
@@ -253,6 +267,7 @@ static const char *value_words(struct model *model, const struct model_field *fi
         .enumeration = value->enumeration,
         .value = "value",
         .path = "NULL",
+        .rules = "",
         .variable = "variable",
     };
     const char *words = NULL;
@@ -264,7 +279,7 @@ static const char *value_words(struct model *model, const struct model_field *fi
     buffer_free(&body.text);
     buffer_free(&tables.text);
     for (const struct rule_sentence *at = sentences.first; at != NULL; at = at->next) {
-        if (strcmp(at->rule, "string.pattern") == 0)
+        if (strstr(at->rule, ".pattern") != NULL)
             words = listed(model->arena, words,
                            arena_printf(model->arena, "must match `%s`",
                                         at->sentence + strlen("must match the pattern ")));

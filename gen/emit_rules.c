@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "gen/names.h"
-#include "gen/pattern.h"
 #include "gen/rules.h"
 
 #define PRINT(site, ...) arena_printf((site)->out->arena, __VA_ARGS__)
@@ -23,43 +22,49 @@ static void collect(const struct site *site, const char *rule, const char *sente
     site->sentences->last = added;
 }
 
-static void emit_add(const struct site *site, int indent, const char *rule, const char *sentence)
+const char *site_literal(const struct site *site, const char *text)
+{
+    return c_string(site->out->arena, text, strlen(text));
+}
+
+void emit_violation_of(const struct site *site, const char *condition, const char *id,
+                       const char *rule, const char *sentence)
 {
     const char *arguments[] = {
         "violations",
         site->path,
-        c_string(site->out->arena, rule, strlen(rule)),
-        c_string(site->out->arena, sentence, strlen(sentence)),
+        site_literal(site, id),
+        site_literal(site, PRINT(site, "%s%s", site->rules, rule)),
+        site_literal(site, sentence),
     };
 
-    emit_call(site->out, PRINT(site, "%*sviolations_add(", indent, ""), arguments, 4, ");\n");
+    emit(site->out, "%*sif (%s)\n", site->indent, "", condition);
+    emit_call(site->out, PRINT(site, "%*sviolations_add(", site->indent + 4, ""), arguments, 5,
+              ");\n");
     if (site->sentences != NULL)
-        collect(site, rule, sentence);
+        collect(site, id, sentence);
 }
 
 void emit_violation(const struct site *site, const char *condition, const char *rule,
                     const char *sentence)
 {
-    emit(site->out, "%*sif (%s)\n", site->indent, "", condition);
-    emit_add(site, site->indent + 4, rule, sentence);
+    emit_violation_of(site, condition, rule, rule, sentence);
 }
 
-/* "EXPR == 1 ||\n EXPR == 2": one comparison a line, so that no list is too wide. */
-static const char *joined(const struct site *site, const char *list, const char *comparison,
-                          const char *operator)
+const char *site_joined(const struct site *site, const char *list, const char *comparison,
+                        const char *operator)
 {
     if (list == NULL)
         return comparison;
     return PRINT(site, "%s %s\n%*s%s", list, operator, site->indent + 4, "", comparison);
 }
 
-static const char *listed(const struct site *site, const char *words, const char *word)
+const char *site_listed(const struct site *site, const char *words, const char *word)
 {
     return words == NULL ? word : PRINT(site, "%s, %s", words, word);
 }
 
-/* "must be 1", "must not be one of 1, 2". */
-static const char *list_words(const struct site *site, bool wanted, const char *words)
+const char *site_list_words(const struct site *site, bool wanted, const char *words)
 {
     return PRINT(site, "must %sbe %s%s", wanted ? "" : "not ",
                  strchr(words, ',') != NULL ? "one of " : "", words);
@@ -104,13 +109,17 @@ static void emit_list(const struct site *site, const ProtobufCMessage *rules, co
     struct rule_value value;
 
     for (size_t i = 0; rule_value(site->out->arena, rules, name, i, &value); i++) {
-        conditions = joined(site, conditions, compare(site, wanted ? "!=" : "==", value.literal),
-                            wanted ? "&&" : "||");
-        words = listed(site, words, value.words);
+        if (value.is_nan)
+            model_fail(site->model, site->location, "field '%s': nothing equals NaN",
+                       site->field->name);
+        conditions =
+            site_joined(site, conditions, compare(site, wanted ? "!=" : "==", value.literal),
+                        wanted ? "&&" : "||");
+        words = site_listed(site, words, value.words);
     }
     if (conditions != NULL)
         emit_violation(site, conditions, PRINT(site, "%s.%s", type, name),
-                       list_words(site, wanted, words));
+                       site_list_words(site, wanted, words));
 }
 
 /* --- bounds --- */
@@ -154,7 +163,7 @@ static const char *joined_bounds(const struct site *site, const char *low, const
                                  const char *operator)
 {
     if ((size_t)site->indent + strlen(low) + strlen(high) + strlen("if (!( || )))") > 100)
-        return joined(site, low, high, operator);
+        return site_joined(site, low, high, operator);
     return PRINT(site, "%s %s %s", low, operator, high);
 }
 
@@ -220,7 +229,7 @@ static void emit_bounds(const struct site *site, const ProtobufCMessage *rules, 
 {
     struct arena *arena = site->out->arena;
     struct bounds bounds = {0};
-    const char *name, *words;
+    const char *name, *rule, *words;
 
     bounds.has_low = rule_either(arena, rules, "gt", "gte", &bounds.low);
     bounds.has_high = rule_either(arena, rules, "lt", "lte", &bounds.high);
@@ -228,10 +237,11 @@ static void emit_bounds(const struct site *site, const ProtobufCMessage *rules, 
         return;
     bounds.outside = bounds.has_low && bounds.has_high && bounds.high.number < bounds.low.number;
     name = PRINT(site, "%s.%s", type, bounds_name(site, &bounds));
+    rule = PRINT(site, "%s.%s", type, bounds.has_low ? bounds.low.name : bounds.high.name);
     words = PRINT(site, "must be %s", bounds_words(site, &bounds));
     drop_idle_bounds(site, &bounds);
     if (bounds.has_low || bounds.has_high)
-        emit_violation(site, broken_bounds(site, &bounds, compare), name, words);
+        emit_violation_of(site, broken_bounds(site, &bounds, compare), name, rule, words);
 }
 
 /* --- numbers --- */
@@ -267,266 +277,15 @@ static void emit_enum_rules(const struct site *site, const Buf__Validate__EnumRu
 
     /* The C type may be unsigned, while the wire carries any 32 bits. */
     number.value = PRINT(site, "(int32_t)%s", site->value);
-    emit_const(&number, &rules->base, "enum", compare_numbers);
     if (rules->defined_only)
         emit_violation(
             site,
             PRINT(site, "protobuf_c_enum_descriptor_get_value(&%s_descriptor,\n%*s(int)%s) == NULL",
                   site->enumeration->c_name, site->indent + 41, "", site->value),
             "enum.defined_only", "must be one of the defined values");
+    emit_const(&number, &rules->base, "enum", compare_numbers);
     emit_list(&number, &rules->base, "enum", true, compare_numbers);
     emit_list(&number, &rules->base, "enum", false, compare_numbers);
-}
-
-/* --- strings --- */
-
-static const char *plural(const struct site *site, uint64_t count, const char *noun)
-{
-    return PRINT(site, "%llu %s%s", (unsigned long long)count, noun, count == 1 ? "" : "s");
-}
-
-/* One bound on a length: `operator` is what breaks it. */
-static void emit_length(const struct site *site, const char *length, const char *operator,
-                        uint64_t bound, const char *rule, const char *words, const char *noun)
-{
-    if (strcmp(operator, "<") == 0 && bound == 0)
-        return;
-    emit_violation(site, PRINT(site, "%s %s %llu", length, operator,(unsigned long long) bound),
-                   rule, PRINT(site, "must be %s%s", words, plural(site, bound, noun)));
-}
-
-static void emit_string_lengths(const struct site *site, const Buf__Validate__StringRules *rules)
-{
-    const char *characters = PRINT(site, "validate_characters(%s)", site->value);
-    const char *bytes = PRINT(site, "strlen(%s)", site->value);
-
-    if (rules->has_len)
-        emit_length(site, characters, "!=", rules->len, "string.len", "", "character");
-    if (rules->has_min_len)
-        emit_length(site, characters, "<", rules->min_len, "string.min_len", "at least ",
-                    "character");
-    if (rules->has_max_len)
-        emit_length(site, characters, ">", rules->max_len, "string.max_len", "at most ",
-                    "character");
-    if (rules->has_len_bytes)
-        emit_length(site, bytes, "!=", rules->len_bytes, "string.len_bytes", "", "byte");
-    if (rules->has_min_bytes)
-        emit_length(site, bytes, "<", rules->min_bytes, "string.min_bytes", "at least ", "byte");
-    if (rules->has_max_bytes)
-        emit_length(site, bytes, ">", rules->max_bytes, "string.max_bytes", "at most ", "byte");
-}
-
-static void emit_numbers(struct output *out, const char *head, const unsigned *numbers,
-                         size_t count)
-{
-    const char **texts = arena_alloc_array(out->arena, count, sizeof(*texts));
-
-    for (size_t i = 0; i < count; i++)
-        texts[i] = arena_printf(out->arena, "%u", numbers[i]);
-    emit(out, "%s[] = {\n", head);
-    emit_call(out, "    ", texts, count, ",\n};\n");
-}
-
-static void emit_pattern_table(const struct site *site, const char *name,
-                               const struct pattern *pattern)
-{
-    size_t cells = (size_t)pattern->state_count * pattern->class_count;
-    unsigned *numbers = arena_alloc_array(site->out->arena, cells + 256, sizeof(*numbers));
-    struct output *out = site->tables;
-
-    for (size_t i = 0; i < 256; i++)
-        numbers[i] = pattern->classes[i];
-    emit_numbers(out, PRINT(site, "static const uint8_t %s_classes", name), numbers, 256);
-    for (size_t i = 0; i < cells; i++)
-        numbers[i] = pattern->next[i];
-    emit_numbers(out, PRINT(site, "static const uint16_t %s_next", name), numbers, cells);
-    for (size_t i = 0; i < pattern->state_count; i++)
-        numbers[i] = pattern->verdicts[i];
-    emit_numbers(out, PRINT(site, "static const uint8_t %s_verdicts", name), numbers,
-                 pattern->state_count);
-    emit(out,
-         "static const struct validate_pattern %s = {\n    %s_classes,\n    %s_next,\n"
-         "    %s_verdicts,\n    %u,\n};\n\n",
-         name, name, name, name, pattern->class_count);
-}
-
-static void emit_pattern(const struct site *site, const char *text)
-{
-    const char *name = PRINT(site, "%s_pattern", site->variable);
-    struct pattern pattern;
-    const char *error = NULL;
-
-    if (!pattern_compile(site->out->arena, text, &pattern, &error)) {
-        model_fail(site->model, site->location, "field '%s': pattern \"%s\": %s", site->field->name,
-                   text, error);
-        return;
-    }
-    emit_comment(site->tables, 0, text);
-    emit_pattern_table(site, name, &pattern);
-    emit_violation(site, PRINT(site, "!validate_matches(%s, &%s)", site->value, name),
-                   "string.pattern", PRINT(site, "must match the pattern %s", text));
-}
-
-static const char *literal_of(const struct site *site, const char *text)
-{
-    return c_string(site->out->arena, text, strlen(text));
-}
-
-static void emit_string_list(const struct site *site, char *const *values, size_t count,
-                             bool wanted)
-{
-    const char *conditions = NULL, *words = NULL;
-
-    for (size_t i = 0; i < count; i++) {
-        conditions = joined(site, conditions,
-                            PRINT(site, "strcmp(%s, %s) %s 0", site->value,
-                                  literal_of(site, values[i]), wanted ? "!=" : "=="),
-                            wanted ? "&&" : "||");
-        words = listed(site, words, PRINT(site, "\"%s\"", values[i]));
-    }
-    if (conditions != NULL)
-        emit_violation(site, conditions, wanted ? "string.in" : "string.not_in",
-                       list_words(site, wanted, words));
-}
-
-/* Rules with one text: a condition on it that must, or must not, hold. */
-static void emit_text_rule(const struct site *site, const char *text, const char *condition,
-                           const char *rule, const char *words)
-{
-    if (text == NULL)
-        return;
-        /* `condition` has two conversions: the value and the literal. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    condition = PRINT(site, condition, site->value, literal_of(site, text));
-#pragma GCC diagnostic pop
-    emit_violation(site, condition, rule, PRINT(site, "must %s \"%s\"", words, text));
-}
-
-static void emit_string_texts(const struct site *site, const Buf__Validate__StringRules *rules)
-{
-    emit_text_rule(site, rules->const_, "strcmp(%s, %s) != 0", "string.const", "be");
-    emit_text_rule(site, rules->prefix, "!validate_starts_with(%s, %s)", "string.prefix",
-                   "start with");
-    emit_text_rule(site, rules->suffix, "!validate_ends_with(%s, %s)", "string.suffix", "end with");
-    emit_text_rule(site, rules->contains, "strstr(%s, %s) == NULL", "string.contains", "contain");
-    emit_text_rule(site, rules->not_contains, "strstr(%s, %s) != NULL", "string.not_contains",
-                   "not contain");
-    emit_string_list(site, rules->in, rules->n_in, true);
-    emit_string_list(site, rules->not_in, rules->n_not_in, false);
-}
-
-/* The well-known forms, by their field in StringRules. All but uri_ref refuse the empty string
- * under an id of its own. */
-static void emit_string_form(const struct site *site, const Buf__Validate__StringRules *rules)
-{
-    static const struct {
-        Buf__Validate__StringRules__WellKnownCase which;
-        const char *name;
-        const char *words;
-    } forms[] = {
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_EMAIL, "email", "an e-mail address"},
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_HOSTNAME, "hostname", "a host name"},
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_IP, "ip", "an IP address"},
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_IPV4, "ipv4", "an IPv4 address"},
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_IPV6, "ipv6", "an IPv6 address"},
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_URI, "uri", "a URI"},
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_URI_REF, "uri_ref", "a URI reference"},
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_ADDRESS, "address",
-         "a host name or an IP address"},
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_UUID, "uuid", "a UUID"},
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_TUUID, "tuuid", "a UUID without hyphens"},
-        {BUF__VALIDATE__STRING_RULES__WELL_KNOWN_ULID, "ulid", "a ULID"},
-    };
-
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        const char *sentence = PRINT(site, "must be %s", forms[i].words);
-        const char *invalid = PRINT(site, "!validate_is_%s(%s)", forms[i].name, site->value);
-        if (rules->well_known_case != forms[i].which || !rules->email)
-            continue; /* members of the union are all of one type */
-        if (forms[i].which == BUF__VALIDATE__STRING_RULES__WELL_KNOWN_URI_REF) {
-            emit_violation(site, invalid, "string.uri_ref", sentence);
-            continue;
-        }
-        emit_violation(site, PRINT(site, "*%s == '\\0'", site->value),
-                       PRINT(site, "string.%s_empty", forms[i].name), sentence);
-        emit(site->out, "%*selse ", site->indent, "");
-        emit(site->out, "if (%s)\n", invalid);
-        emit_add(site, site->indent + 4, PRINT(site, "string.%s", forms[i].name), sentence);
-    }
-}
-
-static void emit_string_rules(const struct site *site, const Buf__Validate__StringRules *rules)
-{
-    emit_string_lengths(site, rules);
-    if (rules->pattern != NULL)
-        emit_pattern(site, rules->pattern);
-    emit_string_texts(site, rules);
-    emit_string_form(site, rules);
-}
-
-/* --- bytes --- */
-
-static const char *bytes_literal(const struct site *site, ProtobufCBinaryData bytes)
-{
-    return PRINT(site, "%s, %zu", c_string(site->out->arena, bytes.data, bytes.len), bytes.len);
-}
-
-static const char *bytes_words(const struct site *site, ProtobufCBinaryData bytes)
-{
-    const char *words = "0x";
-
-    for (size_t i = 0; i < bytes.len; i++)
-        words = PRINT(site, "%s%02x", words, bytes.data[i]);
-    return words;
-}
-
-static void emit_bytes_rule(const struct site *site, ProtobufCBinaryData bytes,
-                            const char *function, const char *rule, const char *words)
-{
-    emit_violation(site,
-                   PRINT(site, "!%s(%s, %s)", function, site->value, bytes_literal(site, bytes)),
-                   rule, PRINT(site, "must %s %s", words, bytes_words(site, bytes)));
-}
-
-static void emit_bytes_list(const struct site *site, const ProtobufCBinaryData *values,
-                            size_t count, bool wanted)
-{
-    const char *conditions = NULL, *words = NULL;
-
-    for (size_t i = 0; i < count; i++) {
-        conditions = joined(site, conditions,
-                            PRINT(site, "%svalidate_bytes_are(%s, %s)", wanted ? "!" : "",
-                                  site->value, bytes_literal(site, values[i])),
-                            wanted ? "&&" : "||");
-        words = listed(site, words, bytes_words(site, values[i]));
-    }
-    if (conditions != NULL)
-        emit_violation(site, conditions, wanted ? "bytes.in" : "bytes.not_in",
-                       list_words(site, wanted, words));
-}
-
-static void emit_bytes_rules(const struct site *site, const Buf__Validate__BytesRules *rules)
-{
-    const char *length = PRINT(site, "%s.len", site->value);
-
-    if (rules->has_len)
-        emit_length(site, length, "!=", rules->len, "bytes.len", "", "byte");
-    if (rules->has_min_len)
-        emit_length(site, length, "<", rules->min_len, "bytes.min_len", "at least ", "byte");
-    if (rules->has_max_len)
-        emit_length(site, length, ">", rules->max_len, "bytes.max_len", "at most ", "byte");
-    if (rules->has_const_)
-        emit_bytes_rule(site, rules->const_, "validate_bytes_are", "bytes.const", "be");
-    if (rules->has_prefix)
-        emit_bytes_rule(site, rules->prefix, "validate_bytes_start", "bytes.prefix", "start with");
-    if (rules->has_suffix)
-        emit_bytes_rule(site, rules->suffix, "validate_bytes_end", "bytes.suffix", "end with");
-    if (rules->has_contains)
-        emit_bytes_rule(site, rules->contains, "validate_bytes_contain", "bytes.contains",
-                        "contain");
-    emit_bytes_list(site, rules->in, rules->n_in, true);
-    emit_bytes_list(site, rules->not_in, rules->n_not_in, false);
 }
 
 /* --- times --- */
@@ -561,7 +320,53 @@ static void emit_timestamp_rules(const struct site *site,
                        "timestamp.within", PRINT(site, "must be within %s of now", within.words));
 }
 
-/* --- any --- */
+/* --- google.protobuf.Any and FieldMask --- */
+
+static void emit_any_rules(const struct site *site, const Buf__Validate__AnyRules *rules)
+{
+    struct site url = *site;
+
+    url.value = PRINT(site, "%s->type_url", site->value);
+    emit_string_list(&url, rules->in, rules->n_in, "any.in");
+    emit_string_list(&url, rules->not_in, rules->n_not_in, "any.not_in");
+}
+
+/* A condition on the paths of the mask and those of a table, which is written. */
+static void emit_paths_rule(const struct site *site, char *const *paths, size_t count,
+                            const char *function, const char *name, const char *sentence)
+{
+    const char **literals = arena_alloc_array(site->out->arena, count, sizeof(*literals));
+    const char *table = PRINT(site, "%s_mask_%s", site->variable, name), *words = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        literals[i] = site_literal(site, paths[i]);
+        words = site_listed(site, words, paths[i]);
+    }
+    if (count > 0) {
+        emit(site->tables, "static const char *const %s[] = {\n", table);
+        emit_call(site->tables, "    ", literals, count, ",\n};\n\n");
+    }
+    emit_violation(site,
+                   PRINT(site, "!%s(%s->paths, %s->n_paths, %s, %zu)", function, site->value,
+                         site->value, count > 0 ? table : "NULL", count),
+                   PRINT(site, "field_mask.%s", name),
+                   PRINT(site, "%s %s", sentence, words ? words : "empty"));
+}
+
+static void emit_mask_rules(const struct site *site, const Buf__Validate__FieldMaskRules *rules)
+{
+    if (rules->const_ != NULL)
+        emit_paths_rule(site, rules->const_->paths, rules->const_->n_paths, "validate_paths_are",
+                        "const", "must be");
+    if (rules->n_in > 0)
+        emit_paths_rule(site, rules->in, rules->n_in, "validate_paths_within", "in",
+                        "must only have paths in");
+    if (rules->n_not_in > 0)
+        emit_paths_rule(site, rules->not_in, rules->n_not_in, "validate_paths_outside", "not_in",
+                        "must have no path in");
+}
+
+/* --- any type --- */
 
 /* The type whose rules these are; 0: not of a single value. */
 static enum field_type rules_type(const Buf__Validate__FieldRules *rules)
@@ -585,6 +390,8 @@ static enum field_type rules_type(const Buf__Validate__FieldRules *rules)
         [BUF__VALIDATE__FIELD_RULES__TYPE_ENUM] = FIELD_ENUM,
         [BUF__VALIDATE__FIELD_RULES__TYPE_DURATION] = FIELD_MESSAGE,
         [BUF__VALIDATE__FIELD_RULES__TYPE_TIMESTAMP] = FIELD_MESSAGE,
+        [BUF__VALIDATE__FIELD_RULES__TYPE_ANY] = FIELD_MESSAGE,
+        [BUF__VALIDATE__FIELD_RULES__TYPE_FIELD_MASK] = FIELD_MESSAGE,
     };
 
     return (size_t)rules->type_case < sizeof(types) / sizeof(types[0]) ? types[rules->type_case]
@@ -610,11 +417,18 @@ static bool is_message(const struct site *site, const char *full_name)
 /* Whether the rules are those of the value's type. */
 static bool rules_fit(const struct site *site, const Buf__Validate__FieldRules *rules)
 {
-    if (rules->type_case == BUF__VALIDATE__FIELD_RULES__TYPE_DURATION)
+    switch (rules->type_case) {
+    case BUF__VALIDATE__FIELD_RULES__TYPE_ANY:
+        return is_message(site, "google.protobuf.Any");
+    case BUF__VALIDATE__FIELD_RULES__TYPE_DURATION:
         return is_message(site, "google.protobuf.Duration");
-    if (rules->type_case == BUF__VALIDATE__FIELD_RULES__TYPE_TIMESTAMP)
+    case BUF__VALIDATE__FIELD_RULES__TYPE_FIELD_MASK:
+        return is_message(site, "google.protobuf.FieldMask");
+    case BUF__VALIDATE__FIELD_RULES__TYPE_TIMESTAMP:
         return is_message(site, "google.protobuf.Timestamp");
-    return rules_type(rules) == site->type;
+    default:
+        return rules_type(rules) == site->type;
+    }
 }
 
 static void emit_typed_rules(const struct site *site, const Buf__Validate__FieldRules *rules)
@@ -631,6 +445,12 @@ static void emit_typed_rules(const struct site *site, const Buf__Validate__Field
         break;
     case BUF__VALIDATE__FIELD_RULES__TYPE_ENUM:
         emit_enum_rules(site, rules->enum_);
+        break;
+    case BUF__VALIDATE__FIELD_RULES__TYPE_ANY:
+        emit_any_rules(site, rules->any);
+        break;
+    case BUF__VALIDATE__FIELD_RULES__TYPE_FIELD_MASK:
+        emit_mask_rules(site, rules->field_mask);
         break;
     case BUF__VALIDATE__FIELD_RULES__TYPE_DURATION:
         emit_time_rules(site, &rules->duration->base, "duration");

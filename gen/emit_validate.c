@@ -3,7 +3,7 @@
 #include "gen/emit.h"
 #include "gen/emit_rules.h"
 
-#define PRINT(out, ...) arena_printf((out)->arena, __VA_ARGS__)
+#define PRINT(site, ...) arena_printf((site)->out->arena, __VA_ARGS__)
 
 /* --- presence --- */
 
@@ -13,18 +13,21 @@ static const char *set_condition(struct output *out, const struct model_field *f
     const char *name = field->c_name;
 
     if (field->repeated)
-        return PRINT(out, "message->n_%s > 0", name);
+        return arena_printf(out->arena, "message->n_%s > 0", name);
     if (field->oneof != NULL)
-        return PRINT(out, "message->%s_case == %s", field->oneof->c_name, field->case_value);
+        return arena_printf(out->arena, "message->%s_case == %s", field->oneof->c_name,
+                            field->case_value);
     if (field_has_flag(field))
-        return PRINT(out, "message->has_%s", name);
+        return arena_printf(out->arena, "message->has_%s", name);
     if (field_has_presence(field))
-        return PRINT(out, "message->%s != NULL", name);
+        return arena_printf(out->arena, "message->%s != NULL", name);
     if (field->type == FIELD_STRING)
-        return PRINT(out, "*message->%s != '\\0'", name);
+        return arena_printf(out->arena, "*message->%s != '\\0'", name);
     if (field->type == FIELD_BYTES)
-        return PRINT(out, "message->%s.len > 0", name);
-    return PRINT(out, "message->%s != 0", name);
+        return arena_printf(out->arena, "message->%s.len > 0", name);
+    if (field->type == FIELD_FLOAT || field->type == FIELD_DOUBLE)
+        return arena_printf(out->arena, "validate_is_set(message->%s)", name);
+    return arena_printf(out->arena, "message->%s != 0", name);
 }
 
 static bool is_ignored(const Buf__Validate__FieldRules *rules, Buf__Validate__Ignore when)
@@ -40,6 +43,14 @@ static bool always_ignored(const Buf__Validate__FieldRules *rules)
 static bool zero_ignored(const Buf__Validate__FieldRules *rules)
 {
     return is_ignored(rules, BUF__VALIDATE__IGNORE__IGNORE_IF_ZERO_VALUE);
+}
+
+/* A field of a choice has rules only when it is chosen, unless it says itself when. */
+static bool field_zero_ignored(const struct model_field *field)
+{
+    bool says = field->rules != NULL && field->rules->has_ignore;
+
+    return says ? zero_ignored(field->rules) : field->is_chosen;
 }
 
 /* --- one value --- */
@@ -60,15 +71,15 @@ static void part_close(struct output *out, struct output *part)
 /* The rules of one value and, of a message, those inside it. */
 static void emit_value(const struct site *site, const Buf__Validate__FieldRules *rules)
 {
+    if (site->message != NULL && site->message->validates) {
+        if (strcmp(site->path, "NULL") == 0)
+            emit(site->out, "%*smessage_validate(&%s->base, violations);\n", site->indent, "",
+                 site->value);
+        else
+            emit(site->out, "%*sviolations_check(violations, %s, &%s->base);\n", site->indent, "",
+                 site->path, site->value);
+    }
     emit_rules(site, rules);
-    if (site->message == NULL || !site->message->validates)
-        return;
-    if (strcmp(site->path, "NULL") == 0)
-        emit(site->out, "%*smessage_validate(&%s->base, violations);\n", site->indent, "",
-             site->value);
-    else
-        emit(site->out, "%*sviolations_check(violations, %s, &%s->base);\n", site->indent, "",
-             site->path, site->value);
 }
 
 static struct site site_of(struct model *model, struct output *out, struct output *tables,
@@ -83,9 +94,10 @@ static struct site site_of(struct model *model, struct output *out, struct outpu
         .type = field->type,
         .message = field->message,
         .enumeration = field->enumeration,
-        .value = PRINT(out, "message->%s", field->c_name),
-        .path = PRINT(out, "\"%s\"", field->name),
-        .variable = PRINT(out, "%s_%s", field->parent->c_name, field->c_name),
+        .value = arena_printf(out->arena, "message->%s", field->c_name),
+        .path = arena_printf(out->arena, "\"%s\"", field->name),
+        .rules = "",
+        .variable = arena_printf(out->arena, "%s_%s", field->parent->c_name, field->c_name),
         .indent = 4,
     };
 }
@@ -103,7 +115,7 @@ static void emit_guarded(struct output *out, int indent, const char *condition, 
 
 static void emit_required(const struct site *site, const char *set, struct output *body)
 {
-    const char *unset = PRINT(site->out, "!(%s)", set);
+    const char *unset = PRINT(site, "!(%s)", set);
 
     emit_violation(site, unset, "required", "is required");
     if (body->text.length > 0) {
@@ -136,10 +148,10 @@ static const char *element_condition(const struct site *site,
     if (site->message != NULL || !zero_ignored(rules))
         return NULL;
     if (site->type == FIELD_STRING)
-        return PRINT(site->out, "*%s != '\\0'", site->value);
+        return PRINT(site, "*%s != '\\0'", site->value);
     if (site->type == FIELD_BYTES)
-        return PRINT(site->out, "%s.len > 0", site->value);
-    return PRINT(site->out, "%s != 0", site->value);
+        return PRINT(site, "%s.len > 0", site->value);
+    return PRINT(site, "%s != 0", site->value);
 }
 
 static void emit_element(const struct site *site, const Buf__Validate__FieldRules *rules,
@@ -153,7 +165,7 @@ static void emit_element(const struct site *site, const Buf__Validate__FieldRule
     if (always_ignored(rules))
         return;
     if (site->message != NULL && strcmp(what, "values") == 0)
-        condition = PRINT(site->out, "%s != NULL", site->value);
+        condition = PRINT(site, "%s != NULL", site->value);
     inner.out = &body;
     inner.indent += condition ? 4 : 0;
     emit_value(&inner, rules);
@@ -189,19 +201,19 @@ static void emit_loop(const struct site *site, const char *entry, const char *st
 static void emit_count(const struct site *site, const char *operator, uint64_t bound,
                        const char *rule, const char *words, const char *noun)
 {
-    if (*operator== '<' && bound == 0)
-        return;
-    emit_violation(
-        site,
-        PRINT(site->out, "message->n_%s %s %llu",
-              site->field->c_name, operator,(unsigned long long) bound),
-        rule, PRINT(site->out, "must have %s %llu %s", words, (unsigned long long)bound, noun));
+    if ((*operator== '<' && bound == 0) || (*operator== '>' && bound == UINT64_MAX))
+        return; /* always kept; compilers would warn */
+    emit_violation(site,
+                   PRINT(site, "message->n_%s %s %lluu",
+                         site->field->c_name, operator,(unsigned long long) bound),
+                   rule,
+                   PRINT(site, "must have %s %llu %s", words, (unsigned long long)bound, noun));
 }
 
 static void emit_unique(const struct site *site)
 {
     const char *name = site->field->c_name;
-    const char *items = PRINT(site->out, "message->%s, message->n_%s", name, name);
+    const char *items = PRINT(site, "message->%s, message->n_%s", name, name);
     const char *condition;
 
     switch (site->type) {
@@ -229,7 +241,7 @@ static void emit_unique(const struct site *site)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #pragma GCC diagnostic ignored "-Wformat-extra-args"
-    condition = PRINT(site->out, condition, items, site->indent + 21, "", name);
+    condition = PRINT(site, condition, items, site->indent + 21, "", name);
 #pragma GCC diagnostic pop
     emit_violation(site, condition, "repeated.unique", "must not have an item twice");
 }
@@ -247,9 +259,10 @@ static void emit_list(const struct site *site, const Buf__Validate__RepeatedRule
         emit_unique(site);
     item.out = &body;
     item.indent += 4;
-    item.value = PRINT(site->out, "message->%s[i]", site->field->c_name);
+    item.value = PRINT(site, "message->%s[i]", site->field->c_name);
     item.path = "NULL";
-    item.variable = PRINT(site->out, "%s_items", site->variable);
+    item.rules = "repeated.items.";
+    item.variable = PRINT(site, "%s_items", site->variable);
     emit_element(&item, rules ? rules->items : NULL, "items");
     emit_loop(site, NULL, ".step = VIOLATION_INDEX, .number = i", &body);
 }
@@ -284,9 +297,10 @@ static struct site entry_site(const struct site *site, struct output *body,
     inner.type = part->type;
     inner.message = part->message;
     inner.enumeration = part->enumeration;
-    inner.value = PRINT(site->out, "entry->%s", part->c_name);
+    inner.value = PRINT(site, "entry->%s", part->c_name);
     inner.path = "NULL";
-    inner.variable = PRINT(site->out, "%s_%s", site->variable, part->name);
+    inner.rules = part->number == 1 ? "map.keys." : "map.values.";
+    inner.variable = PRINT(site, "%s_%s", site->variable, part->name);
     return inner;
 }
 
@@ -303,10 +317,9 @@ static void emit_map(const struct site *site, const Buf__Validate__MapRules *rul
         emit_count(site, ">", rules->max_pairs, "map.max_pairs", "at most", "entries");
     emit_element(&key, rules ? rules->keys : NULL, "keys");
     emit_element(&value, rules ? rules->values : NULL, "values");
-    emit_loop(
-        site,
-        PRINT(site->out, "const %s *entry = message->%s[i];", entry->c_name, site->field->c_name),
-        key_step(entry->fields[0].type), &body);
+    emit_loop(site,
+              PRINT(site, "const %s *entry = message->%s[i];", entry->c_name, site->field->c_name),
+              key_step(entry->fields[0].type), &body);
 }
 
 /* --- fields --- */
@@ -342,7 +355,7 @@ static void emit_field(struct model *model, struct output *out, struct output *t
 {
     const Buf__Validate__FieldRules *rules = field->rules;
     bool required = rules != NULL && rules->required;
-    bool conditional = required || field_has_presence(field) || zero_ignored(rules);
+    bool conditional = required || field_has_presence(field) || field_zero_ignored(field);
     struct output body = part_open(out);
     struct site site = site_of(model, out, tables, field);
     struct site inner = site;
@@ -368,8 +381,39 @@ static void emit_field(struct model *model, struct output *out, struct output *t
 static void emit_required_oneof(struct output *out, const struct model_oneof *oneof)
 {
     emit(out, "    if (message->%s_case == %s)\n", oneof->c_name, oneof->none);
-    emit(out, "        violations_add(violations, \"%s\", \"required\", \"is required\");\n",
+    emit(out, "        violations_add(violations, \"%s\", \"required\", \"\", \"is required\");\n",
          oneof->name);
+}
+
+/* "a, b": the fields of a choice. */
+static const char *choice_words(struct output *out, const struct model_choice *choice)
+{
+    const char *words = "";
+
+    for (size_t i = 0; i < choice->field_count; i++)
+        words =
+            arena_printf(out->arena, "%s%s%s", words, i > 0 ? ", " : "", choice->fields[i]->name);
+    return words;
+}
+
+/* Counts the fields that are set. */
+static void emit_choice(struct output *out, const struct model_choice *choice)
+{
+    const char *words = choice_words(out, choice);
+    const char *arguments[] = {
+        "violations",
+        "NULL",
+        "\"message.oneof\"",
+        "\"\"",
+        arena_printf(out->arena, "\"must have %s one of %s\"",
+                     choice->required ? "exactly" : "at most", words),
+    };
+
+    emit(out, "    if (");
+    for (size_t i = 0; i < choice->field_count; i++)
+        emit(out, "%s(%s)", i > 0 ? " +\n            " : "", set_condition(out, choice->fields[i]));
+    emit(out, " %s 1)\n", choice->required ? "!=" : ">");
+    emit_call(out, "        violations_add(", arguments, 5, ");\n");
 }
 
 void emit_validate(struct output *out, struct model *model, const struct model_message *message)
@@ -382,12 +426,17 @@ void emit_validate(struct output *out, struct model *model, const struct model_m
         return;
     for (size_t i = 0; i < message->field_count; i++)
         emit_field(model, &body, out, &message->fields[i]);
+    for (size_t i = 0; i < message->choice_count; i++)
+        emit_choice(&body, &message->choices[i]);
     for (size_t i = 0; i < message->oneof_count; i++)
         if (message->oneofs[i].required)
             emit_required_oneof(&body, &message->oneofs[i]);
-    emit_call(out, PRINT(out, "static void %s_validate(", name), arguments, 2, ")\n{\n");
+    emit_call(out, arena_printf(out->arena, "static void %s_validate(", name), arguments, 2,
+              ")\n{\n");
     if (body.text.length > 0)
         emit(out, "    const %s *message = (const %s *)base;\n\n", name, name);
+    else /* its rules always hold */
+        emit(out, "    (void)base;\n    (void)violations;\n");
     part_close(out, &body);
     emit(out, "}\n\n");
 }

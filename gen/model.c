@@ -19,6 +19,7 @@ enum {
     MESSAGE_FIELD = 2,
     MESSAGE_NESTED = 3,
     MESSAGE_ENUM = 4,
+    MESSAGE_OPTIONS = 7,
     MESSAGE_ONEOF = 8,
     FIELD_TYPE_NAME = 6,
     FIELD_OPTIONS = 8,
@@ -277,16 +278,72 @@ static void read_oneof_rules(struct model *model, struct model_message *message,
     }
 }
 
-/* Rules for whole messages are CEL or lists of fields; neither is enforced. */
-static void refuse_message_rules(struct model *model, const struct model_message *message,
-                                 const Google__Protobuf__DescriptorProto *proto)
+/* --- rules of whole messages: sets of fields that exclude each other --- */
+
+static struct model_field *find_field(const struct model_message *message, const char *name)
 {
-    for (size_t i = 0; proto->options && i < proto->options->base.n_unknown_fields; i++)
-        if (proto->options->base.unknown_fields[i].tag == EXTENSION_VALIDATE)
-            model_fail(model, message->location,
-                       "message '%s' has a rule of its own, which is not enforced: only rules of "
-                       "fields and oneofs are",
-                       message->name);
+    for (size_t i = 0; i < message->field_count; i++)
+        if (strcmp(message->fields[i].name, name) == 0)
+            return &message->fields[i];
+    return NULL;
+}
+
+static bool has_field(const struct model_choice *choice, const struct model_field *field)
+{
+    for (size_t i = 0; i < choice->field_count; i++)
+        if (choice->fields[i] == field)
+            return true;
+    return false;
+}
+
+static void read_choice(struct model *model, struct model_message *message,
+                        const Buf__Validate__MessageOneofRule *rule, struct location location)
+{
+    struct model_choice *choice = &message->choices[message->choice_count++];
+
+    choice->required = rule->required;
+    choice->fields = arena_alloc_array(model->arena, rule->n_fields, sizeof(*choice->fields));
+    if (rule->n_fields == 0)
+        model_fail(model, location, "message '%s': a oneof rule needs fields", message->name);
+    for (size_t i = 0; i < rule->n_fields; i++) {
+        struct model_field *field = find_field(message, rule->fields[i]);
+        if (field == NULL) {
+            model_fail(model, location, "message '%s' has no field '%s', which its rule names",
+                       message->name, rule->fields[i]);
+            continue;
+        }
+        if (has_field(choice, field))
+            model_fail(model, location, "message '%s': its rule names field '%s' twice",
+                       message->name, field->name);
+        field->is_chosen = true;
+        choice->fields[choice->field_count++] = field;
+    }
+}
+
+static void read_message_rules(struct model *model, struct model_message *message,
+                               const Google__Protobuf__DescriptorProto *proto,
+                               const struct source_path *path)
+{
+    struct source_path options = source_field(path, MESSAGE_OPTIONS);
+    struct source_path extension = source_field(&options, EXTENSION_VALIDATE);
+    struct location location = source_location_inside(&extension);
+    const char *error = NULL;
+    const Buf__Validate__MessageRules *rules =
+        (const Buf__Validate__MessageRules *)options_extension(
+            model->arena, proto->options ? &proto->options->base : NULL, EXTENSION_VALIDATE,
+            &buf__validate__message_rules__descriptor, &error);
+
+    if (error != NULL)
+        model_fail(model, location, "%s", error);
+    if (rules == NULL)
+        return;
+    if (options_unknown_field(&rules->base) != 0)
+        model_fail(model, location,
+                   "message '%s' has a rule (number %u of buf.validate) that is not enforced",
+                   message->name, options_unknown_field(&rules->base));
+    message->choices = arena_alloc_array(model->arena, rules->n_oneof, sizeof(*message->choices));
+    for (size_t i = 0; i < rules->n_oneof; i++)
+        read_choice(model, message, rules->oneof[i], location);
 }
 
 /* Walks the messages in the order of read_message(); `*next` counts them. */
@@ -297,13 +354,13 @@ static void read_fields(struct model *model, struct model_file *file, size_t *ne
     struct model_message *message = &file->messages[(*next)++];
 
     read_oneof_rules(model, message, proto);
-    refuse_message_rules(model, message, proto);
     message->field_count = proto->n_field;
     message->fields = arena_alloc_array(model->arena, proto->n_field, sizeof(*message->fields));
     for (size_t i = 0; i < proto->n_field; i++) {
         struct source_path at = source_at(path, MESSAGE_FIELD, (int32_t)i);
         read_field(model, message, &message->fields[i], proto->field[i], &at);
     }
+    read_message_rules(model, message, proto, path);
     for (size_t i = 0; i < proto->n_nested_type; i++) {
         struct source_path at = source_at(path, MESSAGE_NESTED, (int32_t)i);
         read_fields(model, file, next, proto->nested_type[i], &at);
@@ -458,6 +515,7 @@ static bool mark_validating(struct model_message *message)
         return false;
     for (size_t i = 0; i < message->oneof_count; i++)
         message->validates |= message->oneofs[i].required;
+    message->validates |= message->choice_count > 0;
     for (size_t i = 0; i < message->field_count; i++) {
         const struct model_field *field = &message->fields[i];
         bool ignored = field->rules != NULL && field->rules->has_ignore &&

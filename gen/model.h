@@ -76,6 +76,15 @@ struct model_oneof {
     bool required;
 };
 
+struct model_field;
+
+/* Fields of which one at most is set, by a rule of their message. */
+struct model_choice {
+    const struct model_field **fields;
+    size_t field_count;
+    bool required;
+};
+
 struct model_field {
     const struct model_message *parent;
     const char *name;
@@ -92,6 +101,7 @@ struct model_field {
     bool repeated;                        /* maps too */
     bool packed;
     bool is_optional;                       /* declared so */
+    bool is_chosen;                         /* in a choice */
     const Buf__Validate__FieldRules *rules; /* NULL: none */
     struct location rules_location;
 };
@@ -109,6 +119,8 @@ struct model_message {
     size_t field_count;
     struct model_oneof *oneofs;
     size_t oneof_count;
+    struct model_choice *choices;
+    size_t choice_count;
     bool is_map_entry;
     bool validates; /* it, or what it contains, has rules */
 };

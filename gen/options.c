@@ -146,6 +146,10 @@ const ProtobufCMessage *options_extension(struct arena *arena, const ProtobufCMe
             *reterr = arena_printf(arena, "option %u is not a %s", number, descriptor->name);
             return NULL;
         }
+        if (protobuf_c_message_get_packed_size(part) < field->len - prefix) {
+            *reterr = "a text of the option has a NUL, which no text may have in C";
+            return NULL;
+        }
         if (merged == NULL)
             merged = part;
         else

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "google/rpc/error_details.h"
 #include "server/protocol/base64.h"
+#include "server/violations.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -332,6 +333,25 @@ enum status call_decode(struct call_state *state, struct bytes bytes, bool compr
     return status;
 }
 
+/* The same for those who know the rules, as clients with protovalidate do. */
+static void add_violations(struct rpc_call *call, const struct violations *violations)
+{
+    struct buffer encoded = {0};
+
+    violations_encode(violations, &encoded);
+    rpc_add_detail(call, VIOLATIONS_TYPE_NAME, buffer_data(&encoded), encoded.length);
+    buffer_free(&encoded);
+}
+
+/* "name: must be ..."; of the message itself the sentence alone. */
+static enum status fail_validation(struct rpc_call *call, const struct violation *first)
+{
+    const char *separator = *first->field != '\0' ? ": " : "";
+
+    return rpc_fail(call, STATUS_INVALID_ARGUMENT, "%s%s%s", first->field, separator,
+                    first->message);
+}
+
 enum status call_validate(struct call_state *state, const ProtobufCMessage *message)
 {
     struct violations violations = {.arena = state->call.arena};
@@ -342,8 +362,8 @@ enum status call_validate(struct call_state *state, const ProtobufCMessage *mess
     if (violations.count == 0)
         return STATUS_OK;
     add_bad_request(&state->call, violations.items, violations.count);
-    return rpc_fail(&state->call, STATUS_INVALID_ARGUMENT, "%s: %s", violations.items[0].field,
-                    violations.items[0].message);
+    add_violations(&state->call, &violations);
+    return fail_validation(&state->call, &violations.items[0]);
 }
 
 static enum status encode(struct call_state *state, const ProtobufCMessage *message,

@@ -109,20 +109,26 @@ enum status message_encode_json(const ProtobufCMessage *message, struct buffer *
 /* --- validation --- */
 
 struct violation {
-    const char *field;   /* path: "members[2].name" */
-    const char *rule;    /* buf.validate rule id: "string.min_len" */
-    const char *message; /* a sentence for people: "must be at least 3 characters" */
+    const char *field;     /* path: "members[2].name"; "" of the message itself */
+    const char *rule;      /* buf.validate rule id: "string.min_len" */
+    const char *rule_path; /* "repeated.items.string.min_len"; "" of a oneof's or message's rule */
+    const char *message;   /* a sentence for people: "must be at least 3 characters" */
+    const struct violation_path *path; /* `field` in steps, the last one first; NULL: none */
 };
 
 struct violations {
     struct arena *arena;
     struct violation *items;
     size_t count; /* at most VIOLATIONS_MAX; later ones are dropped */
-    /* Path of the message being checked; used by the helpers in validate.h. */
+    size_t bytes; /* roughly, when encoded; what goes beyond VIOLATIONS_BYTES_MAX is dropped */
+    /* The message being checked; used by the helpers in validate.h. */
+    const struct message_type *type;
     const struct violation_path *path;
 };
 
-#define VIOLATIONS_MAX 20
+/* They travel in a response's header: clients refuse large ones. */
+#define VIOLATIONS_MAX 16
+#define VIOLATIONS_BYTES_MAX 4096
 
 /* All broken rules of the message and what it contains. */
 void message_validate(const ProtobufCMessage *message, struct violations *violations);

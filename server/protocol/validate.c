@@ -49,19 +49,32 @@ static void append_step(struct buffer *out, const struct violation_path *step)
     }
 }
 
+/* The steps live on the stack of those who check. */
+static const struct violation_path *copy_path(struct arena *arena,
+                                              const struct violation_path *path)
+{
+    const struct violation_path *first = NULL, **end = &first;
+
+    for (size_t i = 0; path != NULL && i < PATH_STEPS_MAX; path = path->parent, i++) {
+        struct violation_path *copy = arena_memdup(arena, path, sizeof(*path));
+        copy->parent = NULL;
+        *end = copy;
+        end = &copy->parent;
+    }
+    return first;
+}
+
 static const char *path_text(struct arena *arena, const struct violation_path *path,
-                             const char *field)
+                             size_t *ret_steps)
 {
     const struct violation_path *steps[PATH_STEPS_MAX];
-    struct violation_path last = {.field = field};
     struct buffer out = {0};
     size_t count = 0;
     const char *text;
 
-    if (field != NULL)
-        steps[count++] = &last;
     for (; path != NULL && count < PATH_STEPS_MAX; path = path->parent)
         steps[count++] = path;
+    *ret_steps = count;
     while (count > 0)
         append_step(&out, steps[--count]);
     text = out.length > 0 ? arena_strndup(arena, (const char *)buffer_data(&out), out.length) : "";
@@ -69,28 +82,43 @@ static const char *path_text(struct arena *arena, const struct violation_path *p
     return text;
 }
 
-void violations_add(struct violations *violations, const char *field, const char *rule,
-                    const char *message)
+/* Bytes of a violation in both details, BadRequest and Violations. */
+static size_t encoded_size(const struct violation *violation, size_t steps)
 {
-    struct violation *violation;
+    return 2 * (strlen(violation->field) + strlen(violation->rule) + strlen(violation->message)) +
+           strlen(violation->rule_path) + 12 * steps + 40;
+}
 
-    if (violations->count >= VIOLATIONS_MAX)
+void violations_add(struct violations *violations, const char *field, const char *rule,
+                    const char *rule_path, const char *message)
+{
+    struct violation_path last = {
+        .parent = violations->path, .type = violations->type, .field = field};
+    const struct violation_path *path = field != NULL ? &last : violations->path;
+    struct violation violation = {.rule = rule, .rule_path = rule_path, .message = message};
+    size_t steps;
+
+    if (violations->count >= VIOLATIONS_MAX || violations->bytes >= VIOLATIONS_BYTES_MAX)
         return;
     if (violations->items == NULL)
         violations->items =
             arena_alloc_array(violations->arena, VIOLATIONS_MAX, sizeof(*violations->items));
-    violation = &violations->items[violations->count++];
-    violation->field = path_text(violations->arena, violations->path, field);
-    violation->rule = rule;
-    violation->message = message;
+    violation.field = path_text(violations->arena, path, &steps);
+    violation.path = copy_path(violations->arena, path);
+    violations->bytes += encoded_size(&violation, steps);
+    if (violations->count == 0 || violations->bytes <= VIOLATIONS_BYTES_MAX)
+        violations->items[violations->count++] = violation;
 }
 
 void message_validate(const ProtobufCMessage *message, struct violations *violations)
 {
-    const struct message_type *type = message_type_of(message);
+    const struct message_type *around = violations->type, *type = message_type_of(message);
 
-    if (type->validate != NULL)
-        type->validate(message, violations);
+    if (type->validate == NULL)
+        return;
+    violations->type = type;
+    type->validate(message, violations);
+    violations->type = around;
 }
 
 void violations_check(struct violations *violations, const char *field,
@@ -122,15 +150,23 @@ bool validate_ends_with(const char *text, const char *suffix)
     return length >= wanted && memcmp(text + length - wanted, suffix, wanted) == 0;
 }
 
+/* Whether the automaton can stop: it is dead, or whatever follows matches. */
+static bool is_decided(const struct validate_pattern *pattern, unsigned state)
+{
+    return state == 0 || (pattern->verdicts[state] & VALIDATE_MATCHES);
+}
+
+static unsigned next_state(const struct validate_pattern *pattern, unsigned state, uint8_t byte)
+{
+    return pattern->next[state * pattern->class_count + pattern->classes[byte]];
+}
+
 bool validate_matches(const char *text, const struct validate_pattern *pattern)
 {
     unsigned state = 1;
 
-    for (const uint8_t *byte = (const uint8_t *)text; *byte != '\0'; byte++) {
-        if (state == 0 || (pattern->verdicts[state] & VALIDATE_MATCHES))
-            break;
-        state = pattern->next[state * pattern->class_count + pattern->classes[*byte]];
-    }
+    for (; *text != '\0' && !is_decided(pattern, state); text++)
+        state = next_state(pattern, state, (uint8_t)*text);
     return pattern->verdicts[state] != 0;
 }
 
@@ -155,6 +191,59 @@ bool validate_bytes_end(ProtobufCBinaryData bytes, const char *with, size_t leng
 bool validate_bytes_contain(ProtobufCBinaryData bytes, const char *with, size_t length)
 {
     return length == 0 || (bytes.len >= length && memmem(bytes.data, bytes.len, with, length));
+}
+
+bool validate_bytes_match(ProtobufCBinaryData bytes, const struct validate_pattern *pattern)
+{
+    unsigned state = 1;
+
+    if (!utf8_valid(bytes.data, bytes.len))
+        return false;
+    for (size_t i = 0; i < bytes.len && !is_decided(pattern, state); i++)
+        state = next_state(pattern, state, bytes.data[i]);
+    return pattern->verdicts[state] != 0;
+}
+
+/* --- paths --- */
+
+bool validate_paths_are(char *const *paths, size_t count, const char *const *wanted,
+                        size_t wanted_count)
+{
+    if (count != wanted_count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(paths[i], wanted[i]) != 0)
+            return false;
+    return true;
+}
+
+/* Whether the path is one of the fields, or inside one. */
+static bool path_is_in(const char *path, const char *const *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(fields[i]);
+        if (strncmp(path, fields[i], length) == 0 && (path[length] == '\0' || path[length] == '.'))
+            return true;
+    }
+    return false;
+}
+
+bool validate_paths_within(char *const *paths, size_t count, const char *const *fields,
+                           size_t field_count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!path_is_in(paths[i], fields, field_count))
+            return false;
+    return true;
+}
+
+bool validate_paths_outside(char *const *paths, size_t count, const char *const *fields,
+                            size_t field_count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (path_is_in(paths[i], fields, field_count))
+            return false;
+    return true;
 }
 
 /* --- uniqueness: sorted, equals are neighbours --- */

@@ -8,6 +8,7 @@
 #ifndef WAYSTONE_SERVER_PROTOCOL_VALIDATE_H
 #define WAYSTONE_SERVER_PROTOCOL_VALIDATE_H
 
+#include <math.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,10 +28,11 @@ enum violation_step {
 };
 
 /* A step on the way from the message first given to what is being checked. Steps live on the
- * stack of generated functions. */
+ * stack of generated functions; those of a violation in the arena. */
 struct violation_path {
     const struct violation_path *parent;
-    const char *field;
+    const struct message_type *type; /* that has the field */
+    const char *field;               /* or a oneof */
     enum violation_step step;
     uint64_t number;
     const char *text;
@@ -39,6 +41,7 @@ struct violation_path {
 static inline void violations_enter(struct violations *violations, struct violation_path *step)
 {
     step->parent = violations->path;
+    step->type = violations->type;
     violations->path = step;
 }
 
@@ -47,14 +50,23 @@ static inline void violations_leave(struct violations *violations)
     violations->path = violations->path->parent;
 }
 
-/* Reports a broken rule of a field of the message being checked; `field` NULL: of the item or
- * key that the last step stands for. Strings are borrowed for ever: they are literals. */
+/* Reports a broken rule of a field of the message being checked; `field` NULL: of what the last
+ * step stands for, which is an item, a key, or the message itself. Strings are borrowed for
+ * ever: they are literals. */
 void violations_add(struct violations *violations, const char *field, const char *rule,
-                    const char *message) __attribute__((cold));
+                    const char *rule_path, const char *message) __attribute__((cold));
 
 /* Checks the message in a field. */
 void violations_check(struct violations *violations, const char *field,
                       const ProtobufCMessage *message);
+
+/* --- numbers --- */
+
+/* Whether a field without presence is set. -0 is on the wire, unlike 0. */
+static inline bool validate_is_set(double value)
+{
+    return value != 0 || signbit(value);
+}
 
 /* --- strings --- */
 
@@ -90,12 +102,42 @@ bool validate_is_uuid(const char *text);
 bool validate_is_tuuid(const char *text);
 bool validate_is_ulid(const char *text);
 
+/* An address, a slash and a prefix length; of a "prefix" alone no bit is set behind it. */
+bool validate_is_ip_with_prefixlen(const char *text);
+bool validate_is_ipv4_with_prefixlen(const char *text);
+bool validate_is_ipv6_with_prefixlen(const char *text);
+bool validate_is_ip_prefix(const char *text);
+bool validate_is_ipv4_prefix(const char *text);
+bool validate_is_ipv6_prefix(const char *text);
+
+bool validate_is_host_and_port(const char *text);
+bool validate_is_protobuf_fqn(const char *text);     /* "a.b.C" */
+bool validate_is_protobuf_dot_fqn(const char *text); /* ".a.b.C" */
+
+/* Not strict: anything but line ends. */
+bool validate_is_header_name(const char *text, bool strict);
+bool validate_is_header_value(const char *text, bool strict);
+
 /* --- bytes; `with` is a literal of `length` bytes --- */
 
 bool validate_bytes_are(ProtobufCBinaryData bytes, const char *with, size_t length);
 bool validate_bytes_start(ProtobufCBinaryData bytes, const char *with, size_t length);
 bool validate_bytes_end(ProtobufCBinaryData bytes, const char *with, size_t length);
 bool validate_bytes_contain(ProtobufCBinaryData bytes, const char *with, size_t length);
+
+/* Bytes that are no UTF-8 match nothing. */
+bool validate_bytes_match(ProtobufCBinaryData bytes, const struct validate_pattern *pattern);
+
+/* --- paths of a field mask --- */
+
+bool validate_paths_are(char *const *paths, size_t count, const char *const *wanted,
+                        size_t wanted_count);
+
+/* Whether each path is, or is none is, one of the fields or inside one. */
+bool validate_paths_within(char *const *paths, size_t count, const char *const *fields,
+                           size_t field_count);
+bool validate_paths_outside(char *const *paths, size_t count, const char *const *fields,
+                            size_t field_count);
 
 /* --- no item twice; memory comes from the arena --- */
 

@@ -101,9 +101,8 @@ bool validate_is_email(const char *text)
     return reader.at == reader.end;
 }
 
-bool validate_is_hostname(const char *text)
+static bool is_hostname(struct reader reader)
 {
-    struct reader reader = reader_of(text);
     const char *label;
 
     if (reader.at == reader.end || reader.end - reader.at > 253)
@@ -122,10 +121,15 @@ bool validate_is_hostname(const char *text)
     return reader.at != reader.end; /* the last label is not a number */
 }
 
+bool validate_is_hostname(const char *text)
+{
+    return is_hostname(reader_of(text));
+}
+
 /* --- IP addresses --- */
 
 /* 0 to 255 without leading zeros. */
-static bool take_octet(struct reader *reader)
+static bool take_octet(struct reader *reader, uint8_t *ret)
 {
     const char *start = reader->at;
     size_t length = skip(reader, is_digit);
@@ -135,13 +139,14 @@ static bool take_octet(struct reader *reader)
         return false;
     for (size_t i = 0; i < length; i++)
         value = value * 10 + (start[i] - '0');
+    *ret = (uint8_t)value;
     return value <= 255;
 }
 
-static bool read_ipv4(struct reader reader)
+static bool read_ipv4(struct reader reader, uint8_t ret[static 4])
 {
     for (int i = 0; i < 4; i++)
-        if ((i > 0 && !take(&reader, '.')) || !take_octet(&reader))
+        if ((i > 0 && !take(&reader, '.')) || !take_octet(&reader, &ret[i]))
             return false;
     return reader.at == reader.end;
 }
@@ -159,64 +164,139 @@ static bool starts_dotted(struct reader reader)
 
 struct ipv6 {
     struct reader reader;
-    int groups;    /* of 16 bits, read so far */
-    bool elided;   /* "::" was seen */
-    bool finished; /* an IPv4 address or a zone ended it */
+    bool prefix;       /* a prefix length follows */
+    uint8_t bytes[16]; /* of the groups */
+    size_t groups;     /* of 16 bits, read so far; those beyond 8 are not kept */
+    size_t elided_at;  /* groups in front of "::" */
+    bool elided;       /* "::" was seen */
+    bool dotted;       /* an IPv4 address ended it */
+    bool zoned;        /* a zone ended it */
 };
 
-/* Reads ":" or "::"; false if it cannot stand here. */
+static void add_group(struct ipv6 *ip, unsigned value)
+{
+    if (ip->groups < 8) {
+        ip->bytes[2 * ip->groups] = (uint8_t)(value >> 8);
+        ip->bytes[2 * ip->groups + 1] = (uint8_t)value;
+    }
+    ip->groups++;
+}
+
+static unsigned hex_value(char c)
+{
+    if (is_digit(c))
+        return (unsigned)(c - '0');
+    return (unsigned)((c | 0x20) - 'a' + 10);
+}
+
+/* Reads ":" or "::"; false if it cannot stand here. As in every protovalidate, a single one may
+ * stand in front of a prefix length. */
 static bool take_colons(struct ipv6 *ip, const char *start)
 {
     bool first = ip->reader.at == start;
 
     take(&ip->reader, ':');
     if (!take(&ip->reader, ':'))
-        return !first && ip->reader.at != ip->reader.end;
+        return !first && (ip->prefix || ip->reader.at != ip->reader.end);
     if (ip->elided || peek(&ip->reader) == ':')
         return false;
     ip->elided = true;
+    ip->elided_at = ip->groups;
+    return true;
+}
+
+/* One to four hexadecimal digits, or none. */
+static bool take_group(struct ipv6 *ip)
+{
+    const char *digits = ip->reader.at;
+    size_t count = skip(&ip->reader, is_hex);
+    unsigned value = 0;
+
+    if (count > 4)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        value = value << 4 | hex_value(digits[i]);
+    if (count > 0)
+        add_group(ip, value);
     return true;
 }
 
 /* Reads one piece; false if nothing may stand here that does. */
 static bool take_ipv6_piece(struct ipv6 *ip, const char *start)
 {
-    size_t digits;
+    const char *before = ip->reader.at;
+    uint8_t ipv4[4];
 
     if ((ip->elided || ip->groups == 6) && starts_dotted(ip->reader)) {
-        ip->finished = true;
-        ip->groups += 2;
-        return read_ipv4(ip->reader);
+        if (!read_ipv4(ip->reader, ipv4))
+            return false;
+        add_group(ip, (unsigned)ipv4[0] << 8 | ipv4[1]);
+        add_group(ip, (unsigned)ipv4[2] << 8 | ipv4[3]);
+        ip->dotted = true;
+        return true;
     }
-    digits = skip(&ip->reader, is_hex);
-    if (digits > 0) {
-        ip->groups++;
-        return digits <= 4;
-    }
+    if (!take_group(ip))
+        return false;
+    if (ip->reader.at != before)
+        return true;
     if (peek(&ip->reader) == ':')
         return take_colons(ip, start);
-    ip->finished = true;
-    return take(&ip->reader, '%') && ip->reader.at != ip->reader.end;
+    ip->zoned = take(&ip->reader, '%') && ip->reader.at != ip->reader.end;
+    return ip->zoned;
 }
 
-static bool read_ipv6(struct reader reader)
+/* As in every protovalidate, an IPv4 address behind "::" may stand behind any number of
+ * groups. */
+static bool read_ipv6(struct ipv6 *ip, struct reader reader, bool prefix)
 {
-    struct ipv6 ip = {.reader = reader};
-
-    while (!ip.finished && ip.reader.at < ip.reader.end)
-        if (!take_ipv6_piece(&ip, reader.at))
+    *ip = (struct ipv6){.reader = reader, .prefix = prefix};
+    while (!ip->dotted && !ip->zoned && ip->reader.at < ip->reader.end)
+        if (!take_ipv6_piece(ip, reader.at))
             return false;
-    return ip.elided ? ip.groups < 8 : ip.groups == 8;
+    if (ip->dotted)
+        return true;
+    return ip->elided ? ip->groups < 8 : ip->groups == 8;
+}
+
+/* Puts the groups behind "::" where they belong. What has more than eight is zero, as in every
+ * protovalidate. */
+static void expand(struct ipv6 *ip)
+{
+    size_t head = 2 * ip->elided_at, tail;
+
+    if (ip->groups > 8) {
+        memset(ip->bytes, 0, sizeof(ip->bytes));
+        return;
+    }
+    if (!ip->elided)
+        return;
+    tail = 2 * ip->groups - head;
+    memmove(ip->bytes + 16 - tail, ip->bytes + head, tail);
+    memset(ip->bytes + head, 0, 16 - tail - head);
+}
+
+static bool is_ipv4(struct reader reader)
+{
+    uint8_t bytes[4];
+
+    return read_ipv4(reader, bytes);
+}
+
+static bool is_ipv6(struct reader reader)
+{
+    struct ipv6 ip;
+
+    return read_ipv6(&ip, reader, false);
 }
 
 bool validate_is_ipv4(const char *text)
 {
-    return read_ipv4(reader_of(text));
+    return is_ipv4(reader_of(text));
 }
 
 bool validate_is_ipv6(const char *text)
 {
-    return read_ipv6(reader_of(text));
+    return is_ipv6(reader_of(text));
 }
 
 bool validate_is_ip(const char *text)
@@ -227,6 +307,116 @@ bool validate_is_ip(const char *text)
 bool validate_is_address(const char *text)
 {
     return validate_is_hostname(text) || validate_is_ip(text);
+}
+
+/* --- IP addresses with a prefix length --- */
+
+/* Up to `most`, without leading zeros, until the end. */
+static bool read_number(struct reader reader, unsigned most, unsigned *ret)
+{
+    const char *start = reader.at;
+    size_t length = skip(&reader, is_digit);
+
+    *ret = 0;
+    if (length == 0 || length > 5 || (length > 1 && start[0] == '0') || reader.at != reader.end)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        *ret = *ret * 10 + (unsigned)(start[i] - '0');
+    return *ret <= most;
+}
+
+/* Splits at the first slash. */
+static bool split_prefix(const char *text, struct reader *ret_address, struct reader *ret_length)
+{
+    const char *slash = strchr(text, '/');
+
+    if (slash == NULL)
+        return false;
+    *ret_address = (struct reader){text, slash};
+    *ret_length = reader_of(slash + 1);
+    return true;
+}
+
+/* Whether no bit is set behind the first `bits`. */
+static bool is_network(const uint8_t *bytes, size_t size_bytes, unsigned bits)
+{
+    for (size_t i = 0; i < size_bytes; i++) {
+        unsigned kept = bits >= 8 * (i + 1) ? 8 : bits > 8 * i ? bits - 8 * (unsigned)i : 0;
+        if (bytes[i] & (0xffu >> kept))
+            return false;
+    }
+    return true;
+}
+
+static bool is_ipv4_prefix(const char *text, bool network)
+{
+    struct reader address, length;
+    uint8_t bytes[4];
+    unsigned bits;
+
+    return split_prefix(text, &address, &length) && read_ipv4(address, bytes) &&
+           read_number(length, 32, &bits) && (!network || is_network(bytes, 4, bits));
+}
+
+static bool is_ipv6_prefix(const char *text, bool network)
+{
+    struct reader address, length;
+    struct ipv6 ip;
+    unsigned bits;
+
+    if (!split_prefix(text, &address, &length) || !read_ipv6(&ip, address, true) || ip.zoned ||
+        !read_number(length, 128, &bits))
+        return false;
+    expand(&ip);
+    return !network || is_network(ip.bytes, 16, bits);
+}
+
+bool validate_is_ipv4_with_prefixlen(const char *text)
+{
+    return is_ipv4_prefix(text, false);
+}
+
+bool validate_is_ipv6_with_prefixlen(const char *text)
+{
+    return is_ipv6_prefix(text, false);
+}
+
+bool validate_is_ip_with_prefixlen(const char *text)
+{
+    return is_ipv4_prefix(text, false) || is_ipv6_prefix(text, false);
+}
+
+bool validate_is_ipv4_prefix(const char *text)
+{
+    return is_ipv4_prefix(text, true);
+}
+
+bool validate_is_ipv6_prefix(const char *text)
+{
+    return is_ipv6_prefix(text, true);
+}
+
+bool validate_is_ip_prefix(const char *text)
+{
+    return is_ipv4_prefix(text, true) || is_ipv6_prefix(text, true);
+}
+
+/* --- hosts with a port --- */
+
+bool validate_is_host_and_port(const char *text)
+{
+    const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
+    struct reader host;
+    unsigned port;
+
+    if (colon == NULL || !read_number(reader_of(colon + 1), 65535, &port))
+        return false;
+    host = (struct reader){text, colon};
+    if (*text != '[')
+        return is_hostname(host) || is_ipv4(host);
+    if (bracket == NULL || bracket + 1 != colon)
+        return false;
+    return is_ipv6((struct reader){text + 1, bracket});
 }
 
 /* --- URIs: the functions are named after the rules of RFC 3986 --- */
@@ -286,13 +476,6 @@ static void take_userinfo(struct reader *reader)
         *reader = ahead;
 }
 
-static unsigned hex_value(char c)
-{
-    if (is_digit(c))
-        return (unsigned)(c - '0');
-    return (unsigned)((c | 0x20) - 'a' + 10);
-}
-
 /* What percent signs encode in a host is UTF-8. Checked a run at a time: other characters are
  * ASCII and end a sequence. */
 static bool decodes_to_utf8(const char *at, const char *end)
@@ -328,7 +511,7 @@ static bool take_ipv6_literal(struct reader *reader)
 
     skip(reader, is_ipv6_character);
     inside.end = reader->at;
-    if (!read_ipv6(inside))
+    if (!is_ipv6(inside))
         return false;
     if (peek(reader) != '%')
         return true;
@@ -447,15 +630,27 @@ static bool take_part(struct reader *reader, bool colon)
     return take_path_relative(reader, colon);
 }
 
+/* What stands behind a "?" or "#"; it ends at the end, or a query at a "#". If it does not, the
+ * reader stays where it starts. */
+static bool take_tail(struct reader *reader, bool query)
+{
+    struct reader ahead = *reader;
+
+    while (take_pchar(&ahead) || take(&ahead, '/') || take(&ahead, '?'))
+        ;
+    if (ahead.at != ahead.end && !(query && *ahead.at == '#'))
+        return false;
+    *reader = ahead;
+    return true;
+}
+
 /* [ "?" query ] [ "#" fragment ] and nothing behind. */
 static bool take_rest(struct reader *reader)
 {
-    if (take(reader, '?'))
-        while (take_pchar(reader) || take(reader, '/') || take(reader, '?'))
-            ;
-    if (take(reader, '#'))
-        while (take_pchar(reader) || take(reader, '/') || take(reader, '?'))
-            ;
+    if (take(reader, '?') && !take_tail(reader, true))
+        return false;
+    if (take(reader, '#') && !take_tail(reader, false))
+        return false;
     return reader->at == reader->end;
 }
 
@@ -464,21 +659,36 @@ static bool is_scheme_character(char c)
     return is_alphanumeric(c) || is_one_of(c, "+-.");
 }
 
+/* scheme ":" hier-part */
+static bool take_scheme_and_part(struct reader *reader)
+{
+    struct reader ahead = *reader;
+
+    if (!is_letter(peek(&ahead)))
+        return false;
+    skip(&ahead, is_scheme_character);
+    if (!take(&ahead, ':') || !take_part(&ahead, true))
+        return false;
+    *reader = ahead;
+    return true;
+}
+
 bool validate_is_uri(const char *text)
 {
     struct reader reader = reader_of(text);
 
-    if (!is_letter(peek(&reader)))
-        return false;
-    skip(&reader, is_scheme_character);
-    return take(&reader, ':') && take_part(&reader, true) && take_rest(&reader);
+    return take_scheme_and_part(&reader) && take_rest(&reader);
 }
 
+/* As in every protovalidate, a URI whose query or fragment is wrong goes through when that is
+ * itself a relative reference: "x:a#b#c". */
 bool validate_is_uri_ref(const char *text)
 {
     struct reader reader = reader_of(text);
 
-    return validate_is_uri(text) || (take_part(&reader, false) && take_rest(&reader));
+    if (take_scheme_and_part(&reader) && take_rest(&reader))
+        return true;
+    return take_part(&reader, false) && take_rest(&reader);
 }
 
 /* --- identifiers --- */
@@ -510,4 +720,55 @@ bool validate_is_ulid(const char *text)
         if (!is_alphanumeric(text[i]) || is_one_of(text[i], "IiLlOoUu"))
             return false;
     return text[26] == '\0';
+}
+
+/* --- names of Protobuf and HTTP --- */
+
+static bool is_word(char c)
+{
+    return is_alphanumeric(c) || c == '_';
+}
+
+static bool is_fqn(struct reader reader)
+{
+    do {
+        if (is_digit(peek(&reader)) || skip(&reader, is_word) == 0)
+            return false;
+    } while (take(&reader, '.'));
+    return reader.at == reader.end;
+}
+
+bool validate_is_protobuf_fqn(const char *text)
+{
+    return is_fqn(reader_of(text));
+}
+
+bool validate_is_protobuf_dot_fqn(const char *text)
+{
+    return text[0] == '.' && is_fqn(reader_of(text + 1));
+}
+
+static bool is_token(char c)
+{
+    return is_alphanumeric(c) || is_one_of(c, "!#$%&'*+,-.^_`|~");
+}
+
+bool validate_is_header_name(const char *text, bool strict)
+{
+    struct reader reader = reader_of(text);
+
+    if (!strict)
+        return *text != '\0' && strpbrk(text, "\r\n") == NULL;
+    take(&reader, ':');
+    return skip(&reader, is_token) > 0 && reader.at == reader.end;
+}
+
+bool validate_is_header_value(const char *text, bool strict)
+{
+    if (!strict)
+        return strpbrk(text, "\r\n") == NULL;
+    for (; *text != '\0'; text++)
+        if (((uint8_t)*text < 0x20 && *text != '\t') || *text == 0x7f)
+            return false;
+    return true;
 }

@@ -72,6 +72,71 @@ Test(format, uri)
     BAD(validate_is_uri_ref, "a b", "1a:b", ":b", "//h:x", "%", "\\", "a\nb");
 }
 
+Test(format, prefixes)
+{
+    GOOD(validate_is_ipv4_with_prefixlen, "1.2.3.4/0", "1.2.3.4/24", "1.2.3.4/32");
+    BAD(validate_is_ipv4_with_prefixlen, "", "1.2.3.4", "1.2.3.4/", "1.2.3.4/33", "1.2.3.4/024",
+        "1.2.3/24", "1.2.3.4/2 ", "1.2.3.4/24/24", "::1/24");
+    GOOD(validate_is_ipv6_with_prefixlen, "::/0", "::1/128", "1:2:3:4:5:6:7:8/9",
+         "::ffff:1.2.3.4/96");
+    BAD(validate_is_ipv6_with_prefixlen, "", "::1", "::1/129", "::1/", "fe80::1%eth0/64", "::1/064",
+        "1.2.3.4/24");
+    GOOD(validate_is_ip_with_prefixlen, "1.2.3.4/24", "::1/24");
+    GOOD(validate_is_ipv4_prefix, "0.0.0.0/0", "10.0.0.0/8", "192.168.1.128/25", "1.2.3.4/32",
+         "128.0.0.0/1");
+    BAD(validate_is_ipv4_prefix, "10.0.0.1/8", "192.168.1.128/24", "128.0.0.0/0", "::/0");
+    GOOD(validate_is_ipv6_prefix, "::/0", "2001:db8::/32", "1::2/128", "8000::/1", "::1.2.3.0/120");
+    BAD(validate_is_ipv6_prefix, "2001:db8::1/32", "2001:db9::/31", "1::2/127", "::1/0",
+        "0.0.0.0/0");
+    GOOD(validate_is_ip_prefix, "10.0.0.0/8", "::/0");
+    BAD(validate_is_ip_prefix, "10.0.0.1/8", "::1/0", "10.0.0.0");
+}
+
+Test(format, host_and_port)
+{
+    GOOD(validate_is_host_and_port, "localhost:80", "a.b.:0", "1.2.3.4:65535", "[::1]:1",
+         "[fe80::1%a]:80");
+    BAD(validate_is_host_and_port, "", "localhost", "localhost:", ":80", "localhost:65536",
+        "localhost:080", "::1:80", "[::1]", "[::1]80", "[1.2.3.4]:80", "a.1:1", "a:1:2",
+        "localhost:99999999999999999999");
+}
+
+Test(format, names_of_protobuf_and_http)
+{
+    GOOD(validate_is_protobuf_fqn, "a", "a.b.C", "_1._");
+    BAD(validate_is_protobuf_fqn, "", ".a", "a.", "a..b", "1a", "a.1", "a-b", "\xc3\xa9");
+    GOOD(validate_is_protobuf_dot_fqn, ".a", ".a.b");
+    BAD(validate_is_protobuf_dot_fqn, "", "a", ".", "..a");
+    cr_expect(validate_is_header_name("X-Y", true));
+    cr_expect(validate_is_header_name(":path", true));
+    cr_expect_not(validate_is_header_name(":", true));
+    cr_expect_not(validate_is_header_name("a b", true));
+    cr_expect(validate_is_header_name("a b", false));
+    cr_expect_not(validate_is_header_name("a\nb", false));
+    cr_expect_not(validate_is_header_name("", false));
+    cr_expect(validate_is_header_value("a\tb \xc3\xa9", true));
+    cr_expect(validate_is_header_value("", true));
+    cr_expect_not(validate_is_header_value("a\x01", true));
+    cr_expect_not(validate_is_header_value("a\x7f", true));
+    cr_expect(validate_is_header_value("a\x01", false));
+    cr_expect_not(validate_is_header_value("a\r", false));
+}
+
+Test(format, paths_of_masks)
+{
+    char *paths[] = {"a", "b.c", "b.c.d"};
+    const char *const ab[] = {"a", "b"}, *const bcx[] = {"b.cx", "c"};
+
+    cr_expect(validate_paths_within(paths, 3, ab, 2));
+    cr_expect_not(validate_paths_within(paths, 3, ab, 1));
+    cr_expect_not(validate_paths_outside(paths, 3, ab + 1, 1));
+    cr_expect(validate_paths_outside(paths, 3, bcx, 2));
+    cr_expect(validate_paths_are(paths, 1, ab, 1));
+    cr_expect_not(validate_paths_are(paths, 2, ab, 2));
+    cr_expect_not(validate_paths_are(paths, 1, ab, 2));
+    cr_expect(validate_paths_are(NULL, 0, NULL, 0));
+}
+
 Test(format, identifiers)
 {
     GOOD(validate_is_uuid, "550e8400-e29b-41d4-a716-446655440000",
