@@ -160,12 +160,17 @@ const seconds = [0, 1, 2, 3, 5, 6, 99, 100, 101, 999, 1000, 1001, 1999, 2000, 32
 const typeUrls = ["type.googleapis.com/google.protobuf.Duration", "x/y", "", "type.googleapis.com/x"];
 const paths = ["a", "b", "b.c", "b.cd", "b.c.d", "a.b", "ab", "", "a."];
 
+const isTime = (type) => ["google.protobuf.Duration", "google.protobuf.Timestamp"].includes(type.typeName);
+
 const near = new Map();
 function collect(message, into) {
   for (const field of message.fields) {
     if (!message.isSet(field)) continue;
     const value = message.get(field);
-    if (field.fieldKind === "message") collect(value, into);
+    if (field.fieldKind === "message" && isTime(field.message)) into.push(value.message);
+    else if (field.fieldKind === "message") collect(value, into);
+    else if (field.fieldKind === "list" && field.message && isTime(field.message))
+      into.push(...[...value].map((one) => one.message));
     else if (field.fieldKind === "list" && field.listKind === "scalar") into.push(...value);
     else if (field.fieldKind === "scalar") into.push(value);
   }
@@ -182,7 +187,7 @@ function literals(field) {
 
 function scalar(type, field) {
   const own = random() < 0.4 ? literals(field) : [];
-  const numbers = own.filter((value) => typeof value !== "string" && !(value instanceof Uint8Array))
+  const numbers = own.filter((value) => ["number", "bigint"].includes(typeof value))
     .map(Number);
   const number = numbers.length > 0 ? pick(numbers) : 0;
   const integer = numbers.length > 0 && Number.isSafeInteger(number) ? number + below(3) - 1 : null;
@@ -239,12 +244,20 @@ function wellKnown(type, field) {
       made.paths = random() < 0.3 ? ["a", "b"] : times(3).map(() => pick(paths));
       return made;
     case "google.protobuf.Duration":
-    case "google.protobuf.Timestamp":
+    case "google.protobuf.Timestamp": {
+      const times = literals(field).filter((one) => typeof one === "object" && "nanos" in one);
+      if (times.length > 0 && random() < 0.5) {
+        const one = pick(times);
+        made.seconds = one.seconds;
+        made.nanos = one.nanos + (one.seconds > 0n ? pick([0, 0, 1]) : 0);
+        return made;
+      }
       made.seconds = BigInt(pick(seconds));
       made.nanos = pick([0, 0, 4, 5, 6, 500000000, 500000001]);
       if (type.name === "Duration" && made.seconds <= 0n && random() < 0.7) made.nanos *= -1;
       else if (type.name === "Duration" && made.seconds < 0n) made.nanos = 0;
       return made;
+    }
     default:
       made.value = scalar(type.fields[0].scalar, field);
       return made;
