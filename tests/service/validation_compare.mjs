@@ -21,15 +21,8 @@ const count = Number(countText);
 const base = process.env.NODE_PACKAGES ?? new URL("./js/", import.meta.url).pathname;
 const require = createRequire(join(base, "package.json"));
 const load = (name, from = require) => import(pathToFileURL(from.resolve(name)).href);
-const {
-  create,
-  createFileRegistry,
-  fromBinary,
-  getOption,
-  ScalarType,
-  toBinary,
-  toJson,
-} = await load("@bufbuild/protobuf");
+const { create, createFileRegistry, fromBinary, getOption, ScalarType, toBinary, toJson } =
+  await load("@bufbuild/protobuf");
 const { reflect } = await load("@bufbuild/protobuf/reflect");
 const { FileDescriptorSetSchema } = await load("@bufbuild/protobuf/wkt");
 const { createValidator, violationsToProto } = await load("@bufbuild/protovalidate");

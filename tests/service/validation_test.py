@@ -27,12 +27,11 @@ class Verdicts(unittest.TestCase):
         """Messages that break every rule there is, forms at their edges, patterns against RE2."""
         env = nodejs.environment()
         nodejs.install(PACKAGES, env)
-        for seed in (1, 2):
-            done = subprocess.run(
-                ["node", "tests/service/validation_compare.mjs", str(TOOL), str(ROOT), "4000",
-                 str(seed)], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-            self.assertIn("all equal", done.stdout)
+        done = subprocess.run(
+            ["node", "tests/service/validation_compare.mjs", str(TOOL), str(ROOT), "4000"],
+            cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("all equal", done.stdout)
 
 
 def path_of(path):

@@ -115,11 +115,12 @@ Test(client, failures_carry_details)
     FailResponse *response;
 
     cr_expect_eq(echo_client_fail(call, request, &response), STATUS_INVALID_ARGUMENT);
-    cr_assert_eq(client_call_detail_count(call), 1);
+    cr_assert_eq(client_call_detail_count(call), 2);
     cr_expect_str_eq(client_call_detail(call, 0)->type_name, "google.rpc.BadRequest");
     cr_expect_gt(client_call_detail(call, 0)->value.length, 4);
     cr_expect_not_null(memmem(client_call_detail(call, 0)->value.data,
                               client_call_detail(call, 0)->value.length, "code", 4));
+    cr_expect_str_eq(client_call_detail(call, 1)->type_name, "buf.validate.Violations");
 }
 
 Test(client, unwritten_and_unknown_methods)

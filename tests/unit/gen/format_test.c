@@ -86,7 +86,7 @@ Test(format, prefixes)
          "128.0.0.0/1");
     BAD(validate_is_ipv4_prefix, "10.0.0.1/8", "192.168.1.128/24", "128.0.0.0/0", "::/0");
     GOOD(validate_is_ipv6_prefix, "::/0", "2001:db8::/32", "1::2/128", "8000::/1", "::1.2.3.0/120");
-    BAD(validate_is_ipv6_prefix, "2001:db8::1/32", "2001:db9::/31", "1::2/127", "::1/0",
+    BAD(validate_is_ipv6_prefix, "2001:db8::1/32", "2001:db9::/31", "1::3/127", "::1/0",
         "0.0.0.0/0");
     GOOD(validate_is_ip_prefix, "10.0.0.0/8", "::/0");
     BAD(validate_is_ip_prefix, "10.0.0.1/8", "::1/0", "10.0.0.0");
