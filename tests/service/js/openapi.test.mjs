@@ -92,7 +92,8 @@ describe("rules as JSON Schema", () => {
         const [name, hex, ...violations] = line.split("\t");
         const type = registry.getMessage(name);
         const message = fromBinary(type, Buffer.from(hex, "hex"));
-        return { type, json: toJson(type, message, { registry }), violations };
+        // Later: messages that no document has need not have a JSON form.
+        return { type, toJson: () => toJson(type, message, { registry }), violations };
       });
   }
 
@@ -115,9 +116,10 @@ describe("rules as JSON Schema", () => {
   test("schemas and protovalidate agree on recorded messages", () => {
     const schema = schemasOf(document, false);
     let exact = 0;
-    for (const { type, json, violations } of recordedCases()) {
+    for (const { type, toJson, violations } of recordedCases()) {
       const check = schema(type.typeName);
       if (!check) continue; // reached by no method of the document
+      const json = toJson();
       const refused = refusedFields(check, json);
       const jsonName = (path) => {
         const name = path.split(/[.[]/)[0];
