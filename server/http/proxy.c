@@ -152,6 +152,9 @@ static bool is_within(const struct proxy_network *network, const struct in6_addr
 {
     unsigned bytes = network->bits / 8, bits = network->bits % 8;
 
+    /* IPv4 is no part of an IPv6 network, however wide. */
+    if (IN6_IS_ADDR_V4MAPPED(&network->address) != IN6_IS_ADDR_V4MAPPED(address))
+        return false;
     if (memcmp(network->address.s6_addr, address->s6_addr, bytes) != 0)
         return false;
     return bits == 0 ||

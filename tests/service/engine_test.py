@@ -648,7 +648,7 @@ class Http1(EngineCase):
             "two hosts": head + "host: x\r\nhost: y\r\n" + plain + "content-length: 0\r\n\r\n",
             "space before colon": head + "host : x\r\n" + plain + "\r\n",
             "continued line": head + "host: x\r\n" + plain + " more\r\ncontent-length: 0\r\n\r\n",
-            "absolute target": f"GET http://x{SERVICE}Echo HTTP/1.1\r\nhost: x\r\n\r\n",
+            "absolute target": f"GET http://y{SERVICE}Echo HTTP/1.1\r\nhost: x\r\n\r\n",
             "NUL": head + "host: x\0y\r\n" + plain + "\r\n",
             "no HTTP": "HELO there\r\n\r\n",
         }
