@@ -77,6 +77,11 @@ def _fmt(_):
     return linting.fmt()
 
 
+def _gen_client(arguments):
+    import clients
+    return clients.run(arguments.language, arguments.out)
+
+
 def _parser():
     parser = argparse.ArgumentParser(prog="./dev", description="One command for everything.",
                                      epilog=EPILOG)
@@ -113,6 +118,10 @@ def _parser():
     command = add("fuzz", _fuzz, "run the fuzz targets, or those whose name has a NAME in it")
     command.add_argument("names", nargs="*", metavar="NAME")
     command.add_argument("--seconds", type=int, default=60, help="time for each target (60)")
+    command = add("gen-client", _gen_client, "make a client project in another language")
+    command.add_argument("language", choices=["c", "go", "java", "python", "typescript"],
+                         metavar="LANG", help="c, go, java, python or typescript")
+    command.add_argument("--out", metavar="DIR", help="where (.dev/clients/LANG)")
     return parser
 
 
