@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import certificates
+from engine_test import EchoServer
 from harness import HOME, PASSWORD, REGISTER, Api, Player, World
 from paths import ROOT
 
@@ -98,6 +99,58 @@ class Installed(unittest.TestCase):
         for private in ("client_queue", "client_session_open", "config_load", "log_write",
                         "base64_encode"):
             self.assertNotIn(private, names)
+
+
+PROGRAM = """
+#include <stdio.h>
+#include "greeting_client.h"
+
+int main(int argc, char **argv)
+{
+    struct arena *arena = arena_new();
+    struct client *client = NULL;
+    struct rpc_client_call *call;
+    EchoGetRequest *request = EchoGetRequest_new(arena);
+    EchoGetResponse *response;
+    char error[256];
+
+    if (client_new(argv[1], NULL, &client, error, sizeof(error)) != STATUS_OK)
+        return puts(error), 2;
+    call = client_call_new(client, arena);
+    request->text = (char *)"greetings";
+    if (echo_client_echo_get(call, request, &response) != STATUS_OK)
+        return puts(client_call_message(call)), 1;
+    puts(response->text);
+    client_call_free(call);
+    client_free(client);
+    arena_free(arena);
+    return 0;
+}
+"""
+
+
+class OtherSchema(unittest.TestCase):
+    def test_a_schema_of_ones_own(self):
+        """The installed generator, its schemas and the library: nothing else is needed."""
+        folder = EXAMPLE.parent / "greeting"
+        folder.mkdir()
+        text = (ROOT / "tests" / "support" / "echo.proto").read_text(encoding="utf-8")
+        (folder / "greeting.proto").write_text(text)
+        (folder / "main.c").write_text(PROGRAM)
+
+        def ask(*what):
+            return run(*pkg_config(), *what, "waystone-client", env=environment()).split()
+
+        generator, protos = ask("--variable=generator")[0], ask("--variable=protodir")[0]
+        run("protoc", f"--plugin=protoc-gen-waystone={generator}", f"--waystone_out={folder}",
+            f"-I{folder}", f"-I{protos}", "-I/usr/include", "greeting.proto")
+        run("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter",
+            *SANITIZE.split(), f"-I{folder}", "-o", folder / "greeting", folder / "main.c",
+            folder / "greeting.c", folder / "greeting_client.c", *ask("--cflags", "--libs"))
+        server = EchoServer()
+        self.assertEqual(run(folder / "greeting", f"http://127.0.0.1:{server.port}",
+                             env={"LD_LIBRARY_PATH": libraries()}), "greetings\n")
+        server.stop()
 
 
 class Example(unittest.TestCase):

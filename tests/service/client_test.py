@@ -231,6 +231,23 @@ class Restarts(Both, unittest.TestCase):
         self.expect(caller.finish()[0], "UNAVAILABLE")
         server.stop()
 
+    def test_nothing_is_lost_when_another_server_takes_over(self):
+        """More calls than fit on the connection; the server drains in the middle."""
+        server = EchoServer()
+        calls = 600 if self.loop else 1
+        caller = self.caller(server.port, method="sleep", ms=700, calls=calls, attempts=10,
+                             backoff=20, timeout=30000)
+        self.assertTrue(self.connected(server))
+        with unittest.mock.patch("engine_test.free_port", return_value=server.port):
+            other = EchoServer()  # on the same port, beside the first
+        server.child.send_signal(signal.SIGTERM)
+        told = caller.finish()
+        self.assertEqual(len(told), calls)
+        for one in told:
+            self.expect(one, "OK")
+        server.stop()
+        other.stop()
+
     def test_stream_is_told_of_the_drain(self):
         server = EchoServer()
         caller = self.caller(server.port, method="many", count=100000, ms=20)
