@@ -163,7 +163,7 @@ static const struct config_key keys[] = {
 
     NUMBER("rpc.timeout_ms", rpc_timeout_ms, "30000", 100, 600000,
            "Longest time of a unary call that sets no other."),
-    NUMBER("rpc.max_request_bytes", rpc_max_request_bytes, "4194304", 1024, 67108864,
+    NUMBER("rpc.max_request_bytes", rpc_max_request_bytes, "65536", 1024, 67108864,
            "Largest request message of a method that sets no other."),
     NUMBER("rpc.rate_scale", rpc_rate_scale, "1", 1, 1000000,
            "Multiplies every rate limit of the schema; for load tests."),
@@ -280,6 +280,9 @@ static void open_app(struct server_loop *self)
 /* db_close() ticks until no coroutine is left that could touch what goes after it. */
 static void close_app(struct server_loop *self)
 {
+    /* The connections are closed; what still runs for them is told, and writes its audit. */
+    while (rpc_open_calls() > 0)
+        loop_tick(self->loop, 10);
     auditor_close(&self->app);
     db_close(self->app.db);
     redis_close(self->app.redis);

@@ -1,8 +1,11 @@
 #include "base/coro.h"
 
+#include "base/limits.h"
+
 #include "base/loop_internal.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -78,6 +81,10 @@ static _Thread_local struct coro *pool;
 static _Thread_local size_t pooled;
 static _Thread_local size_t alive;
 
+/* Of all loops: the kernel bounds a process's mappings (vm.max_map_count, 65530), of which a
+ * stack takes two. */
+static atomic_size_t stacks;
+
 /* --- stacks: the struct lies at the top of its own --- */
 
 static struct coro *new_stack(void)
@@ -87,7 +94,8 @@ static struct coro *new_stack(void)
     struct coro *coro;
 
     if (mapping == MAP_FAILED || mprotect(mapping, GUARD_BYTES, PROT_NONE) != 0)
-        abort();
+        abort(); /* LIMIT_STACKS leaves room for those nobody may refuse */
+    atomic_fetch_add_explicit(&stacks, 1, memory_order_relaxed);
     coro = (struct coro *)(void *)(mapping + MAPPING_BYTES - sizeof(*coro) - sizeof(*coro) % 16);
     coro->stack = mapping + GUARD_BYTES;
 #ifdef CORO_VALGRIND
@@ -110,6 +118,7 @@ static void free_stack(struct coro *coro)
     VALGRIND_STACK_DEREGISTER(coro->valgrind_stack);
 #endif
     munmap(coro->stack - GUARD_BYTES, MAPPING_BYTES);
+    atomic_fetch_sub_explicit(&stacks, 1, memory_order_relaxed);
 }
 
 static struct coro *take_stack(void)
@@ -256,6 +265,11 @@ void coro_run_ready(struct ready_queue *queue)
 }
 
 /* --- the interface --- */
+
+bool coro_can_start(void)
+{
+    return pool != NULL || atomic_load_explicit(&stacks, memory_order_relaxed) < LIMIT_STACKS;
+}
 
 struct coro *coro_start(struct loop *loop, void (*fn)(void *argument), void *argument)
 {

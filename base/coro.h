@@ -26,6 +26,10 @@
 
 struct coro;
 
+/* Whether the process has a stack left for what a client asks for. Ask before coro_start() where
+ * clients choose how many there are, and refuse when there is none. */
+bool coro_can_start(void);
+
 /* Starts `fn(argument)` on a stack of its own, in step 3 of the current tick (loop.h). */
 struct coro *coro_start(struct loop *loop, void (*fn)(void *argument), void *argument);
 

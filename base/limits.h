@@ -30,6 +30,7 @@
 /* RPC */
 #define LIMIT_REQUEST_BYTES (4 * 1024 * 1024) /* one request message, default */
 #define LIMIT_METADATA_BYTES (16 * 1024)      /* response metadata a handler may set */
+#define LIMIT_STACKS 28000                    /* coroutines of all loops, for clients' sake */
 #define LIMIT_TIMEOUT_MS 30000                /* a unary call, default */
 #define LIMIT_STREAM_QUEUE_BYTES (64 * 1024)  /* encoded, not yet taken by the transport */
 #define LIMIT_ERROR_MESSAGE_BYTES 1024

@@ -644,7 +644,7 @@ static void on_cancelled(void *argument)
 }
 
 /* PQcancel() connects and blocks: 3 ms, on a worker. It returns after the signal was sent, so
- * that it cannot hit what the connection runs later. */
+ * that it cannot hit what the connection runs later; but what is pipelined already it may. */
 static void cancel_on_worker(void *argument)
 {
     struct cancel *cancel = argument;

@@ -15,7 +15,7 @@
 #include "base/workers.h"
 #include "db/db.h"
 
-#define DB_MAX_CONNECTIONS 64
+#define DB_MAX_CONNECTIONS 80  /* what the configuration allows: 16 that read, 64 that write */
 #define DB_PREPARED_SLOTS 1024 /* more than twice the queries */
 
 enum db_request_kind { DB_REQUEST_QUERY, DB_REQUEST_PREPARE, DB_REQUEST_COMMAND, DB_REQUEST_SYNC };

@@ -141,7 +141,21 @@ static void on_waited_too_long(struct loop_timer *timer)
 static bool is_free(const struct db_connection *connection)
 {
     return connection->state == DB_UP && !connection->read_only && !connection->taken &&
-           connection->in_flight == 0 && !connection->needs_sync && connection->cancels == 0;
+           connection->in_flight == 0 && !connection->needs_sync && connection->cancels == 0 &&
+           PQtransactionStatus(connection->pg) == PQTRANS_IDLE;
+}
+
+/* A cancel meant for a statement may have hit the ROLLBACK or COMMIT behind it: then the
+ * transaction is still open, and would fail whatever came next. */
+static bool is_left_open(const struct db_connection *connection)
+{
+    PGTransactionStatusType status;
+
+    if (connection->state != DB_UP || connection->read_only || connection->taken ||
+        connection->in_flight > 0 || connection->needs_sync || connection->cancels > 0)
+        return false;
+    status = PQtransactionStatus(connection->pg);
+    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
 }
 
 /* Hands a free connection to who has waited longest. */
@@ -150,6 +164,11 @@ static void offer(struct db_connection *connection)
     struct db *pool = connection->pool;
     struct db_waiter *waiter = pool->waiting_first;
 
+    if (is_left_open(connection)) {
+        if (db_connection_command(connection, "ROLLBACK", NULL))
+            db_connection_sync(connection); /* db_pool_idle() follows */
+        return;
+    }
     if (waiter == NULL || !is_free(connection))
         return;
     unlink_waiter(pool, waiter);

@@ -21,17 +21,18 @@ enum status rpc_fail(struct rpc_call *call, enum status status, const char *form
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    call->state->outcome.message = arena_strdup(call->arena, text);
+    call->state->outcome.message = arena_strdup(call->state->wire.arena, text);
     return status;
 }
 
 void rpc_add_detail(struct rpc_call *call, const char *type_name, const void *value, size_t length)
 {
+    struct arena *arena = call->state->wire.arena; /* not a message's, which may end first */
     struct error_detail **end = &call->state->outcome.details;
-    struct error_detail *detail = arena_alloc(call->arena, sizeof(*detail));
+    struct error_detail *detail = arena_alloc(arena, sizeof(*detail));
 
     detail->type_name = type_name;
-    detail->value.data = arena_memdup(call->arena, value, length);
+    detail->value.data = arena_memdup(arena, value, length);
     detail->value.length = length;
     while (*end != NULL)
         end = &(*end)->next;
@@ -119,6 +120,11 @@ bool rpc_header_bin(struct rpc_call *call, const char *name, struct bytes *ret)
     data = arena_alloc_uninitialised(call->arena, base64_decoded_max(length));
     *ret = (struct bytes){.data = data};
     return base64_decode_to(data, text, length, &ret->length);
+}
+
+bool rpc_request_compressed(const struct rpc_call *call)
+{
+    return call->state->in_compressed;
 }
 
 const char *rpc_query(const struct rpc_call *call)
@@ -317,6 +323,7 @@ enum status call_decode(struct call_state *state, struct bytes bytes, bool compr
     const char *error = NULL;
     enum status status;
 
+    state->in_compressed = compressed;
     if (!compressed)
         return decode(state, bytes, ret);
     if (state->wire.request_compression == COMPRESSION_IDENTITY)

@@ -36,6 +36,7 @@ struct rpc_loop {
     struct call_state *calls; /* open calls */
     size_t call_count;
     uint64_t next_id;
+    bool draining; /* no stream begins any more */
 };
 
 struct rpc_loop *rpc_loop_current(void);
@@ -50,6 +51,7 @@ struct call_state {
     struct call_state *next, *previous;
 
     unsigned references;
+    bool begun;   /* the interceptors' `before` have run, or some of them */
     bool started; /* the answer's head was written */
     bool ended;   /* the answer was written whole, or given up */
     bool closed;  /* the exchange is gone */
@@ -58,9 +60,10 @@ struct call_state {
     /* The request. */
     struct buffer in;
     struct text_decoder text;
-    size_t uncredited; /* received bytes the peer has no window for yet */
-    bool in_ended;     /* the client has half-closed */
-    bool in_failed;    /* what came is malformed; `failure` says how */
+    size_t uncredited;  /* received bytes the peer has no window for yet */
+    bool in_ended;      /* the client has half-closed */
+    bool in_compressed; /* the message decoded last was */
+    bool in_failed;     /* what came is malformed: the rest is dropped */
     size_t max_request_bytes;
     struct awaitable *reader; /* waits for more input */
     struct awaitable *writer; /* waits for room */
@@ -83,6 +86,11 @@ struct call_state {
     void (*on_writable)(struct rpc_call *call, void *argument);
     void *writable_argument;
 };
+
+static inline bool has_single_request(const struct rpc_method *method)
+{
+    return method->shape == RPC_UNARY || method->shape == RPC_SERVER_STREAM;
+}
 
 /* Writes the end of the answer and runs the interceptors' `after`. Once; later calls have no
  * effect. */

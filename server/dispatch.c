@@ -89,6 +89,8 @@ static const char *new_request_id(struct arena *arena)
 
 static void run_after(struct call_state *state, enum status status)
 {
+    if (!state->begun) /* refused before its interceptors had a say: they are told all the same */
+        state->interceptors_run = state->server->interceptor_count;
     while (state->interceptors_run > 0) {
         const struct rpc_interceptor *step =
             &state->server->interceptors[--state->interceptors_run];
@@ -131,7 +133,7 @@ static void write_end(struct call_state *state)
         protocol->end(&state->wire, exchange, &state->outcome, &state->trailers);
         return;
     }
-    rpc_set_header(&state->call, "x-request-id", state->call.request_id);
+    state->outcome.request_id = state->call.request_id;
     protocol->fail(&state->wire, exchange, &state->outcome, &state->headers, &state->trailers);
 }
 
@@ -148,6 +150,8 @@ void call_finish(struct call_state *state, enum status status)
         state->outcome.message = call_default_message(status);
     }
     loop_timer_cancel(state->call.loop, &state->deadline);
+    if (state->coro == NULL)
+        buffer_free(&state->in);
     if (!state->closed)
         write_end(state);
     run_after(state, status);
@@ -180,6 +184,7 @@ static enum status write_response(struct call_state *state)
 
 static enum status run_before(struct call_state *state)
 {
+    state->begun = true;
     for (size_t i = 0; i < state->server->interceptor_count; i++) {
         const struct rpc_interceptor *step = &state->server->interceptors[i];
         state->interceptors_run = i + 1;
@@ -187,11 +192,6 @@ static enum status run_before(struct call_state *state)
             TRY(step->before(&state->call, step->user));
     }
     return STATUS_OK;
-}
-
-static bool has_single_request(const struct rpc_method *method)
-{
-    return method->shape == RPC_UNARY || method->shape == RPC_SERVER_STREAM;
 }
 
 static enum status refuse_count(struct call_state *state, const char *what)
@@ -258,9 +258,10 @@ static void call_main(void *argument)
 
     state->coro = NULL;
     if (state->parked && status == STATUS_OK) {
-        /* A client that left meanwhile was told to the coroutine only. */
-        if (state->closed)
-            rpc_parked_finish(&state->call, STATUS_CANCELLED, NULL);
+        /* What ended the call after the handler's last wait was told to the coroutine only. */
+        enum status interrupted = state->closed ? STATUS_CANCELLED : coro_interrupted();
+        if (interrupted != STATUS_OK)
+            rpc_parked_finish(&state->call, interrupted, NULL);
     } else {
         call_finish(state, status);
         if (state->parked)
@@ -271,6 +272,10 @@ static void call_main(void *argument)
 
 static void start_coroutine(struct call_state *state)
 {
+    if (!coro_can_start()) {
+        call_finish(state, STATUS_RESOURCE_EXHAUSTED);
+        return;
+    }
     state->references++;
     state->coro = coro_start(state->call.loop, call_main, state);
 }
@@ -290,7 +295,14 @@ static void on_deadline(struct loop_timer *timer)
         call_finish(state, STATUS_DEADLINE_EXCEEDED);
 }
 
-/* The client's wish, but never longer than the method allows. */
+static void arm_deadline(struct call_state *state, uint64_t timeout_us)
+{
+    state->deadline.fn = on_deadline;
+    loop_timer_set(state->call.loop, &state->deadline, (timeout_us + 999) / 1000);
+}
+
+/* The client's wish, but never longer than the method allows. A stream may last for ever, but
+ * the one request of a server stream may not take that long to arrive. */
 static void set_deadline(struct call_state *state)
 {
     const struct rpc_method *method = state->call.method;
@@ -303,11 +315,19 @@ static void set_deadline(struct call_state *state)
     if (state->wire.timeout_us >= 0 && (uint64_t)state->wire.timeout_us < timeout_us)
         timeout_us = (uint64_t)state->wire.timeout_us;
     state->deadline_us = UINT64_MAX;
-    if (timeout_us == UINT64_MAX)
-        return;
-    state->deadline_us = state->started_us + timeout_us;
-    state->deadline.fn = on_deadline;
-    loop_timer_set(state->call.loop, &state->deadline, (timeout_us + 999) / 1000);
+    if (timeout_us != UINT64_MAX) {
+        state->deadline_us = state->started_us + timeout_us;
+        arm_deadline(state, timeout_us);
+    } else if (has_single_request(method)) {
+        arm_deadline(state, (uint64_t)state->server->config.default_timeout_ms * 1000);
+    }
+}
+
+static void start_single_request(struct call_state *state)
+{
+    if (state->deadline_us == UINT64_MAX)
+        loop_timer_cancel(state->call.loop, &state->deadline);
+    start_coroutine(state);
 }
 
 /* --- the exchange's events --- */
@@ -332,12 +352,25 @@ static enum status check_input(struct call_state *state)
     return STATUS_OK;
 }
 
+/* A running handler is told by its next wait; the text is static, since it outlives messages. */
+static void fail_input(struct call_state *state, enum status status, const char *message)
+{
+    state->outcome.message = message;
+    state->in_failed = true;
+    if (state->coro != NULL)
+        coro_interrupt(state->coro, status);
+    else if (state->parked)
+        rpc_parked_finish(&state->call, status, NULL);
+    else
+        call_finish(state, status);
+}
+
 static void on_body(struct exchange *exchange, const uint8_t *data, size_t length, bool end)
 {
     struct call_state *state = exchange->call;
     enum status status = STATUS_OK;
 
-    if (state->ended) {
+    if (state->ended || state->in_failed) {
         exchange->transport->consume(exchange, length);
         return;
     }
@@ -345,8 +378,10 @@ static void on_body(struct exchange *exchange, const uint8_t *data, size_t lengt
     state->uncredited += length;
     state->in_ended = end;
     if (state->wire.text) {
-        if (!text_decode(&state->text, data, length, &state->in))
-            status = rpc_fail(&state->call, STATUS_INVALID_ARGUMENT, "the body is not base64");
+        if (!text_decode(&state->text, data, length, &state->in)) {
+            fail_input(state, STATUS_INVALID_ARGUMENT, "the body is not base64");
+            return;
+        }
     } else if (length > 0) {
         buffer_append(&state->in, data, length);
     }
@@ -358,16 +393,15 @@ static void on_body(struct exchange *exchange, const uint8_t *data, size_t lengt
     }
     call_input_arrived(state);
     if (end && has_single_request(state->call.method))
-        start_coroutine(state);
+        start_single_request(state);
 }
 
 static void on_writable(struct exchange *exchange)
 {
     struct call_state *state = exchange->call;
 
-    if (state->writer != NULL)
-        call_wake(&state->writer);
-    else if (state->on_writable != NULL && !state->ended)
+    call_wake(&state->writer);
+    if (state->on_writable != NULL && !state->ended)
         state->on_writable(&state->call, state->writable_argument);
 }
 
@@ -377,8 +411,7 @@ static void on_closed(struct exchange *exchange, enum status why)
 
     state->closed = true;
     if (state->coro != NULL) {
-        if (!state->ended)
-            coro_interrupt(state->coro, why == STATUS_OK ? STATUS_CANCELLED : why);
+        coro_interrupt(state->coro, why == STATUS_OK ? STATUS_CANCELLED : why);
     } else if (!state->ended) {
         if (state->parked)
             rpc_parked_finish(&state->call, why, NULL);
@@ -492,6 +525,8 @@ static bool looks_like_rpc(const struct exchange *exchange)
             has_method_shape(exchange->path));
 }
 
+static const char drain_message[] = "the server is shutting down; reconnect";
+
 bool rpc_accept(struct rpc_server *server, struct exchange *exchange)
 {
     const struct rpc_entry *entry = rpc_server_find(server, exchange->path, strlen(exchange->path));
@@ -519,6 +554,10 @@ bool rpc_accept(struct rpc_server *server, struct exchange *exchange)
     if (entry == NULL) {
         call_finish(state, rpc_fail(&state->call, STATUS_UNIMPLEMENTED,
                                     "this server has no method %.200s", exchange->path));
+        return true;
+    }
+    if (rpc_loop_current()->draining && entry->method->shape != RPC_UNARY) {
+        call_finish(state, rpc_fail(&state->call, STATUS_UNAVAILABLE, "%s", drain_message));
         return true;
     }
     set_deadline(state);
@@ -559,6 +598,6 @@ static bool any_stream(const struct rpc_call *call, void *argument)
 
 void rpc_server_drain_loop(void)
 {
-    rpc_server_end_streams(any_stream, NULL, STATUS_UNAVAILABLE,
-                           "the server is shutting down; reconnect");
+    rpc_loop_current()->draining = true;
+    rpc_server_end_streams(any_stream, NULL, STATUS_UNAVAILABLE, drain_message);
 }

@@ -129,6 +129,9 @@ bool rpc_header_at(const struct rpc_call *call, size_t index, struct rpc_header 
  * is absent or not base64. Only the first of its name. */
 bool rpc_header_bin(struct rpc_call *call, const char *name, struct bytes *ret);
 
+/* Whether the request message received last came compressed. */
+bool rpc_request_compressed(const struct rpc_call *call);
+
 /* The query of a Connect GET, still percent-encoded; NULL for every other call. */
 const char *rpc_query(const struct rpc_call *call);
 

@@ -13,12 +13,13 @@ static void credit(struct call_state *state)
 }
 
 /* While no message is whole the peer must be able to go on, whatever its size; once one is,
- * the rest waits until the handler has taken it. */
+ * the rest waits until the handler has taken it. The handler of a single request starts when
+ * the request has ended, so that nothing of it may wait. */
 void call_input_arrived(struct call_state *state)
 {
     struct envelope envelope;
 
-    if (!state->wire.enveloped || state->in_ended ||
+    if (!state->wire.enveloped || state->in_ended || has_single_request(state->call.method) ||
         call_first_message(state, &envelope) == ENVELOPE_MORE)
         credit(state);
     call_wake(&state->reader);

@@ -71,7 +71,7 @@ void site_serve(const struct http_config *config, struct exchange *exchange);
 
 /* --- tls.c --- */
 
-struct ssl_ctx_st *tls_load(const char *certificate, const char *key, char *reterr,
-                            size_t reterr_size);
+struct ssl_ctx_st *tls_load(const char *certificate, const char *key, const char *client_ca,
+                            char *reterr, size_t reterr_size);
 
 #endif

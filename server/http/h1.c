@@ -35,7 +35,7 @@ struct h1_connection {
     struct h1_exchange *exchange; /* NULL between requests */
     size_t parsed;                /* bytes of an incomplete head that were looked at */
     enum h1_wait wait;
-    bool progress;    /* a piece of a body came, or a write started, since the timer was set */
+    bool progress;    /* a piece of a body came since the timer was set */
     bool closing;     /* closes once everything is written */
     bool half_closed; /* the client sends no more, but may still read */
     bool failed;      /* a refused request: nothing more is read */
@@ -449,7 +449,9 @@ static bool read_head(struct h1_connection *connection)
     struct h1_head head;
     int status;
 
-    if ((*input)->size == 0 || connection->failed)
+    /* Who sends requests without taking their answers waits. */
+    if ((*input)->size == 0 || connection->failed ||
+        writer_pending(&connection->writer) > LIMIT_STREAM_QUEUE_BYTES)
         return false;
     status = h1_head_parse((*input)->bytes, (*input)->size, connection->parsed, &head);
     if (status == -1) {
@@ -580,6 +582,7 @@ static void flush(struct loop_task *task)
 {
     struct h1_connection *connection =
         (struct h1_connection *)((char *)task - offsetof(struct h1_connection, flush));
+    bool write_started;
 
     end_exchange(connection);
     if (!connection->closing) {
@@ -591,8 +594,7 @@ static void flush(struct loop_task *task)
     /* Requests that came before the end of a half-closed client are still owed answers. */
     if (connection->half_closed && connection->exchange == NULL && has_read_all(connection))
         connection->closing = true;
-    if (writer_start(&connection->writer, connection->base.socket, on_written))
-        connection->progress = true;
+    write_started = writer_start(&connection->writer, connection->base.socket, on_written);
     if (connection->closing && connection->exchange == NULL &&
         writer_pending(&connection->writer) == 0) {
         end_connection(connection);
@@ -600,7 +602,7 @@ static void flush(struct loop_task *task)
     }
     tell_writable(connection);
     set_reading(connection);
-    set_timer(connection, connection->progress);
+    set_timer(connection, connection->writer.writing ? write_started : connection->progress);
     connection->progress = false;
 }
 

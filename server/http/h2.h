@@ -64,6 +64,7 @@ struct h2_stream {
     struct http_header *trailers;
     size_t trailer_count;
     bool started, submitted, deferred, ended;
+    bool lingering; /* sent whole before the request was: the client may finish that, for a while */
     struct buffer body;
 };
 

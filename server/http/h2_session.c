@@ -132,11 +132,13 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
 {
     struct h2_stream *stream = nghttp2_session_get_stream_user_data(session, stream_id);
 
-    if (stream != NULL && !stream->for_site)
+    if (stream != NULL && !stream->for_site && !stream->lingering)
         h2_stream_moved(stream);
+    if (stream != NULL && stream->lingering)
+        h2_stream_skip_body(stream, length);
     if (stream == NULL || stream->exchange.events == NULL) {
         nghttp2_session_consume(session, stream_id, length);
-        if (stream != NULL)
+        if (stream != NULL && !stream->lingering)
             h2_stream_skip_body(stream, length);
         return 0;
     }
@@ -175,7 +177,8 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-/* An answer that ended before its request asks the client to stop sending. */
+/* An answer that ended before its request asks the client to stop sending, but not at once: some
+ * discard an answer that a reset follows. */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct h2_connection *connection = user_data;
@@ -189,9 +192,10 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
     stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    if (stream != NULL && !stream->in_ended)
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                  NGHTTP2_NO_ERROR);
+    if (stream != NULL && !stream->in_ended) {
+        stream->lingering = true;
+        h2_stream_moved(stream);
+    }
     return 0;
 }
 

@@ -161,7 +161,11 @@ void h2_stream_skip_body(struct h2_stream *stream, size_t length)
 {
     stream->skipped_bytes += length;
     /* Nobody needs more; the answer then asks to stop. */
-    if (stream->for_site && stream->skipped_bytes > LIMIT_SKIPPED_BODY_BYTES)
+    if (stream->skipped_bytes <= LIMIT_SKIPPED_BODY_BYTES)
+        return;
+    if (stream->lingering)
+        h2_transport.reset(&stream->exchange, NGHTTP2_NO_ERROR);
+    else if (stream->for_site)
         serve_from_site(stream);
 }
 

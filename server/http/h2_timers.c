@@ -107,6 +107,8 @@ static uint32_t bound_ms(const struct h2_stream *stream)
 
     if (!stream->routed)
         return config->header_ms;
+    if (stream->lingering)
+        return config->linger_ms;
     if (stream->body.length > 0)
         return config->write_ms;
     if (!stream->in_ended && !stream->started && stream->unconsumed == 0 &&
@@ -131,6 +133,10 @@ static void end_stalled(struct h2_stream *stream)
     if (!stream->routed || (stream->body.length > 0 &&
                             nghttp2_session_get_remote_window_size(connection->session) <= 0)) {
         h2_give_up_on(connection, "too_slow"); /* it blocks all the others as well */
+        return;
+    }
+    if (stream->lingering) {
+        h2_transport.reset(&stream->exchange, NGHTTP2_NO_ERROR);
         return;
     }
     if (stream->body.length > 0 && !has_no_window(stream))
@@ -173,7 +179,8 @@ static void watch_stalls(struct h2_connection *connection)
 
     if (connection->stream_count > 0 && !loop_timer_is_set(&connection->stalls))
         loop_timer_set(loop_of(connection), &connection->stalls,
-                       least(config->header_ms, least(config->body_ms, config->write_ms)));
+                       least(least(config->header_ms, config->linger_ms),
+                             least(config->body_ms, config->write_ms)));
 }
 
 /* --- keepalive --- */

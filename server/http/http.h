@@ -39,8 +39,9 @@ struct http_config {
     uint16_t port;
     const char *tls_certificate; /* PEM files; NULL: cleartext only */
     const char *tls_key;
-    const char *web_root; /* directory of the built web client */
-    const char *origins;  /* other sites whose scripts may call, separated by spaces */
+    const char *tls_client_ca; /* PEM file: clients must show a certificate of these; NULL: none */
+    const char *web_root;      /* directory of the built web client */
+    const char *origins;       /* other sites whose scripts may call, separated by spaces */
     /* Networks of load balancers, separated by spaces, whose connections all begin with a header
      * of the PROXY protocol, version 2, that names the client. */
     const char *proxies;
@@ -93,6 +94,9 @@ struct http_listener *http_listen(struct loop *loop, struct rpc_server *server,
 /* Stops accepting, asks every client to go elsewhere, lets open exchanges finish; then calls
  * `on_drained`, perhaps at once. */
 void http_drain(struct http_listener *listener, void (*on_drained)(void *argument), void *argument);
+
+/* The port it listens on, also when the configuration left the choice to the system. */
+uint16_t http_port(const struct http_listener *listener);
 
 size_t http_connection_count(const struct http_listener *listener);
 

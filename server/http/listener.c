@@ -372,7 +372,8 @@ enum status http_prepare(struct http_config *config, char *reterr, size_t reterr
         return STATUS_INVALID_ARGUMENT;
     }
     if (config->tls_certificate != NULL) {
-        config->tls = tls_load(config->tls_certificate, config->tls_key, reterr, reterr_size);
+        config->tls = tls_load(config->tls_certificate, config->tls_key, config->tls_client_ca,
+                               reterr, reterr_size);
         if (config->tls == NULL)
             return STATUS_INVALID_ARGUMENT;
     }
@@ -465,6 +466,18 @@ void http_close(struct http_listener *listener)
         listener->connections->close(listener->connections);
     nghttp2_session_callbacks_del(listener->h2_callbacks);
     free(listener);
+}
+
+uint16_t http_port(const struct http_listener *listener)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof(address);
+
+    if (listener->socket == NULL ||
+        getsockname(h2o_socket_get_fd(listener->socket), (struct sockaddr *)&address, &length) != 0)
+        return 0;
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
 }
 
 size_t http_connection_count(const struct http_listener *listener)

@@ -16,7 +16,19 @@ static SSL_CTX *fail(SSL_CTX *context, char *reterr, size_t reterr_size, const c
     return NULL;
 }
 
-SSL_CTX *tls_load(const char *certificate, const char *key, char *reterr, size_t reterr_size)
+/* From here on a client without a certificate of these does not get past the handshake. */
+static bool demand_certificates(SSL_CTX *context, const char *authorities)
+{
+    static const unsigned char id[] = "waystone"; /* a resumed session was verified here */
+
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_session_id_context(context, id, sizeof(id) - 1);
+    SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(authorities));
+    return SSL_CTX_load_verify_locations(context, authorities, NULL) == 1;
+}
+
+SSL_CTX *tls_load(const char *certificate, const char *key, const char *client_ca, char *reterr,
+                  size_t reterr_size)
 {
     static const h2o_iovec_t protocols[] = {
         {"h2", 2}, {"http/1.1", 8}, {NULL, 0}}; /* preferred first */
@@ -34,6 +46,8 @@ SSL_CTX *tls_load(const char *certificate, const char *key, char *reterr, size_t
         return fail(context, reterr, reterr_size, "key", key);
     if (SSL_CTX_check_private_key(context) != 1)
         return fail(context, reterr, reterr_size, "key, which is not the certificate's,", key);
+    if (client_ca != NULL && !demand_certificates(context, client_ca))
+        return fail(context, reterr, reterr_size, "client authorities", client_ca);
     h2o_ssl_register_alpn_protocols(context, protocols);
     return context;
 }

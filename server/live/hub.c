@@ -19,7 +19,7 @@ struct topic {
     struct ring_entry ring[HUB_RING_EVENTS]; /* event n at n % HUB_RING_EVENTS */
     struct hub_follower *followers;
     unsigned holds; /* lookups and repairs in progress */
-    bool repairing;
+    bool repairing, repair_again;
     bool dirty; /* the head moved in this tick */
     struct topic *next_dirty;
 };
@@ -274,11 +274,12 @@ static bool read_pages(struct hub_follower *follower)
         CLEANUP(arena_freep) struct arena *arena = arena_new();
         struct hub_event *events;
         size_t count;
+        int64_t before = follower->cursor;
         enum status status = hub->source->read(hub->source->user, arena, topic->id,
                                                follower->cursor, HUB_PAGE_EVENTS, &events, &count);
         if (status != STATUS_OK)
             return false; /* the next check of heads tries again */
-        if (count == 0 || !send_page(follower, events, count))
+        if (count == 0 || !send_page(follower, events, count) || follower->cursor == before)
             return false;
     }
     return true;
@@ -302,6 +303,8 @@ static void reader_main(void *argument)
 
 static void start_reader(struct hub_follower *follower)
 {
+    if (!coro_can_start())
+        return; /* the next check of heads tries again */
     follower->topic->holds++;
     follower->reader = coro_start(follower->hub->loop, reader_main, follower);
 }
@@ -316,9 +319,11 @@ static enum status repair_topic(struct hub *hub, struct topic *topic)
 {
     size_t count = HUB_PAGE_EVENTS;
 
-    while (count == HUB_PAGE_EVENTS) {
+    /* A page that moves nothing has no next number: a gap in the source, which must not spin. */
+    for (int64_t before = -1; count == HUB_PAGE_EVENTS && topic->head != before;) {
         CLEANUP(arena_freep) struct arena *arena = arena_new();
         struct hub_event *events;
+        before = topic->head;
         TRY(hub->source->read(hub->source->user, arena, topic->id, topic->head, HUB_PAGE_EVENTS,
                               &events, &count));
         for (size_t i = 0; i < count; i++) {
@@ -334,10 +339,14 @@ static enum status repair_topic(struct hub *hub, struct topic *topic)
 static void repair_main(void *argument)
 {
     struct repair repair = *(struct repair *)argument;
+    enum status status;
 
     free(argument);
     /* A failure is tried again by the next check of heads. */
-    (void)!repair_topic(repair.hub, repair.topic);
+    do {
+        repair.topic->repair_again = false;
+        status = repair_topic(repair.hub, repair.topic);
+    } while (status == STATUS_OK && repair.topic->repair_again);
     repair.topic->repairing = false;
     repair.topic->holds--;
     release_topic(repair.hub, repair.topic);
@@ -347,6 +356,8 @@ static void start_repair(struct hub *hub, struct topic *topic)
 {
     struct repair *repair;
 
+    /* What is being read may be older than what asks for this. */
+    topic->repair_again = true;
     if (topic->repairing || topic->head < 0)
         return;
     repair = must_calloc(sizeof(*repair));
@@ -434,8 +445,8 @@ static void check_main(void *argument)
 {
     struct hub *hub = argument;
 
+    send_heartbeats(hub); /* first: the source may let us wait */
     check_heads(hub);
-    send_heartbeats(hub);
     loop_timer_set(hub->loop, &hub->check, HUB_CHECK_MS);
 }
 
@@ -465,6 +476,22 @@ static enum status look_up_head(struct hub *hub, struct rpc_call *call, struct t
     return STATUS_OK;
 }
 
+/* A client that comes from another server may have seen more than this one has heard of. */
+static enum status confirm_cursor(struct hub *hub, struct rpc_call *call, struct topic *topic,
+                                  int64_t *cursor)
+{
+    int64_t head = -1;
+
+    if (*cursor <= topic->head)
+        return STATUS_OK;
+    TRY(hub->source->read_heads(hub->source->user, call->arena, &topic->id, 1, &head));
+    if (head > topic->head)
+        start_repair(hub, topic);
+    if (*cursor > head)
+        *cursor = head;
+    return STATUS_OK;
+}
+
 static struct hub_follower *add_follower(struct hub *hub, struct rpc_call *call,
                                          struct topic *topic, int64_t after)
 {
@@ -473,7 +500,7 @@ static struct hub_follower *add_follower(struct hub *hub, struct rpc_call *call,
     follower->hub = hub;
     follower->topic = topic;
     follower->call = call;
-    follower->cursor = after < 0 || after > topic->head ? topic->head : after;
+    follower->cursor = after < 0 ? topic->head : after;
     follower->last_sent_ms = loop_now_ms(hub->loop);
     follower->next = topic->followers;
     if (topic->followers != NULL)
@@ -491,6 +518,8 @@ static enum status attach(struct hub *hub, struct rpc_call *call, int64_t topic_
 
     topic->holds++;
     status = look_up_head(hub, call, topic);
+    if (status == STATUS_OK)
+        status = confirm_cursor(hub, call, topic, &after);
     topic->holds--;
     if (status != STATUS_OK) {
         release_topic(hub, topic);

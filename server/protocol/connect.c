@@ -220,7 +220,7 @@ static void add_prefixed_trailers(struct arena *arena, struct metadata *head,
 static void start_unary(const struct wire *wire, struct exchange *exchange, int status,
                         const char *content_type, enum compression compression,
                         const struct metadata *headers, const struct metadata *trailers,
-                        size_t length)
+                        size_t length, const char *request_id)
 {
     struct metadata head = {0};
     char *text = arena_printf(wire->arena, "%zu", length);
@@ -230,6 +230,8 @@ static void start_unary(const struct wire *wire, struct exchange *exchange, int 
     metadata_add(&head, wire->arena, "accept-encoding", COMPRESSION_ACCEPTED);
     if (compression != COMPRESSION_IDENTITY)
         metadata_add(&head, wire->arena, "content-encoding", compression_name(compression));
+    if (request_id != NULL)
+        metadata_add(&head, wire->arena, "x-request-id", request_id);
     if (wire->is_get)
         metadata_add(&head, wire->arena, "vary", "accept-encoding");
     for (size_t i = 0; i < headers->count; i++)
@@ -243,7 +245,7 @@ static void connect_start(const struct wire *wire, struct exchange *exchange,
                           size_t length)
 {
     start_unary(wire, exchange, 200, wire->content_type, wire->response_compression, headers,
-                trailers, length);
+                trailers, length, NULL);
 }
 
 static void connect_end(const struct wire *wire, struct exchange *exchange,
@@ -260,15 +262,15 @@ static void connect_fail(const struct wire *wire, struct exchange *exchange,
 
     connect_write_error(&body, outcome);
     start_unary(wire, exchange, wire->no_method ? 404 : http_status(outcome->status),
-                "application/json", COMPRESSION_IDENTITY, headers, trailers, body.length);
+                "application/json", COMPRESSION_IDENTITY, headers, trailers, body.length,
+                outcome->request_id);
     exchange->transport->write(exchange, buffer_data(&body), body.length);
     exchange->transport->end(exchange, NULL, 0);
     buffer_free(&body);
 }
 
-static void connect_stream_start(const struct wire *wire, struct exchange *exchange,
-                                 const struct metadata *headers, const struct metadata *trailers,
-                                 size_t length)
+static void start_stream(const struct wire *wire, struct exchange *exchange,
+                         const struct metadata *headers, const char *request_id)
 {
     struct metadata head = {0};
 
@@ -277,9 +279,18 @@ static void connect_stream_start(const struct wire *wire, struct exchange *excha
     if (wire->response_compression != COMPRESSION_IDENTITY)
         metadata_add(&head, wire->arena, "connect-content-encoding",
                      compression_name(wire->response_compression));
+    if (request_id != NULL)
+        metadata_add(&head, wire->arena, "x-request-id", request_id);
     for (size_t i = 0; i < headers->count; i++)
         metadata_add(&head, wire->arena, headers->items[i].name, headers->items[i].value);
     exchange->transport->start(exchange, 200, head.items, head.count);
+}
+
+static void connect_stream_start(const struct wire *wire, struct exchange *exchange,
+                                 const struct metadata *headers, const struct metadata *trailers,
+                                 size_t length)
+{
+    start_stream(wire, exchange, headers, NULL);
 }
 
 static void write_metadata_value(struct buffer *out, const struct metadata *trailers, size_t from)
@@ -347,7 +358,7 @@ static void connect_stream_fail(const struct wire *wire, struct exchange *exchan
                                 const struct outcome *outcome, const struct metadata *headers,
                                 const struct metadata *trailers)
 {
-    connect_stream_start(wire, exchange, headers, trailers, 0);
+    start_stream(wire, exchange, headers, outcome->request_id);
     connect_stream_end(wire, exchange, outcome, trailers);
 }
 

@@ -64,6 +64,8 @@ void grpc_add_status(struct metadata *out, struct arena *arena, const struct out
         metadata_add(out, arena, "grpc-message", encode_message(arena, outcome->message));
     if (details != NULL)
         metadata_add(out, arena, "grpc-status-details-bin", details);
+    if (outcome->request_id != NULL)
+        metadata_add(out, arena, "x-request-id", outcome->request_id);
     for (size_t i = 0; trailers && i < trailers->count; i++)
         metadata_add(out, arena, trailers->items[i].name, trailers->items[i].value);
 }
@@ -110,13 +112,19 @@ static void grpc_end(const struct wire *wire, struct exchange *exchange,
     exchange->transport->end(exchange, tail.items, tail.count);
 }
 
-/* Trailers-only: one HEADERS frame that ends the stream. */
+/* Trailers-only: one HEADERS frame that ends the stream. Whoever reads one takes all of it for
+ * trailers, so that headers of the handler's need a frame of their own. */
 static void grpc_fail(const struct wire *wire, struct exchange *exchange,
                       const struct outcome *outcome, const struct metadata *headers,
                       const struct metadata *trailers)
 {
     struct metadata head = {0};
 
+    if (headers->count > 0) {
+        grpc_start(wire, exchange, headers, trailers, 0);
+        grpc_end(wire, exchange, outcome, trailers);
+        return;
+    }
     grpc_add_head(&head, wire, headers);
     grpc_add_status(&head, wire->arena, outcome, trailers);
     exchange->transport->start(exchange, 200, head.items, head.count);

@@ -60,6 +60,8 @@ struct outcome {
     enum status status;
     const char *message; /* NULL when there is none */
     struct error_detail *details;
+    const char *request_id; /* of a call that failed before its answer was started: goes with the
+                               answer's head, so that a report can be found in the logs */
 };
 
 struct protocol {

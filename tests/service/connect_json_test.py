@@ -168,7 +168,7 @@ class BadInput(unittest.TestCase):
         self.refused('{"login":"a\\u0000b","password":"x"}', status=400)
 
     def test_over_deep(self):
-        for depth in (40, 1000, 100000):
+        for depth in (40, 1000, 10000):
             with self.subTest(depth):
                 self.refused('{"login":' + "[" * depth + "]" * depth + "}")
                 self.refused('{"a":' * depth + "1" + "}" * depth)

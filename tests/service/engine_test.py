@@ -612,6 +612,28 @@ class Compression(EngineCase):
 
 
 class Http1(EngineCase):
+    def test_last_chunk_behind_a_full_window(self):
+        """The message is whole before the request has ended: the end has to be read all the same."""
+        body = envelope(text_field("w" * 200_000))
+        for content_type in ("application/grpc-web", "application/connect+proto"):
+            with self.subTest(content_type):
+                method = "Echo" if "grpc" in content_type else "EchoMany"
+                sock = self.h1((f"POST {SERVICE}{method} HTTP/1.1\r\nhost: x\r\ncontent-type: "
+                                f"{content_type}\r\ntransfer-encoding: chunked\r\n\r\n").encode())
+                sock.sendall(b"%x\r\n%s\r\n" % (len(body), body))
+                sock.sendall(b"0\r\n\r\n")
+                self.assertEqual(read_answer(sock)[0], 200)
+
+    def test_early_answer_arrives_while_the_client_still_sends(self):
+        sock = self.h1(f"POST {SERVICE}Echo HTTP/1.1\r\nhost: x\r\ncontent-type: "
+                       "application/grpc-web\r\ncontent-length: 4000000\r\n\r\n".encode())
+        sock.sendall(b"\0\xff\xff\xff\xff")
+        sock.sendall(b"y" * 3_000_000)
+        status, headers, body = read_answer(sock)
+        self.assertEqual((status, headers["connection"]), (200, "close"))
+        self.assertIn(b"grpc-status: 8", body)
+        self.assertEqual(sock.recv(1), b"")
+
     def test_keep_alive_and_pipelining(self):
         sock = self.h1(h1_request(SERVICE + "Echo", text_field("1")) +
                        h1_request(SERVICE + "Echo", text_field("2"),

@@ -1,21 +1,14 @@
 /* echo_server PORT [CERTIFICATE KEY] [NAME=VALUE...] - EchoService on the real engine, without a
  * database: for tests of transports, protocols and generated code. Runs until SIGTERM, then drains.
  */
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/coro.h"
 #include "base/log.h"
-#include "base/loop.h"
 #include "echo_service.h"
-#include "server/http/http.h"
-#include "server/interceptors.h"
-#include "server/server.h"
-
-#define DRAIN_MS 2000
+#include "tests/support/serve.h"
 
 static enum status echo(struct rpc_call *call, const EchoRequest *req, EchoResponse *res)
 {
@@ -104,54 +97,14 @@ static const struct echo_service handlers = {
     .sleep = sleep_a_while,
 };
 
-/* --- the process --- */
-
-struct drain {
-    struct loop *loop;
-    struct http_listener *listener;
-    struct loop_timer timer;
-};
-
-static void stop(void *argument)
+static void add_services(struct rpc_server *server)
 {
-    struct drain *drain = argument;
-
-    loop_stop(drain->loop);
+    echo_service_register(server, &handlers);
 }
 
-static void on_drain_timer(struct loop_timer *timer)
+static void on_ready(uint16_t port, void *user)
 {
-    stop((char *)timer - offsetof(struct drain, timer));
-}
-
-static void start_drain(void *argument)
-{
-    struct drain *drain = argument;
-
-    drain->timer.fn = on_drain_timer;
-    loop_timer_set(drain->loop, &drain->timer, DRAIN_MS);
-    http_drain(drain->listener, stop, drain);
-    rpc_server_drain_loop();
-}
-
-static void *wait_for_signal(void *argument)
-{
-    struct drain *drain = argument;
-    sigset_t signals;
-    int number;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigwait(&signals, &number);
-    loop_post(drain->loop, start_drain, drain);
-    return NULL;
-}
-
-static int usage(const char *error)
-{
-    fprintf(stderr, "echo_server: %s\nusage: echo_server PORT [CERTIFICATE KEY] [NAME=VALUE...]\n",
-            error);
-    return 2;
+    log_info("ready", LOG_INT("port", port));
 }
 
 /* Bounds shorter than the defaults, so that tests need not wait for these. */
@@ -204,42 +157,18 @@ static bool read_arguments(struct http_config *http, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct rpc_server_config rpc = {0};
-    struct http_config http = {
-        .address = "127.0.0.1", .web_root = "/nonexistent", .origins = "https://allowed.example"};
-    struct rpc_interceptor logging = interceptor_logging();
-    struct rpc_server *server;
-    struct drain drain = {0};
-    pthread_t waiter;
-    sigset_t signals;
-    char error[512];
+    struct serve_options options = {
+        .http = {.address = "127.0.0.1",
+                 .web_root = "/nonexistent",
+                 .origins = "https://allowed.example"},
+        .log_calls = true,
+        .add_services = add_services,
+        .on_ready = on_ready,
+    };
 
-    if (!read_arguments(&http, argc, argv))
-        return usage("wrong arguments");
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    if (http_prepare(&http, error, sizeof(error)) != STATUS_OK)
-        return usage(error);
-    server = rpc_server_new(&rpc);
-    rpc_server_add_interceptor(server, &logging);
-    echo_service_register(server, &handlers);
-    drain.loop = loop_new(0);
-    rpc_server_attach_loop(server, NULL);
-    drain.listener = http_listen(drain.loop, server, &http, error, sizeof(error));
-    if (drain.listener == NULL)
-        return usage(error);
-    pthread_create(&waiter, NULL, wait_for_signal, &drain);
-    log_info("ready", LOG_INT("port", http.port));
-    loop_run(drain.loop);
-    pthread_join(waiter, NULL);
-    loop_timer_cancel(drain.loop, &drain.timer);
-    http_close(drain.listener);
-    while (coro_count() > 0)
-        loop_tick(drain.loop, 10);
-    loop_free(drain.loop);
-    rpc_server_free(server);
-    http_config_clear(&http);
-    return 0;
+    if (!read_arguments(&options.http, argc, argv)) {
+        fprintf(stderr, "usage: echo_server PORT [CERTIFICATE KEY] [NAME=VALUE...]\n");
+        return 2;
+    }
+    return serve_until_terminated(&options);
 }

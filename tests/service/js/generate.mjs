@@ -1,4 +1,4 @@
-// Generates gen/ from api/ with stock protoc and protoc-gen-es.
+// Generates gen/ from api/ and from the suites' interfaces with stock protoc and protoc-gen-es.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -6,9 +6,13 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const api = join(here, "../../../api");
-const files = readdirSync(api, { recursive: true }).filter(
-  (file) => file.endsWith(".proto") && !file.startsWith("google/protobuf/"),
-);
+const conformance = join(here, "../../conformance");
+
+function schemas(folder) {
+  return readdirSync(folder, { recursive: true }).filter(
+    (file) => file.endsWith(".proto") && !file.startsWith("google/protobuf/"),
+  );
+}
 
 rmSync(join(here, "gen"), { recursive: true, force: true });
 mkdirSync(join(here, "gen"));
@@ -16,11 +20,13 @@ execFileSync(
   "protoc",
   [
     `-I${api}`,
+    `-I${conformance}`,
     "-I/usr/include",
     `--plugin=protoc-gen-es=${join(here, "node_modules/.bin/protoc-gen-es")}`,
     `--es_out=${join(here, "gen")}`,
     "--es_opt=target=js,import_extension=js",
-    ...files,
+    ...schemas(api),
+    ...schemas(conformance),
   ],
   { stdio: "inherit" },
 );

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "db/internal.h"
 #include "fixture.h"
 #include "sample.h"
 
@@ -285,4 +286,29 @@ Test(db_write_pool, waiting_ends_with_its_timeout_or_the_waiter)
     world_start_coro(world, hold, &late);
     world_drain(world);
     cr_expect_eq(late.status, STATUS_OK, "the connection came back");
+}
+
+/* What a cancel leaves behind that hits a ROLLBACK or COMMIT: a transaction nobody ends. */
+static void leave_open(struct world *world)
+{
+    struct db_connection *connection;
+    struct db_outcome outcome = {0};
+
+    cr_assert_eq(db_pool_acquire(world->db, &connection), STATUS_OK);
+    awaitable_init(&outcome.done);
+    cr_assert(db_connection_command(connection, "BEGIN", &outcome));
+    db_connection_sync(connection);
+    cr_assert_eq(db_outcome_wait(&outcome, connection), STATUS_OK);
+    db_pool_release(connection);
+    cr_assert_eq(insert(world->db, world, "sword"), STATUS_OK);
+    cr_expect_eq(count_items(world), 1, "the write was not swallowed by the open transaction");
+}
+
+Test(db_write_pool, an_open_transaction_poisons_nobody)
+{
+    CLEANUP(world_stopp) struct world *world = world_new();
+
+    world->config.write_connections = 1;
+    world_open_pool(world);
+    world_run(world, leave_open);
 }

@@ -31,6 +31,7 @@ static void open_fixture(struct fixture *fixture)
         .access_token_s = 900,
     };
     authenticator_open(&fixture->app);
+    fixture->state.wire.arena = fixture->arena;
     fixture->state.call = (struct rpc_call){
         .app = &fixture->app,
         .arena = fixture->arena,
