@@ -189,6 +189,13 @@ bool zero_keeps_rules(struct model *model, enum field_type type,
     }
 }
 
+bool field_ignores_zero(const struct model_field *field)
+{
+    if (field->rules != NULL && field->rules->has_ignore)
+        return field->rules->ignore == BUF__VALIDATE__IGNORE__IGNORE_IF_ZERO_VALUE;
+    return field->is_chosen;
+}
+
 bool field_must_be_set(struct model *model, const struct model_field *field)
 {
     const Buf__Validate__FieldRules *rules = field->rules;
@@ -197,7 +204,7 @@ bool field_must_be_set(struct model *model, const struct model_field *field)
         return false;
     if (rules->required)
         return true;
-    if (field_has_presence(field) || rules->ignore != BUF__VALIDATE__IGNORE__IGNORE_UNSPECIFIED)
+    if (field_has_presence(field) || field_ignores_zero(field))
         return false;
     if (rules->type_case == BUF__VALIDATE__FIELD_RULES__TYPE_REPEATED)
         return rules->repeated->min_items > 0;
@@ -363,6 +370,39 @@ const char *describe_rules(struct model *model, const struct model_field *field)
         return map_words(model, field, rules->map, words);
     more = value_words(model, field, field, rules);
     return more == NULL ? words : listed(model->arena, words, more);
+}
+
+static bool choice_has(const struct model_choice *choice, const struct model_field *field)
+{
+    for (size_t i = 0; i < choice->field_count; i++)
+        if (choice->fields[i] == field)
+            return true;
+    return false;
+}
+
+static const char *choice_words(struct arena *arena, const char *words,
+                                const struct model_choice *choice)
+{
+    const char *names = choice->required ? "exactly one of " : "at most one of ";
+
+    for (size_t i = 0; i < choice->field_count; i++)
+        names = arena_printf(arena, "%s%s`%s`", names, i > 0 ? ", " : "", choice->fields[i]->name);
+    return listed(arena, words, names);
+}
+
+const char *describe_choice(struct arena *arena, const struct model_field *field)
+{
+    const struct model_message *message = field->parent;
+    const char *words = NULL;
+
+    if (field->oneof != NULL)
+        words = arena_printf(arena, "%s of `%s`",
+                             field->oneof->required ? "exactly one" : "at most one",
+                             field->oneof->name);
+    for (size_t i = 0; field->is_chosen && i < message->choice_count; i++)
+        if (choice_has(&message->choices[i], field))
+            words = choice_words(arena, words, &message->choices[i]);
+    return words;
 }
 
 /* --- methods --- */

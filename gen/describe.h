@@ -16,6 +16,13 @@
 /* "at least 2 characters; at most 24 characters"; NULL without rules. */
 const char *describe_rules(struct model *model, const struct model_field *field);
 
+/* "exactly one of `a`, `b`": of the field's oneof, or of the rules of its message that name it;
+ * NULL: it is in none. */
+const char *describe_choice(struct arena *arena, const struct model_field *field);
+
+/* Whether the field's rules are not looked at while it has its type's zero value. */
+bool field_ignores_zero(const struct model_field *field);
+
 /* Whether a message without the field breaks the field's rules. */
 bool field_must_be_set(struct model *model, const struct model_field *field);
 

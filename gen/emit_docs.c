@@ -98,14 +98,12 @@ static const char *type_words(struct output *out, const char *package,
 
 static const char *rules_words(struct model *model, const struct model_field *field)
 {
-    const char *words = describe_rules(model, field), *of_oneof;
+    const char *words = describe_rules(model, field);
+    const char *choice = describe_choice(model->arena, field);
 
-    if (field->oneof == NULL)
+    if (choice == NULL)
         return words != NULL ? words : "";
-    of_oneof =
-        arena_printf(model->arena, "%s of `%s`",
-                     field->oneof->required ? "exactly one" : "at most one", field->oneof->name);
-    return words != NULL ? arena_printf(model->arena, "%s; %s", of_oneof, words) : of_oneof;
+    return words != NULL ? arena_printf(model->arena, "%s; %s", choice, words) : choice;
 }
 
 static void emit_fields(struct output *out, struct model *model, const char *package,

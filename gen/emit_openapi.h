@@ -11,4 +11,16 @@ void emit_openapi_schemas(struct json *json, struct model *model, struct type_se
 /* {"$ref": "#/components/schemas/waystone.chat.v1.Message"} */
 void emit_openapi_reference(struct json *json, const char *full_name);
 
+/* --- emit_openapi_value.c --- */
+
+/* The members of the schema of a field's one value, or of an item, key or entry of it, that keeps
+ * the rules; NULL: none. */
+void emit_openapi_value(struct json *json, struct model *model, const struct model_field *value,
+                        const Buf__Validate__FieldRules *rules, bool zero_is_ignored);
+
+bool openapi_is_unsigned(enum field_type type);
+
+/* The zero value of the field's type in JSON. */
+const char *openapi_zero(struct model *model, const struct model_field *value);
+
 #endif

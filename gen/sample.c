@@ -33,7 +33,8 @@ static const char *number_words(const struct sample *sample, const ProtobufCMess
 
     if (rules == NULL)
         return "1";
-    if (rule_value(sample->arena, rules, "const", 0, &value) ||
+    if (rule_value(sample->arena, rules, "example", 0, &value) ||
+        rule_value(sample->arena, rules, "const", 0, &value) ||
         rule_value(sample->arena, rules, "in", 0, &value))
         return value.words;
     if (rule_either(sample->arena, rules, "gt", "gte", &value) && value.number >= 1)
@@ -104,6 +105,8 @@ static const char *string_words(const struct sample *sample,
 
     if (rules == NULL)
         return "text";
+    if (rules->n_example > 0)
+        return rules->example[0];
     if (rules->const_ != NULL)
         return rules->const_;
     if (rules->n_in > 0)
@@ -130,7 +133,11 @@ static const char *enum_sample(const struct sample *sample, const struct model_e
     const struct model_value *value =
         enumeration->value_count > 1 ? &enumeration->values[1] : &enumeration->values[0];
 
-    if (rules != NULL && rules->has_const_ && enum_value_of(enumeration, rules->const_) != NULL)
+    if (rules != NULL && rules->n_example > 0 &&
+        enum_value_of(enumeration, rules->example[0]) != NULL)
+        value = enum_value_of(enumeration, rules->example[0]);
+    else if (rules != NULL && rules->has_const_ &&
+             enum_value_of(enumeration, rules->const_) != NULL)
         value = enum_value_of(enumeration, rules->const_);
     else if (rules != NULL && rules->n_in > 0 && enum_value_of(enumeration, rules->in[0]) != NULL)
         value = enum_value_of(enumeration, rules->in[0]);
@@ -177,8 +184,9 @@ static const char *value_sample(const struct sample *sample, const struct model_
 
 static const char *list_sample(const struct sample *sample, const struct model_field *field)
 {
-    const Buf__Validate__RepeatedRules *rules = field->rules->repeated;
-    bool typed = field->rules->type_case == BUF__VALIDATE__FIELD_RULES__TYPE_REPEATED;
+    bool typed = field->rules != NULL &&
+                 field->rules->type_case == BUF__VALIDATE__FIELD_RULES__TYPE_REPEATED;
+    const Buf__Validate__RepeatedRules *rules = typed ? field->rules->repeated : NULL;
     const char *item = value_sample(sample, field, typed ? rules->items : NULL);
     const char *list = item;
 
@@ -190,7 +198,8 @@ static const char *list_sample(const struct sample *sample, const struct model_f
 static const char *map_sample(const struct sample *sample, const struct model_field *field)
 {
     const struct model_field *parts = field->message->fields;
-    bool typed = field->rules->type_case == BUF__VALIDATE__FIELD_RULES__TYPE_MAP;
+    bool typed =
+        field->rules != NULL && field->rules->type_case == BUF__VALIDATE__FIELD_RULES__TYPE_MAP;
     const char *key = value_sample(sample, &parts[0], typed ? field->rules->map->keys : NULL);
     const char *value = value_sample(sample, &parts[1], typed ? field->rules->map->values : NULL);
 
@@ -221,12 +230,25 @@ static const char *member(const struct sample *sample, const char *name, const c
     }
 }
 
+/* Of each choice that is required, the first field is shown. */
+static bool is_first_of_choice(const struct model_field *field)
+{
+    const struct model_message *message = field->parent;
+
+    for (size_t i = 0; field->is_chosen && i < message->choice_count; i++)
+        if (message->choices[i].required && message->choices[i].fields[0] == field)
+            return true;
+    return false;
+}
+
 static bool is_shown(const struct sample *sample, const struct model_field *field)
 {
     const struct model_oneof *oneof = field->oneof;
 
-    if (oneof == NULL || field_must_be_set(sample->model, field))
-        return field_must_be_set(sample->model, field);
+    if (field_must_be_set(sample->model, field) || is_first_of_choice(field))
+        return true;
+    if (oneof == NULL)
+        return false;
     for (size_t i = 0; oneof->required && i < field->parent->field_count; i++)
         if (field->parent->fields[i].oneof == oneof)
             return &field->parent->fields[i] == field;

@@ -113,13 +113,24 @@ describe("rules as JSON Schema", () => {
     return new Set(fields);
   }
 
+  /** Undefined for what has no JSON form: an Any of an unknown type, odd paths of a FieldMask. */
+  function jsonOf(toJson) {
+    try {
+      return toJson();
+    } catch (error) {
+      if (!/is not in the type registry|FieldMask/.test(error.message)) throw error;
+      return undefined;
+    }
+  }
+
   test("schemas and protovalidate agree on recorded messages", () => {
     const schema = schemasOf(document, false);
     let exact = 0;
     for (const { type, toJson, violations } of recordedCases()) {
       const check = schema(type.typeName);
       if (!check) continue; // reached by no method of the document
-      const json = toJson();
+      const json = jsonOf(toJson);
+      if (json === undefined) continue;
       const refused = refusedFields(check, json);
       const jsonName = (path) => {
         const name = path.split(/[.[]/)[0];
