@@ -352,16 +352,72 @@ static const char *c_bool(bool value)
     return value ? "true" : "false";
 }
 
+/* "\"sentAt\":", as an object has it before the value. */
+static const char *json_key(struct arena *arena, const struct model_field *field)
+{
+    const char *key = "\"";
+
+    for (const char *c = field->json_name; *c != '\0'; c++) {
+        bool is_plain = (unsigned char)*c >= 0x20 && *c != '"' && *c != '\\' && *c != 0x7f;
+        key = arena_printf(arena, is_plain ? "%s%c" : "%s\\u%04x", key, (unsigned char)*c);
+    }
+    return arena_printf(arena, "%s\":", key);
+}
+
 static void emit_extras(struct output *out, const char *name, const struct model_field **fields,
                         size_t count)
 {
     emit(out, "static const struct message_field %s_extras[] = {\n", name);
-    for (size_t i = 0; i < count; i++)
-        emit(out, "    {%s, %s, %s, %d},\n",
-             c_string(out->arena, fields[i]->json_name, strlen(fields[i]->json_name)),
-             c_bool(field_has_presence(fields[i])), c_bool(field_is_map(fields[i])),
+    for (size_t i = 0; i < count; i++) {
+        const char *key = json_key(out->arena, fields[i]);
+        emit(out, "    {%s, %zu, %s, %s, %d},\n", c_string(out->arena, key, strlen(key)),
+             strlen(key), c_bool(field_has_presence(fields[i])), c_bool(field_is_map(fields[i])),
              fields[i]->oneof ? fields[i]->oneof->index : -1);
-    emit(out, "};\n\n");
+    }
+    emit(out, "};\n");
+}
+
+struct spelling {
+    const char *name;
+    size_t index; /* of the field */
+    bool is_json;
+};
+
+/* In the order the decoder searches: by length, then by bytes. */
+static int compare_spellings(const void *left, const void *right)
+{
+    const struct spelling *a = left, *b = right;
+    size_t a_length = strlen(a->name), b_length = strlen(b->name);
+
+    if (a_length != b_length)
+        return a_length < b_length ? -1 : 1;
+    if (strcmp(a->name, b->name) != 0)
+        return strcmp(a->name, b->name);
+    return (int)b->is_json - (int)a->is_json; /* the one that is written is the one that counts */
+}
+
+/* Every name that JSON takes for a field; returns how many. */
+static size_t emit_spellings(struct output *out, const char *name,
+                             const struct model_field **fields, size_t count)
+{
+    struct spelling *all = arena_alloc_array(out->arena, 2 * count, sizeof(*all));
+    size_t written = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        all[2 * i] = (struct spelling){fields[i]->json_name, i, true};
+        all[2 * i + 1] = (struct spelling){fields[i]->name, i, false};
+    }
+    qsort(all, 2 * count, sizeof(*all), compare_spellings);
+    emit(out, "static const struct message_name %s_names[] = {\n", name);
+    for (size_t i = 0; i < 2 * count; i++) {
+        if (i > 0 && strcmp(all[i].name, all[i - 1].name) == 0)
+            continue;
+        emit(out, "    {%s, %zu, %zu},\n", c_string(out->arena, all[i].name, strlen(all[i].name)),
+             strlen(all[i].name), all[i].index);
+        written++;
+    }
+    emit(out, "};\n");
+    return written;
 }
 
 static int compare_field_names(const void *left, const void *right, void *argument)
@@ -385,15 +441,18 @@ static void emit_fields_by_name(struct output *out, const char *name,
     emit(out, "};\n");
 }
 
-/* The tables of a message's fields; returns the number of ranges. */
-static size_t emit_field_tables(struct output *out, const struct model_message *message)
+struct table_sizes {
+    size_t ranges, names;
+};
+
+static struct table_sizes emit_field_tables(struct output *out, const struct model_message *message)
 {
     const struct model_field **fields = sorted_fields(out->arena, message);
     int32_t *numbers = arena_alloc_array(out->arena, message->field_count, sizeof(*numbers));
-    size_t ranges;
+    struct table_sizes sizes = {0};
 
     if (message->field_count == 0)
-        return 0;
+        return sizes;
     emit(out, "static const ProtobufCFieldDescriptor %s_fields[] = {\n", message->c_name);
     for (size_t i = 0; i < message->field_count; i++) {
         numbers[i] = fields[i]->number;
@@ -401,9 +460,12 @@ static size_t emit_field_tables(struct output *out, const struct model_message *
     }
     emit(out, "};\n");
     emit_fields_by_name(out, message->c_name, fields, message->field_count);
-    ranges = emit_ranges(out, message->c_name, numbers, message->field_count);
+    sizes.ranges = emit_ranges(out, message->c_name, numbers, message->field_count);
     emit_extras(out, message->c_name, fields, message->field_count);
-    return ranges;
+    if (!message->is_map_entry)
+        sizes.names = emit_spellings(out, message->c_name, fields, message->field_count);
+    emit(out, "\n");
+    return sizes;
 }
 
 static void emit_init(struct output *out, const struct model_message *message)
@@ -472,17 +534,19 @@ static void emit_message_tables(struct output *out, struct model *model,
                                 const struct model_message *message)
 {
     const char *name = message->c_name;
-    size_t ranges;
+    struct table_sizes sizes;
 
     emit(out, "/* --- %s --- */\n\n", name);
     emit_init(out, message);
-    ranges = emit_field_tables(out, message);
+    sizes = emit_field_tables(out, message);
     emit_validate(out, model, message);
     emit(out, "const struct message_type %s_type = {\n    .descriptor = {\n", name);
-    emit_descriptor(out, message, ranges);
+    emit_descriptor(out, message, sizes.ranges);
     emit(out, "    },\n");
     if (message->field_count > 0)
         emit(out, "    .fields = %s_extras,\n", name);
+    if (sizes.names > 0)
+        emit(out, "    .names = %s_names,\n    .name_count = %zu,\n", name, sizes.names);
     if (wellknown_of(message) != NULL)
         emit(out, "    .wellknown = %s,\n", wellknown_of(message));
     if (message->is_map_entry)
@@ -534,7 +598,7 @@ void emit_messages_source(struct output *out, struct model *model, const struct 
     else
         emit(out, "#include <stddef.h>\n");
     emit(out,
-         "\nstatic_assert(MESSAGE_RUNTIME_VERSION == 1, \"generated for another runtime\");\n\n");
+         "\nstatic_assert(MESSAGE_RUNTIME_VERSION == 2, \"generated for another runtime\");\n\n");
     for (size_t i = 0; i < file->enum_count; i++)
         emit_enum_tables(out, &file->enums[i]);
     for (size_t i = 0; i < file->message_count; i++)

@@ -128,9 +128,9 @@ static void name_oneof(struct naming *naming, struct model_message *message,
 
 static void name_message(struct naming *naming, struct model_message *message)
 {
-    static const char *const suffixes[] = {"",        "_type",     "_new",     "_init",
-                                           "_empty",  "_fields",   "_by_name", "_ranges",
-                                           "_extras", "_validate", NULL};
+    static const char *const suffixes[] = {"",        "_type",   "_new",      "_init",
+                                           "_empty",  "_fields", "_by_name",  "_ranges",
+                                           "_extras", "_names",  "_validate", NULL};
 
     message->c_name = take(naming, with_package(naming, message->file, message->joined), suffixes);
 }

@@ -42,6 +42,28 @@ char *budget_string(struct budget *budget, const void *text, size_t length)
     return copy;
 }
 
+char *budget_string_keeping_nul(struct budget *budget, const void *text, size_t length)
+{
+    const char *in = text;
+    size_t nuls = 0;
+    char *copy, *at;
+
+    for (size_t i = 0; i < length; i++)
+        nuls += in[i] == '\0';
+    if (nuls == 0)
+        return budget_string(budget, text, length);
+    copy = at = budget_alloc(budget, length + nuls * (KEPT_NUL_BYTES - 1) + 1);
+    for (size_t i = 0; copy != NULL && i < length; i++) {
+        if (in[i] == '\0')
+            at = mempcpy(at, KEPT_NUL, KEPT_NUL_BYTES);
+        else
+            *at++ = in[i];
+    }
+    if (copy != NULL)
+        *at = '\0';
+    return copy;
+}
+
 size_t field_element_size(ProtobufCType type)
 {
     switch (type) {

@@ -29,6 +29,13 @@ ProtobufCMessage *budget_message(struct budget *budget, const struct message_typ
  * the budget is spent. */
 char *budget_string(struct budget *budget, const void *text, size_t length);
 
+/* U+0000 in a string that keeps it; see message_options. */
+#define KEPT_NUL "\xc0\x80"
+#define KEPT_NUL_BYTES 2
+
+/* The same for text that may hold U+0000, which becomes KEPT_NUL. */
+char *budget_string_keeping_nul(struct budget *budget, const void *text, size_t length);
+
 /* --- fields --- */
 
 static inline void *field_member(const ProtobufCMessage *message,
@@ -107,6 +114,7 @@ struct writer {
     struct buffer *out;
     uint8_t *at, *end; /* reserved, not committed */
     uint8_t *start;
+    bool keep_nul; /* KEPT_NUL is written as U+0000 */
 };
 
 void writer_open(struct writer *writer, struct buffer *out);

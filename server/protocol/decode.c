@@ -2,17 +2,20 @@
  *
  * Semantics are proto3's: the last scalar wins, repeated occurrences of a singular message are
  * merged (in a oneof only while it is the member that is set), packed and unpacked arrays are
- * both taken, a field with the wrong wire type counts as unknown, and unknown fields are
- * skipped. Functions return where they stopped reading, or NULL after fail(). */
+ * both taken, a field with the wrong wire type counts as unknown, and unknown fields are kept.
+ * Functions return where they stopped reading, or NULL after fail(). */
 #include "base/limits.h"
 #include "server/protocol/codec.h"
 #include "server/protocol/utf8.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define WIRE_START_GROUP 3
 #define WIRE_END_GROUP 4
 #define FIELD_NUMBER_MAX ((UINT32_C(1) << 29) - 1)
+#define DEPTH_MAX 128 /* whatever the options say: each level is some 200 bytes of stack */
+#define UNKNOWN_BYTES_MIN 32
 
 /* A map that has entries; duplicates are removed once, at the end, since a map may be merged
  * from any number of pieces. */
@@ -25,6 +28,8 @@ struct map_site {
 struct decoder {
     struct budget budget;
     struct map_site *maps;
+    unsigned max_depth; /* at most DEPTH_MAX */
+    bool keep_nul;
     enum status status;
     const char *error;
 };
@@ -48,7 +53,7 @@ static const uint8_t *fail_depth(struct decoder *decoder)
 {
     decoder->status = STATUS_INVALID_ARGUMENT;
     decoder->error =
-        arena_printf(decoder->budget.arena, "message nests deeper than %d", LIMIT_MESSAGE_DEPTH);
+        arena_printf(decoder->budget.arena, "message nests deeper than %u", decoder->max_depth);
     return NULL;
 }
 
@@ -161,12 +166,12 @@ static const uint8_t *skip_plain(struct decoder *decoder, const uint8_t *at, con
 static const uint8_t *skip_value(struct decoder *decoder, const uint8_t *at, const uint8_t *end,
                                  uint32_t number, unsigned wire_type, unsigned depth)
 {
-    uint32_t open[LIMIT_MESSAGE_DEPTH];
+    uint32_t open[DEPTH_MAX];
     unsigned count = 0;
 
     for (;;) {
         if (wire_type == WIRE_START_GROUP) {
-            if (depth + count >= LIMIT_MESSAGE_DEPTH)
+            if (depth + count >= decoder->max_depth)
                 return fail_depth(decoder);
             open[count++] = number;
         } else if (wire_type == WIRE_END_GROUP) {
@@ -186,6 +191,60 @@ static const uint8_t *skip_value(struct decoder *decoder, const uint8_t *at, con
     }
 }
 
+static size_t unknown_capacity(size_t length)
+{
+    size_t capacity = UNKNOWN_BYTES_MIN;
+
+    while (capacity < length)
+        capacity *= 2;
+    return capacity;
+}
+
+/* Keeps the fields that lie in [start, end), the first of which has this tag. All that are
+ * unknown in a message are one entry of protobuf-c's: the first one's tag, and as its data the
+ * rest as it was on the wire. Any number of them so costs about what they are long. */
+static bool keep_unknown(struct decoder *decoder, ProtobufCMessage *message, uint32_t number,
+                         unsigned wire_type, const uint8_t *start, const uint8_t *end)
+{
+    ProtobufCMessageUnknownField *kept = message->unknown_fields;
+    size_t length = (size_t)(end - start);
+    uint8_t *larger;
+
+    if (kept == NULL) {
+        uint64_t tag;
+        kept = budget_alloc(&decoder->budget, sizeof(*kept));
+        if (kept == NULL)
+            return false;
+        *kept = (ProtobufCMessageUnknownField){.tag = number,
+                                               .wire_type = (ProtobufCWireType)wire_type};
+        start = read_varint(decoder, start, end, &tag);
+        length = (size_t)(end - start);
+    }
+    if (kept->data == NULL || kept->len + length > unknown_capacity(kept->len)) {
+        larger = budget_alloc(&decoder->budget, unknown_capacity(kept->len + length));
+        if (larger == NULL)
+            return false;
+        if (kept->len > 0)
+            memcpy(larger, kept->data, kept->len);
+        kept->data = larger;
+    }
+    memcpy(kept->data + kept->len, start, length);
+    kept->len += length;
+    message->unknown_fields = kept;
+    message->n_unknown_fields = 1;
+    return true;
+}
+
+static const uint8_t *decode_unknown(struct decoder *decoder, ProtobufCMessage *message,
+                                     const uint8_t *start, const uint8_t *at, const uint8_t *end,
+                                     uint32_t number, unsigned wire_type, unsigned depth)
+{
+    at = skip_value(decoder, at, end, number, wire_type, depth);
+    if (at != NULL && !keep_unknown(decoder, message, number, wire_type, start, at))
+        return fail_budget(decoder);
+    return at;
+}
+
 /* --- known fields --- */
 
 static unsigned natural_wire_type(ProtobufCType type)
@@ -203,6 +262,11 @@ static unsigned natural_wire_type(ProtobufCType type)
     };
 
     return wire_types[type]; /* the others are varints, 0 */
+}
+
+static bool is_delimited(ProtobufCType type)
+{
+    return natural_wire_type(type) == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
 }
 
 static inline void store_number(ProtobufCType type, void *member, uint64_t bits)
@@ -292,10 +356,13 @@ static const uint8_t *decode_string(struct decoder *decoder, const ProtobufCFiel
     if (!utf8_valid(at, length))
         return fail(decoder, arena_printf(arena, "field '%s' is not valid UTF-8", field->name));
     /* A C string cannot hold it, and nobody should be able to hide text behind it. */
-    if (memchr(at, 0, length) != NULL)
+    if (memchr(at, 0, length) == NULL)
+        *ret_string = budget_string(&decoder->budget, at, length);
+    else if (decoder->keep_nul)
+        *ret_string = budget_string_keeping_nul(&decoder->budget, at, length);
+    else
         return fail(decoder,
                     arena_printf(arena, "field '%s' contains a NUL character", field->name));
-    *ret_string = budget_string(&decoder->budget, at, length);
     return *ret_string != NULL ? at + length : fail_budget(decoder);
 }
 
@@ -332,7 +399,7 @@ static const uint8_t *decode_submessage(struct decoder *decoder, const struct me
                                         const uint8_t *at, const uint8_t *end,
                                         ProtobufCMessage **slot, unsigned depth)
 {
-    if (!type->is_map_entry && ++depth > LIMIT_MESSAGE_DEPTH)
+    if (!type->is_map_entry && ++depth > decoder->max_depth)
         return fail_depth(decoder);
     if (*slot == NULL) {
         *slot = budget_message(&decoder->budget, type);
@@ -387,22 +454,21 @@ static const uint8_t *decode_repeated_delimited(struct decoder *decoder, Protobu
     return at;
 }
 
-/* A value whose wire type is length-prefixed. */
+/* A value whose wire type is length-prefixed: what is so by its type, or a packed array. */
 static const uint8_t *decode_length_prefixed(struct decoder *decoder, ProtobufCMessage *message,
                                              const ProtobufCFieldDescriptor *field,
                                              const struct message_field *extra, const uint8_t *at,
                                              const uint8_t *end, unsigned depth)
 {
     void *member = field_member(message, field);
-    bool is_number = natural_wire_type(field->type) != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
+    bool is_number = !is_delimited(field->type);
     size_t length;
 
     at = read_length(decoder, at, end, &length);
     if (at == NULL)
         return NULL;
     if (is_number)
-        return field_is_repeated(field) ? decode_packed(decoder, message, field, at, at + length)
-                                        : at + length; /* the wrong wire type */
+        return decode_packed(decoder, message, field, at, at + length);
     if (field_is_repeated(field))
         return decode_repeated_delimited(decoder, message, field, extra->is_map, at, length, depth);
 
@@ -445,6 +511,7 @@ static const uint8_t *decode_fields(struct decoder *decoder, ProtobufCMessage *m
     const ProtobufCMessageDescriptor *descriptor = &type->descriptor;
 
     while (at != NULL && at < end) {
+        const uint8_t *start = at;
         uint32_t number;
         unsigned wire_type;
         const ProtobufCFieldDescriptor *field;
@@ -453,14 +520,15 @@ static const uint8_t *decode_fields(struct decoder *decoder, ProtobufCMessage *m
         if (at == NULL)
             return NULL;
         field = field_find(descriptor, number);
-        if (field != NULL && wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
+        if (field != NULL && wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED &&
+            (is_delimited(field->type) || field_is_repeated(field)))
             at = decode_length_prefixed(decoder, message, field,
                                         &type->fields[field - descriptor->fields], at, end, depth);
         else if (field != NULL && wire_type == natural_wire_type(field->type))
             at = decode_number(decoder, message, field, &type->fields[field - descriptor->fields],
                                at, end);
         else
-            at = skip_value(decoder, at, end, number, wire_type, depth);
+            at = decode_unknown(decoder, message, start, at, end, number, wire_type, depth);
     }
     return at;
 }
@@ -469,9 +537,25 @@ enum status message_decode(struct arena *arena, const struct message_type *type,
                            const uint8_t *data, size_t length, ProtobufCMessage **ret,
                            const char **reterr)
 {
+    static const struct message_options defaults;
+
+    return message_decode_with(arena, type, data, length, &defaults, ret, reterr);
+}
+
+enum status message_decode_with(struct arena *arena, const struct message_type *type,
+                                const uint8_t *data, size_t length,
+                                const struct message_options *options, ProtobufCMessage **ret,
+                                const char **reterr)
+{
     static const uint8_t nothing[1];
-    struct decoder decoder = {.budget = {arena, LIMIT_DECODED_BYTES}};
+    struct decoder decoder = {
+        .budget = {arena, LIMIT_DECODED_BYTES},
+        .max_depth = options->max_depth > 0 ? options->max_depth : LIMIT_MESSAGE_DEPTH,
+        .keep_nul = options->keep_nul,
+    };
     ProtobufCMessage *message = NULL;
+
+    assert(decoder.max_depth <= DEPTH_MAX);
 
     if (length == 0)
         data = nothing; /* NULL is the answer of functions that failed */

@@ -116,6 +116,27 @@ static void put_bytes(struct writer *writer, const void *data, size_t length)
     writer->at += length;
 }
 
+/* Text in which U+0000 may be kept. */
+static void put_text(struct writer *writer, const char *text, size_t length)
+{
+    const char *kept = writer->keep_nul ? memmem(text, length, KEPT_NUL, KEPT_NUL_BYTES) : NULL;
+    size_t begin;
+
+    if (kept == NULL) {
+        put_bytes(writer, text, length);
+        return;
+    }
+    begin = begin_length(writer);
+    for (; kept != NULL; kept = memmem(text, length, KEPT_NUL, KEPT_NUL_BYTES)) {
+        writer_append(writer, text, (size_t)(kept - text));
+        writer_append(writer, "", 1);
+        length -= (size_t)(kept - text) + KEPT_NUL_BYTES;
+        text = kept + KEPT_NUL_BYTES;
+    }
+    writer_append(writer, text, length);
+    end_length(writer, begin);
+}
+
 /* A tag and a value. */
 static void encode_value(struct writer *writer, const ProtobufCFieldDescriptor *field,
                          const void *member)
@@ -125,7 +146,7 @@ static void encode_value(struct writer *writer, const ProtobufCFieldDescriptor *
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING: {
         const char *text = *(const char *const *)member;
-        put_bytes(writer, text, text != NULL ? strlen(text) : 0);
+        put_text(writer, text, text != NULL ? strlen(text) : 0);
         break;
     }
     case PROTOBUF_C_TYPE_BYTES: {
@@ -175,6 +196,16 @@ static void encode_repeated(struct writer *writer, const ProtobufCMessage *messa
     end_length(writer, begin);
 }
 
+static void encode_unknown(struct writer *writer, const ProtobufCMessage *message)
+{
+    for (unsigned i = 0; i < message->n_unknown_fields; i++) {
+        const ProtobufCMessageUnknownField *kept = &message->unknown_fields[i];
+        writer_ensure(writer, VARINT_MAX_BYTES);
+        put_tag(writer, kept->tag, kept->wire_type);
+        writer_append(writer, kept->data, kept->len);
+    }
+}
+
 static void encode_fields(struct writer *writer, const ProtobufCMessage *message)
 {
     const struct message_type *type = message_type_of(message);
@@ -186,13 +217,24 @@ static void encode_fields(struct writer *writer, const ProtobufCMessage *message
         else if (type->is_map_entry || field_is_present(message, field, &type->fields[i]))
             encode_value(writer, field, field_member(message, field));
     }
+    if (message->n_unknown_fields > 0)
+        encode_unknown(writer, message);
 }
 
 void message_encode(const ProtobufCMessage *message, struct buffer *out)
 {
+    static const struct message_options defaults;
+
+    message_encode_with(message, &defaults, out);
+}
+
+void message_encode_with(const ProtobufCMessage *message, const struct message_options *options,
+                         struct buffer *out)
+{
     struct writer writer;
 
     writer_open(&writer, out);
+    writer.keep_nul = options->keep_nul;
     encode_fields(&writer, message);
     writer_flush(&writer);
 }

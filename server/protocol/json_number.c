@@ -1,5 +1,4 @@
 /* Numbers of JSON. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,59 +7,65 @@
 #include "server/protocol/json_internal.h"
 
 #define MAX_DIGITS 400 /* of an exponent's worth of zeros; more cannot fit 64 bits */
+#define SURE_DIGITS 18 /* any number of so many fits 64 bits */
 
-/* JSON's grammar, so that what strtod() takes beside it ("0x1", " 1", "inf") is refused. */
-static bool is_number(const char *text)
+/* --- reading whole numbers --- */
+
+/* The usual form: a sign and a few digits. */
+static bool parse_short(struct json_slice text, bool *ret_negative, uint64_t *ret)
 {
-    text += *text == '-';
-    if (*text == '0')
-        text++;
-    else if (*text >= '1' && *text <= '9')
-        text += strspn(text, "0123456789");
-    else
+    const char *at = text.data, *end = text.data + text.length;
+    uint64_t value = 0;
+
+    *ret_negative = at < end && *at == '-';
+    at += *ret_negative;
+    if (at == end || end - at > SURE_DIGITS || (*at == '0' && end - at > 1))
         return false;
-    if (*text == '.') {
-        size_t digits = strspn(text + 1, "0123456789");
-        if (digits == 0)
+    for (; at < end; at++) {
+        if (*at < '0' || *at > '9')
             return false;
-        text += 1 + digits;
+        value = value * 10 + (uint64_t)(*at - '0');
     }
-    if (*text == 'e' || *text == 'E') {
-        size_t digits;
-        text++;
-        text += *text == '-' || *text == '+';
-        digits = strspn(text, "0123456789");
-        if (digits == 0)
-            return false;
-        text += digits;
-    }
-    return *text == '\0';
+    *ret = value;
+    return true;
+}
+
+/* What is behind 'e', up to the bound where its size makes no difference any more. */
+static long exponent_of(const char *at, const char *end)
+{
+    bool negative = at < end && *at == '-';
+    long value = 0;
+
+    at += at < end && (*at == '-' || *at == '+');
+    for (; at < end && value <= MAX_DIGITS; at++)
+        value = value * 10 + (*at - '0');
+    if (value > MAX_DIGITS)
+        value = MAX_DIGITS;
+    return negative ? -value : value;
 }
 
 /* Takes "-12.50e1" apart into sign and whole digits; false if it is no whole number. */
-static bool whole_digits(const char *text, bool *ret_negative, char digits[MAX_DIGITS + 1])
+static bool whole_digits(struct json_slice text, bool *ret_negative, char digits[MAX_DIGITS + 1])
 {
+    const char *at = text.data, *end = text.data + text.length;
     size_t count = 0, fraction = 0;
-    long exponent = 0;
     bool after_point = false;
+    long exponent;
 
-    if (!is_number(text))
+    if (json_number_end(at, end) != end)
         return false;
-    *ret_negative = *text == '-';
-    for (text += *ret_negative; *text != '\0' && *text != 'e' && *text != 'E'; text++) {
-        if (*text == '.') {
+    *ret_negative = *at == '-';
+    for (at += *ret_negative; at < end && *at != 'e' && *at != 'E'; at++) {
+        if (*at == '.') {
             after_point = true;
             continue;
         }
         if (count == MAX_DIGITS)
             return false;
-        digits[count++] = *text;
+        digits[count++] = *at;
         fraction += after_point;
     }
-    if (*text != '\0')
-        exponent = strtol(text + 1, NULL, 10);
-    if (exponent > MAX_DIGITS || exponent < -MAX_DIGITS)
-        exponent = exponent > 0 ? MAX_DIGITS : -MAX_DIGITS;
+    exponent = at < end ? exponent_of(at + 1, end) : 0;
     for (exponent -= (long)fraction; exponent < 0 && count > 0; exponent++)
         if (digits[--count] != '0')
             return false;
@@ -82,76 +87,173 @@ static bool parse_digits(const char *digits, uint64_t *ret)
     return true;
 }
 
-bool json_parse_signed(const char *text, int64_t low, int64_t high, int64_t *ret)
+static bool parse_whole(struct json_slice text, bool *ret_negative, uint64_t *ret)
 {
     char digits[MAX_DIGITS + 1];
+
+    return parse_short(text, ret_negative, ret) ||
+           (whole_digits(text, ret_negative, digits) && parse_digits(digits, ret));
+}
+
+bool json_parse_signed(struct json_slice text, int64_t low, int64_t high, int64_t *ret)
+{
     uint64_t magnitude;
     bool negative;
 
-    if (!whole_digits(text, &negative, digits) || !parse_digits(digits, &magnitude))
-        return false;
-    if (magnitude > (uint64_t)INT64_MAX + negative)
+    if (!parse_whole(text, &negative, &magnitude) || magnitude > (uint64_t)INT64_MAX + negative)
         return false;
     *ret = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
     return *ret >= low && *ret <= high;
 }
 
-bool json_parse_unsigned(const char *text, uint64_t high, uint64_t *ret)
+bool json_parse_unsigned(struct json_slice text, uint64_t high, uint64_t *ret)
 {
-    char digits[MAX_DIGITS + 1];
     bool negative;
 
-    return whole_digits(text, &negative, digits) && parse_digits(digits, ret) &&
-           (!negative || *ret == 0) && *ret <= high;
+    return parse_whole(text, &negative, ret) && (!negative || *ret == 0) && *ret <= high;
 }
 
-bool json_parse_double(const char *text, double *ret)
-{
-    if (strcmp(text, "NaN") == 0)
-        *ret = NAN;
-    else if (strcmp(text, "Infinity") == 0)
-        *ret = INFINITY;
-    else if (strcmp(text, "-Infinity") == 0)
-        *ret = -INFINITY;
-    else if (is_number(text))
-        *ret = strtod(text, NULL);
-    else
-        return false;
-    return !isinf(*ret) || text[0] == 'I' || text[1] == 'I';
-}
+/* --- reading reals --- */
 
-static bool write_special(struct buffer *out, double value)
+/* Up to 15 digits and a small power of ten: both are exact, so that one operation on them rounds
+ * as the number itself would. False for other numbers. */
+static bool parse_exact(struct json_slice text, double *ret)
 {
-    if (isfinite(value))
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    const long power_max = sizeof(powers) / sizeof(*powers) - 1;
+    const char *at = text.data, *end = text.data + text.length;
+    bool negative = at < end && *at == '-', after_point = false;
+    long exponent = 0;
+    int64_t digits = 0;
+    int count = 0;
+    double value;
+
+    for (at += negative; at < end && *at != 'e' && *at != 'E'; at++) {
+        if (*at == '.') {
+            after_point = true;
+            continue;
+        }
+        if (++count > 15)
+            return false;
+        digits = digits * 10 + (*at - '0');
+        exponent -= after_point;
+    }
+    exponent += at < end ? exponent_of(at + 1, end) : 0;
+    if (exponent > power_max || exponent < -power_max)
         return false;
-    buffer_append_string(out, isnan(value) ? "\"NaN\""
-                              : value > 0  ? "\"Infinity\""
-                                           : "\"-Infinity\"");
+    value = exponent >= 0 ? (double)digits * powers[exponent] : (double)digits / powers[-exponent];
+    *ret = negative ? -value : value;
     return true;
 }
 
-void json_write_double(struct buffer *out, double value)
+static double parse_any(struct arena *arena, struct json_slice text)
 {
-    char text[32];
-    int digits = fpclassify(value) == FP_SUBNORMAL ? 1 : 15; /* 15 are never too many else */
+    char shorter[64];
+    char *copy = shorter;
 
-    if (write_special(out, value))
-        return;
-    do {
-        snprintf(text, sizeof(text), "%.*g", digits++, value);
-    } while (digits <= 17 && strtod(text, NULL) != value);
-    buffer_append_string(out, text);
+    if (text.length >= sizeof(shorter))
+        copy = arena_alloc_uninitialised(arena, text.length + 1);
+    memcpy(copy, text.data, text.length);
+    copy[text.length] = '\0';
+    return strtod(copy, NULL);
 }
 
-void json_write_float(struct buffer *out, float value)
+bool json_parse_double(struct arena *arena, struct json_slice text, double *ret)
 {
-    char text[32];
-    int digits = fpclassify(value) == FP_SUBNORMAL ? 1 : 6;
+    if (json_number_end(text.data, text.data + text.length) == text.data + text.length) {
+        if (!parse_exact(text, ret))
+            *ret = parse_any(arena, text);
+        return isfinite(*ret);
+    }
+    if (json_slice_is(text, "NaN"))
+        *ret = NAN;
+    else if (json_slice_is(text, "Infinity"))
+        *ret = INFINITY;
+    else if (json_slice_is(text, "-Infinity"))
+        *ret = -INFINITY;
+    else
+        return false;
+    return true;
+}
 
-    if (write_special(out, (double)value))
-        return;
+/* --- writing --- */
+
+/* Fills the places from the end, two at a time. */
+static void put_digits(char *end, uint64_t value, int digits)
+{
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+
+    for (; digits >= 2; digits -= 2, value /= 100)
+        end = memcpy(end - 2, pairs + value % 100 * 2, 2);
+    if (digits > 0)
+        end[-1] = (char)('0' + value % 10);
+}
+
+char *json_format_padded(char *out, uint64_t value, int digits)
+{
+    put_digits(out + digits, value, digits);
+    return out + digits;
+}
+
+char *json_format_unsigned(char *out, uint64_t value)
+{
+    int digits = 1;
+
+    for (uint64_t rest = value; rest >= 10; rest /= 10)
+        digits++;
+    return json_format_padded(out, value, digits);
+}
+
+char *json_format_signed(char *out, int64_t value)
+{
+    if (value < 0)
+        *out++ = '-';
+    return json_format_unsigned(out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+static char *format_name(char *out, double value)
+{
+    return stpcpy(out, isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+}
+
+/* Whole numbers that print() would write without an exponent. */
+static bool is_short_whole(double value, double limit)
+{
+    return value > -limit && value < limit && (double)(int64_t)value == value &&
+           !(value == 0 && signbit(value));
+}
+
+char *json_format_double(char *out, double value)
+{
+    int digits = fpclassify(value) == FP_SUBNORMAL ? 1 : 15; /* 15 are never too many else */
+    int length;
+
+    if (!isfinite(value))
+        return format_name(out, value);
+    if (is_short_whole(value, 1e15))
+        return json_format_signed(out, (int64_t)value);
     do {
-        snprintf(text, sizeof(text), "%.*g", digits++, (double)value);
-    } while (digits <= 9 && strtof(text, NULL) != value);
-    buffer_append_string(out, text);
+        length = snprintf(out, JSON_REAL_MAX_BYTES, "%.*g", digits++, value);
+    } while (digits <= 17 && strtod(out, NULL) != value);
+    return out + length;
+}
+
+char *json_format_float(char *out, float value)
+{
+    int digits = fpclassify(value) == FP_SUBNORMAL ? 1 : 6;
+    int length;
+
+    if (!isfinite(value))
+        return format_name(out, (double)value);
+    if (is_short_whole((double)value, 1e6))
+        return json_format_signed(out, (int64_t)value);
+    do {
+        length = snprintf(out, JSON_REAL_MAX_BYTES, "%.*g", digits++, (double)value);
+    } while (digits <= 9 && strtof(out, NULL) != value);
+    return out + length;
 }

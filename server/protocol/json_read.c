@@ -1,14 +1,22 @@
-/* JSON to messages: yajl parses, this gives each value its field. */
-#include <stdio.h>
+/* JSON to messages: the text is read from front to back, each value straight into its field. */
+#include <assert.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "server/protocol/base64.h"
 #include "server/protocol/json_internal.h"
-#include "server/protocol/json_scan.h"
 #include "server/protocol/utf8.h"
 
+#define DEPTH_MAX 128 /* whatever the options say: each level takes some 500 bytes of stack */
+#define SHOWN_NAME_BYTES 100 /* of what a client sent, in an error */
+#define SHOWN_VALUE_BYTES 40
+
 /* --- errors --- */
+
+/* For "%.*s". */
+#define SHOWN(slice, max_bytes) \
+    (int)utf8_truncate((slice).data, (slice).length, max_bytes), (slice).data
 
 static void append_path(struct buffer *out, const struct json_path *path)
 {
@@ -20,7 +28,7 @@ static void append_path(struct buffer *out, const struct json_path *path)
     } else {
         if (out->length > 0)
             buffer_append_char(out, '.');
-        buffer_printf(out, "%.100s", path->name);
+        buffer_printf(out, "%.*s", SHOWN(path->name, SHOWN_NAME_BYTES));
     }
 }
 
@@ -31,6 +39,8 @@ enum status json_fail(struct json_reader *reader, const struct json_path *path, 
     va_list arguments;
     const char *what;
 
+    if (reader->text.error != NULL)
+        return json_text_status(reader);
     va_start(arguments, format);
     what = arena_vprintf(reader->arena, format, arguments);
     va_end(arguments);
@@ -44,162 +54,75 @@ enum status json_fail(struct json_reader *reader, const struct json_path *path, 
     return STATUS_INVALID_ARGUMENT;
 }
 
+enum status json_text_status(struct json_reader *reader)
+{
+    if (reader->text.error == NULL)
+        return STATUS_OK;
+    reader->error = reader->text.error;
+    return STATUS_INVALID_ARGUMENT;
+}
+
 enum status json_out_of_budget(struct json_reader *reader)
 {
     return json_fail(reader, NULL, "the message takes more memory than is allowed");
 }
 
-const char *json_kind(yajl_val value)
+enum status json_fail_kind(struct json_reader *reader, const struct json_path *path,
+                           const char *expected)
 {
-    switch (value->type) {
-    case yajl_t_string:
-        return "a string";
-    case yajl_t_number:
-        return "a number";
-    case yajl_t_object:
-        return "an object";
-    case yajl_t_array:
-        return "an array";
-    case yajl_t_null:
-        return "null";
-    default:
-        return "a boolean";
-    }
+    static const char *const names[] = {
+        [JSON_NOTHING] = "nothing", [JSON_NULL] = "null",        [JSON_TRUE] = "a boolean",
+        [JSON_FALSE] = "a boolean", [JSON_NUMBER] = "a number",  [JSON_STRING] = "a string",
+        [JSON_ARRAY] = "an array",  [JSON_OBJECT] = "an object",
+    };
+
+    return json_fail(reader, path, "expected %s, got %s", expected,
+                     names[json_text_kind(&reader->text)]);
 }
 
-/* --- values --- */
-
-/* Numbers may come as strings: JavaScript has no 64-bit integers. */
-static const char *number_text(yajl_val value)
+bool json_slice_is(struct json_slice slice, const char *text)
 {
-    if (YAJL_IS_NUMBER(value))
-        return YAJL_GET_NUMBER(value);
-    return YAJL_IS_STRING(value) ? YAJL_GET_STRING(value) : NULL;
+    return slice.length == strlen(text) && memcmp(slice.data, text, slice.length) == 0;
 }
+
+/* --- numbers --- */
 
 static enum status read_signed(struct json_reader *reader, const struct json_path *path,
-                               yajl_val value, int64_t low, int64_t high, int64_t *ret)
+                               struct json_slice text, int64_t low, int64_t high, int64_t *ret)
 {
-    const char *text = number_text(value);
-
-    if (text == NULL)
-        return json_fail(reader, path, "expected a whole number, got %s", json_kind(value));
-    if (!json_parse_signed(text, low, high, ret))
-        return json_fail(reader, path, "expected a whole number from %lld to %lld, got %.40s",
-                         (long long)low, (long long)high, text);
-    return STATUS_OK;
+    if (json_parse_signed(text, low, high, ret))
+        return STATUS_OK;
+    return json_fail(reader, path, "expected a whole number from %lld to %lld, got %.*s",
+                     (long long)low, (long long)high, SHOWN(text, SHOWN_VALUE_BYTES));
 }
 
 static enum status read_unsigned(struct json_reader *reader, const struct json_path *path,
-                                 yajl_val value, uint64_t high, uint64_t *ret)
+                                 struct json_slice text, uint64_t high, uint64_t *ret)
 {
-    const char *text = number_text(value);
-
-    if (text == NULL)
-        return json_fail(reader, path, "expected a whole number, got %s", json_kind(value));
-    if (!json_parse_unsigned(text, high, ret))
-        return json_fail(reader, path, "expected a whole number from 0 to %llu, got %.40s",
-                         (unsigned long long)high, text);
-    return STATUS_OK;
+    if (json_parse_unsigned(text, high, ret))
+        return STATUS_OK;
+    return json_fail(reader, path, "expected a whole number from 0 to %llu, got %.*s",
+                     (unsigned long long)high, SHOWN(text, SHOWN_VALUE_BYTES));
 }
 
 #define FLOAT_LIMIT 3.4028235677973366e38 /* rounds to infinity from here on */
 
-static enum status read_float(struct json_reader *reader, const struct json_path *path,
-                              yajl_val value, bool single, double *ret)
+static enum status read_real(struct json_reader *reader, const struct json_path *path,
+                             struct json_slice text, bool single, double *ret)
 {
-    const char *text = number_text(value);
-    bool is_name =
-        text != NULL && (text[0] == 'N' || text[0] == 'I' || (text[0] == '-' && text[1] == 'I'));
+    bool is_name = memchr(text.data, 'I', text.length) || memchr(text.data, 'N', text.length);
 
-    if (text == NULL)
-        return json_fail(reader, path, "expected a number, got %s", json_kind(value));
-    if (!json_parse_double(text, ret))
-        return json_fail(reader, path, "expected a number, got %.40s", text);
+    if (!json_parse_double(reader->arena, text, ret))
+        return json_fail(reader, path, "expected a number, got %.*s",
+                         SHOWN(text, SHOWN_VALUE_BYTES));
     if (single && !is_name && (*ret >= FLOAT_LIMIT || *ret <= -FLOAT_LIMIT))
-        return json_fail(reader, path, "%.40s is too large for a float", text);
+        return json_fail(reader, path, "%.*s is too large for a float",
+                         SHOWN(text, SHOWN_VALUE_BYTES));
     return STATUS_OK;
 }
 
-static enum status read_bool(struct json_reader *reader, const struct json_path *path,
-                             yajl_val value, protobuf_c_boolean *ret)
-{
-    if (!YAJL_IS_TRUE(value) && !YAJL_IS_FALSE(value))
-        return json_fail(reader, path, "expected true or false, got %s", json_kind(value));
-    *ret = YAJL_IS_TRUE(value);
-    return STATUS_OK;
-}
-
-static enum status read_enum(struct json_reader *reader, const struct json_path *path,
-                             yajl_val value, const ProtobufCEnumDescriptor *descriptor, int *ret)
-{
-    int64_t number = 0;
-
-    if (YAJL_IS_NULL(value) && strcmp(descriptor->name, "google.protobuf.NullValue") == 0) {
-        *ret = 0;
-        return STATUS_OK;
-    }
-    if (YAJL_IS_STRING(value)) {
-        const char *name = YAJL_GET_STRING(value);
-        const ProtobufCEnumValue *known =
-            protobuf_c_enum_descriptor_get_value_by_name(descriptor, name);
-        if (known == NULL)
-            return json_fail(reader, path, "%s has no value '%.100s'", descriptor->name, name);
-        *ret = known->value;
-        return STATUS_OK;
-    }
-    if (!YAJL_IS_NUMBER(value))
-        return json_fail(reader, path, "expected the name of a value of %s, got %s",
-                         descriptor->name, json_kind(value));
-    TRY(read_signed(reader, path, value, INT32_MIN, INT32_MAX, &number));
-    *ret = (int)number;
-    return STATUS_OK;
-}
-
-static enum status read_string(struct json_reader *reader, const struct json_path *path,
-                               yajl_val value, char **ret)
-{
-    const char *text = YAJL_GET_STRING(value);
-
-    if (text == NULL)
-        return json_fail(reader, path, "expected a string, got %s", json_kind(value));
-    *ret = budget_string(&reader->budget, text, strlen(text));
-    return *ret ? STATUS_OK : json_out_of_budget(reader);
-}
-
-static enum status read_bytes(struct json_reader *reader, const struct json_path *path,
-                              yajl_val value, ProtobufCBinaryData *ret)
-{
-    const char *text = YAJL_GET_STRING(value);
-    struct buffer decoded = {0};
-    bool ok;
-
-    if (text == NULL)
-        return json_fail(reader, path, "expected bytes in base64, got %s", json_kind(value));
-    ok = base64_decode(&decoded, text, strlen(text));
-    ret->len = decoded.length;
-    ret->data = ok ? budget_alloc(&reader->budget, decoded.length) : NULL;
-    if (ret->data != NULL && decoded.length > 0)
-        memcpy(ret->data, buffer_data(&decoded), decoded.length);
-    buffer_free(&decoded);
-    if (!ok)
-        return json_fail(reader, path, "expected bytes in base64");
-    return ret->data ? STATUS_OK : json_out_of_budget(reader);
-}
-
-static enum status read_submessage(struct json_reader *reader, const struct json_path *path,
-                                   yajl_val value, const struct message_type *type,
-                                   ProtobufCMessage **slot)
-{
-    if (*slot == NULL)
-        *slot = budget_message(&reader->budget, type);
-    if (*slot == NULL)
-        return json_out_of_budget(reader);
-    return json_read_message(reader, path, value, *slot);
-}
-
-static enum status read_number(struct json_reader *reader, const struct json_path *path,
-                               yajl_val value, ProtobufCType type, void *out)
+static enum status store_number(struct json_reader *reader, const struct json_path *path,
+                                struct json_slice text, ProtobufCType type, void *out)
 {
     uint64_t magnitude = 0;
     int64_t number = 0;
@@ -208,198 +131,439 @@ static enum status read_number(struct json_reader *reader, const struct json_pat
     switch (type) {
     case PROTOBUF_C_TYPE_UINT32:
     case PROTOBUF_C_TYPE_FIXED32:
-        TRY(read_unsigned(reader, path, value, UINT32_MAX, &magnitude));
+        TRY(read_unsigned(reader, path, text, UINT32_MAX, &magnitude));
         *(uint32_t *)out = (uint32_t)magnitude;
         return STATUS_OK;
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
-        return read_unsigned(reader, path, value, UINT64_MAX, out);
+        return read_unsigned(reader, path, text, UINT64_MAX, out);
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_SINT64:
     case PROTOBUF_C_TYPE_SFIXED64:
-        return read_signed(reader, path, value, INT64_MIN, INT64_MAX, out);
+        return read_signed(reader, path, text, INT64_MIN, INT64_MAX, out);
     case PROTOBUF_C_TYPE_FLOAT:
-        TRY(read_float(reader, path, value, true, &real));
+        TRY(read_real(reader, path, text, true, &real));
         *(float *)out = (float)real;
         return STATUS_OK;
     case PROTOBUF_C_TYPE_DOUBLE:
-        return read_float(reader, path, value, false, out);
+        return read_real(reader, path, text, false, out);
     default:
-        TRY(read_signed(reader, path, value, INT32_MIN, INT32_MAX, &number));
+        TRY(read_signed(reader, path, text, INT32_MIN, INT32_MAX, &number));
         *(int32_t *)out = (int32_t)number;
         return STATUS_OK;
     }
 }
 
-enum status json_read_value(struct json_reader *reader, const struct json_path *path,
-                            yajl_val value, const ProtobufCFieldDescriptor *field, void *out)
+/* Numbers may come as strings: JavaScript has no 64-bit integers. */
+static enum status read_number(struct json_reader *reader, const struct json_path *path,
+                               ProtobufCType type, void *out)
 {
+    enum json_kind kind = json_text_kind(&reader->text);
+    bool is_real = type == PROTOBUF_C_TYPE_FLOAT || type == PROTOBUF_C_TYPE_DOUBLE;
+    struct json_slice text;
+
+    if (kind != JSON_NUMBER && kind != JSON_STRING)
+        return json_fail_kind(reader, path, is_real ? "a number" : "a whole number");
+    if (!(kind == JSON_NUMBER ? json_text_number : json_text_string)(&reader->text, &text))
+        return json_text_status(reader);
+    return store_number(reader, path, text, type, out);
+}
+
+/* --- other values --- */
+
+static enum status read_bool(struct json_reader *reader, const struct json_path *path,
+                             protobuf_c_boolean *ret)
+{
+    enum json_kind kind = json_text_kind(&reader->text);
+
+    if (kind != JSON_TRUE && kind != JSON_FALSE)
+        return json_fail_kind(reader, path, "true or false");
+    *ret = kind == JSON_TRUE;
+    (void)json_text_literal(&reader->text);
+    return json_text_status(reader);
+}
+
+/* NULL if the enum has no value of that name. */
+static const ProtobufCEnumValue *find_enum_value(const ProtobufCEnumDescriptor *descriptor,
+                                                 struct json_slice name)
+{
+    unsigned low = 0, high = descriptor->n_value_names;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        const ProtobufCEnumValueIndex *known = &descriptor->values_by_name[middle];
+        int order = strncmp(known->name, name.data, name.length);
+        if (order == 0 && known->name[name.length] == '\0')
+            return &descriptor->values[known->index];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* `*ret_known` is false for a name that is passed over as unknown fields are: it may be newer
+ * than this program. */
+static enum status read_enum(struct json_reader *reader, const struct json_path *path,
+                             const ProtobufCEnumDescriptor *descriptor, int *ret, bool *ret_known)
+{
+    enum json_kind kind = json_text_kind(&reader->text);
+    const ProtobufCEnumValue *value;
+    struct json_slice name;
+
+    *ret_known = true;
+    if (kind == JSON_NUMBER)
+        return read_number(reader, path, PROTOBUF_C_TYPE_INT32, ret);
+    if (kind == JSON_NULL && strcmp(descriptor->name, "google.protobuf.NullValue") == 0) {
+        *ret = 0;
+        (void)json_text_literal(&reader->text);
+        return json_text_status(reader);
+    }
+    if (kind != JSON_STRING)
+        return json_fail_kind(
+            reader, path,
+            arena_printf(reader->arena, "the name of a value of %s", descriptor->name));
+    if (!json_text_string(&reader->text, &name))
+        return json_text_status(reader);
+    value = find_enum_value(descriptor, name);
+    if (value == NULL && reader->refuse_unknown)
+        return json_fail(reader, path, "%s has no value '%.*s'", descriptor->name,
+                         SHOWN(name, SHOWN_NAME_BYTES));
+    *ret_known = value != NULL;
+    *ret = value != NULL ? value->value : 0;
+    return STATUS_OK;
+}
+
+static enum status read_string(struct json_reader *reader, const struct json_path *path, char **ret)
+{
+    struct json_slice text;
+
+    if (json_text_kind(&reader->text) != JSON_STRING)
+        return json_fail_kind(reader, path, "a string");
+    if (!json_text_string(&reader->text, &text))
+        return json_text_status(reader);
+    *ret = budget_string(&reader->budget, text.data, text.length);
+    return *ret ? STATUS_OK : json_out_of_budget(reader);
+}
+
+static enum status read_bytes(struct json_reader *reader, const struct json_path *path,
+                              ProtobufCBinaryData *ret)
+{
+    struct json_slice text;
+    uint8_t *data;
+
+    if (json_text_kind(&reader->text) != JSON_STRING)
+        return json_fail_kind(reader, path, "bytes in base64");
+    if (!json_text_string(&reader->text, &text))
+        return json_text_status(reader);
+    data = budget_alloc(&reader->budget, base64_decoded_max(text.length));
+    if (data == NULL)
+        return json_out_of_budget(reader);
+    if (!base64_decode_to(data, text.data, text.length, &ret->len))
+        return json_fail(reader, path, "expected bytes in base64");
+    ret->data = data;
+    return STATUS_OK;
+}
+
+static enum status read_submessage(struct json_reader *reader, const struct json_path *path,
+                                   const struct message_type *type, ProtobufCMessage **slot)
+{
+    if (*slot == NULL)
+        *slot = budget_message(&reader->budget, type);
+    if (*slot == NULL)
+        return json_out_of_budget(reader);
+    return json_read_message(reader, path, *slot);
+}
+
+/* `*ret_known` is false if there was a value that is to be passed over. */
+static enum status read_known(struct json_reader *reader, const struct json_path *path,
+                              const ProtobufCFieldDescriptor *field, void *out, bool *ret_known)
+{
+    *ret_known = true;
     switch (field->type) {
     case PROTOBUF_C_TYPE_BOOL:
-        return read_bool(reader, path, value, out);
+        return read_bool(reader, path, out);
     case PROTOBUF_C_TYPE_ENUM:
-        return read_enum(reader, path, value, field->descriptor, out);
+        return read_enum(reader, path, field->descriptor, out, ret_known);
     case PROTOBUF_C_TYPE_STRING:
-        return read_string(reader, path, value, out);
+        return read_string(reader, path, out);
     case PROTOBUF_C_TYPE_BYTES:
-        return read_bytes(reader, path, value, out);
+        return read_bytes(reader, path, out);
     case PROTOBUF_C_TYPE_MESSAGE:
-        return read_submessage(reader, path, value, field_type(field), out);
+        return read_submessage(reader, path, field_type(field), out);
     default:
-        return read_number(reader, path, value, field->type, out);
+        return read_number(reader, path, field->type, out);
     }
+}
+
+enum status json_read_value(struct json_reader *reader, const struct json_path *path,
+                            const ProtobufCFieldDescriptor *field, void *out)
+{
+    bool is_known;
+
+    return read_known(reader, path, field, out, &is_known);
 }
 
 /* --- fields --- */
 
-static enum status read_array(struct json_reader *reader, const struct json_path *path,
-                              yajl_val value, ProtobufCMessage *message,
-                              const ProtobufCFieldDescriptor *field)
+enum status json_read_array(struct json_reader *reader, const struct json_path *path,
+                            ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
     size_t size = field_element_size(field->type);
-    size_t count;
-    char *items;
+    struct json_path here = {.parent = path};
+    bool is_known;
 
-    if (!YAJL_IS_ARRAY(value))
-        return json_fail(reader, path, "expected an array, got %s", json_kind(value));
-    count = YAJL_GET_ARRAY(value)->len;
-    items = count > 0 ? field_reserve(&reader->budget, message, field, count) : NULL;
-    if (count > 0 && items == NULL)
-        return json_out_of_budget(reader);
-    for (size_t i = 0; i < count; i++) {
-        yajl_val item = YAJL_GET_ARRAY(value)->values[i];
-        struct json_path here = {path, NULL, i};
-        if (YAJL_IS_NULL(item) && !json_takes_null(field))
+    if (json_text_kind(&reader->text) != JSON_ARRAY)
+        return json_fail_kind(reader, path, "an array");
+    if (!json_text_enter(&reader->text))
+        return json_text_status(reader);
+    for (; json_text_item(&reader->text); here.index++) {
+        void *item = field_reserve(&reader->budget, message, field, 1);
+        if (item == NULL)
+            return json_out_of_budget(reader);
+        if (json_text_kind(&reader->text) == JSON_NULL && !json_takes_null(field))
             return json_fail(reader, &here, "null cannot be an element");
-        memset(items + i * size, 0, size);
-        TRY(json_read_value(reader, &here, item, field, items + i * size));
-        ++*field_count(message, field);
+        memset(item, 0, size);
+        TRY(read_known(reader, &here, field, item, &is_known));
+        *field_count(message, field) += is_known;
     }
-    return STATUS_OK;
+    return json_text_status(reader);
 }
 
 /* A key is a string in JSON, whatever its type. */
-static enum status read_key(struct json_reader *reader, const struct json_path *path,
-                            const char *text, const ProtobufCFieldDescriptor *field, void *out)
+static enum status store_key(struct json_reader *reader, const struct json_path *path,
+                             const ProtobufCFieldDescriptor *field, void *out)
 {
-    struct yajl_val_s value = {.type = yajl_t_string};
+    struct json_slice text = path->name;
+    char *copy;
 
-    value.u.string = (char *)text;
+    if (field->type == PROTOBUF_C_TYPE_STRING) {
+        copy = budget_string(&reader->budget, text.data, text.length);
+        *(char **)out = copy;
+        return copy ? STATUS_OK : json_out_of_budget(reader);
+    }
     if (field->type != PROTOBUF_C_TYPE_BOOL)
-        return json_read_value(reader, path, &value, field, out);
-    if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+        return store_number(reader, path, text, field->type, out);
+    if (!json_slice_is(text, "true") && !json_slice_is(text, "false"))
         return json_fail(reader, path, "a key must be \"true\" or \"false\"");
-    *(protobuf_c_boolean *)out = text[0] == 't';
+    *(protobuf_c_boolean *)out = text.data[0] == 't';
     return STATUS_OK;
 }
 
 static enum status read_entry(struct json_reader *reader, const struct json_path *path,
-                              const char *key_text, yajl_val item, ProtobufCMessage *entry)
+                              ProtobufCMessage *entry, bool *ret_known)
 {
     const ProtobufCFieldDescriptor *key = field_find(entry->descriptor, 1);
     const ProtobufCFieldDescriptor *value = field_find(entry->descriptor, 2);
 
-    if (YAJL_IS_NULL(item) && !json_takes_null(value))
+    if (json_text_kind(&reader->text) == JSON_NULL && !json_takes_null(value))
         return json_fail(reader, path, "null cannot be a value of a map");
-    TRY(read_key(reader, path, key_text, key, field_member(entry, key)));
-    return json_read_value(reader, path, item, value, field_member(entry, value));
+    TRY(store_key(reader, path, key, field_member(entry, key)));
+    return read_known(reader, path, value, field_member(entry, value), ret_known);
 }
 
-static enum status read_map(struct json_reader *reader, const struct json_path *path,
-                            yajl_val value, ProtobufCMessage *message,
-                            const ProtobufCFieldDescriptor *field)
+enum status json_read_map(struct json_reader *reader, const struct json_path *path,
+                          ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
-    ProtobufCMessage **entries;
-    size_t count;
+    struct json_path here = {.parent = path, .index = SIZE_MAX};
+    bool is_known;
 
-    if (!YAJL_IS_OBJECT(value))
-        return json_fail(reader, path, "expected an object, got %s", json_kind(value));
-    count = YAJL_GET_OBJECT(value)->len;
-    entries = count > 0 ? field_reserve(&reader->budget, message, field, count) : NULL;
-    if (count > 0 && entries == NULL)
-        return json_out_of_budget(reader);
-    for (size_t i = 0; i < count; i++) {
-        const char *key = YAJL_GET_OBJECT(value)->keys[i];
-        struct json_path here = {path, key, SIZE_MAX};
-        entries[i] = budget_message(&reader->budget, field_type(field));
-        if (entries[i] == NULL)
+    if (json_text_kind(&reader->text) != JSON_OBJECT)
+        return json_fail_kind(reader, path, "an object");
+    if (!json_text_enter(&reader->text))
+        return json_text_status(reader);
+    while (json_text_member(&reader->text, &here.name)) {
+        ProtobufCMessage **slot = field_reserve(&reader->budget, message, field, 1);
+        ProtobufCMessage *entry = budget_message(&reader->budget, field_type(field));
+        if (slot == NULL || entry == NULL)
             return json_out_of_budget(reader);
-        TRY(read_entry(reader, &here, key, YAJL_GET_OBJECT(value)->values[i], entries[i]));
-        ++*field_count(message, field);
+        *slot = entry;
+        TRY(read_entry(reader, &here, entry, &is_known));
+        *field_count(message, field) += is_known;
     }
+    TRY(json_text_status(reader));
     if (map_remove_duplicates(message, field))
         return json_fail(reader, path, "a key occurs twice");
     return STATUS_OK;
 }
 
 static enum status read_field(struct json_reader *reader, const struct json_path *path,
-                              yajl_val value, ProtobufCMessage *message,
-                              const ProtobufCFieldDescriptor *field,
+                              ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
                               const struct message_field *extra)
 {
-    if (YAJL_IS_NULL(value) && (field_is_repeated(field) || !json_takes_null(field)))
-        return STATUS_OK; /* absent */
+    void *member = field_member(message, field);
+    bool is_known;
+
+    if (json_text_kind(&reader->text) == JSON_NULL &&
+        (field_is_repeated(field) || !json_takes_null(field))) {
+        (void)json_text_literal(&reader->text); /* absent */
+        return json_text_status(reader);
+    }
     if (extra->is_map)
-        return read_map(reader, path, value, message, field);
+        return json_read_map(reader, path, message, field);
     if (field_is_repeated(field))
-        return read_array(reader, path, value, message, field);
+        return json_read_array(reader, path, message, field);
     if (field_is_oneof(field) && field_oneof_case(message, field) != 0)
         return json_fail(reader, path, "another field of the same oneof is set");
     if (field_is_oneof(field))
-        memset(field_member(message, field), 0, field_element_size(field->type));
-    TRY(json_read_value(reader, path, value, field, field_member(message, field)));
-    field_mark_present(message, field, extra);
+        memset(member, 0, field_element_size(field->type));
+    TRY(read_known(reader, path, field, member, &is_known));
+    if (is_known)
+        field_mark_present(message, field, extra);
     return STATUS_OK;
 }
 
-/* Both spellings of a name are taken. */
-static const struct message_field *find_by_name(const struct message_type *type, const char *name)
+/* --- members --- */
+
+static bool key_is(const struct message_field *field, struct json_slice name)
 {
-    for (unsigned i = 0; i < type->descriptor.n_fields; i++)
-        if (strcmp(type->fields[i].json_name, name) == 0 ||
-            strcmp(type->descriptor.fields[i].name, name) == 0)
-            return &type->fields[i];
-    return NULL;
+    return field->json_key_length == name.length + 3 &&
+           memcmp(field->json_key + 1, name.data, name.length) == 0;
+}
+
+/* Both spellings of a name are taken. Most objects have their fields in the schema's order:
+ * `guess` is tried first. UINT_MAX if there is none. */
+static unsigned find_field(const struct message_type *type, struct json_slice name, unsigned guess)
+{
+    unsigned low = 0, high = type->name_count;
+
+    if (guess < type->descriptor.n_fields && key_is(&type->fields[guess], name))
+        return guess;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        const struct message_name *known = &type->names[middle];
+        int order = known->length < name.length   ? -1
+                    : known->length > name.length ? 1
+                                                  : memcmp(known->name, name.data, name.length);
+        if (order == 0)
+            return known->index;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return UINT_MAX;
+}
+
+static enum status skip_unknown(struct json_reader *reader, const struct json_path *path)
+{
+    if (reader->refuse_unknown)
+        return json_fail(reader, path, "there is no such field");
+    (void)json_text_skip(&reader->text);
+    return json_text_status(reader);
+}
+
+/* Fields that an object has had: one bit each, and one for the member that is left out. */
+struct seen {
+    uint64_t few[2];
+    uint64_t *bits;
+};
+
+static void seen_init(struct seen *seen, struct arena *arena, unsigned count)
+{
+    *seen = (struct seen){{0}, NULL};
+    seen->bits = seen->few;
+    if (count > 128)
+        seen->bits = arena_alloc(arena, (count + 63) / 64 * sizeof(uint64_t));
+}
+
+/* True if it was there before. */
+static bool seen_add(struct seen *seen, unsigned index)
+{
+    uint64_t bit = UINT64_C(1) << (index & 63);
+    bool before = (seen->bits[index >> 6] & bit) != 0;
+
+    seen->bits[index >> 6] |= bit;
+    return before;
 }
 
 enum status json_read_members(struct json_reader *reader, const struct json_path *path,
-                              yajl_val value, ProtobufCMessage *message, const char *skip)
+                              ProtobufCMessage *message, const char *skip)
 {
     const struct message_type *type = message_type_of(message);
-    bool *seen = arena_alloc_array(reader->arena, type->descriptor.n_fields, sizeof(*seen));
+    unsigned count = type->descriptor.n_fields, index = UINT_MAX;
+    struct json_path here = {.parent = path, .index = SIZE_MAX};
+    struct seen seen;
 
-    for (size_t i = 0; i < YAJL_GET_OBJECT(value)->len; i++) {
-        const char *name = YAJL_GET_OBJECT(value)->keys[i];
-        const struct message_field *extra = find_by_name(type, name);
-        struct json_path here = {path, name, SIZE_MAX};
-        size_t index;
-        if (extra == NULL || (skip != NULL && strcmp(name, skip) == 0))
-            continue; /* unknown fields are ignored */
-        index = (size_t)(extra - type->fields);
-        if (seen[index])
+    seen_init(&seen, reader->arena, count + 1);
+    if (!json_text_enter(&reader->text))
+        return json_text_status(reader);
+    while (json_text_member(&reader->text, &here.name)) {
+        bool is_skipped = skip != NULL && json_slice_is(here.name, skip);
+        unsigned found = is_skipped ? count : find_field(type, here.name, index + 1);
+        if (found == UINT_MAX) {
+            TRY(skip_unknown(reader, &here));
+            continue;
+        }
+        if (seen_add(&seen, found))
             return json_fail(reader, &here, "the field is given twice");
-        seen[index] = true;
-        TRY(read_field(reader, &here, YAJL_GET_OBJECT(value)->values[i], message,
-                       &type->descriptor.fields[index], extra));
+        if (is_skipped) {
+            (void)json_text_skip(&reader->text);
+            continue;
+        }
+        index = found;
+        TRY(read_field(reader, &here, message, &type->descriptor.fields[index],
+                       &type->fields[index]));
     }
-    return STATUS_OK;
+    return json_text_status(reader);
 }
 
 enum status json_read_message(struct json_reader *reader, const struct json_path *path,
-                              yajl_val value, ProtobufCMessage *message)
+                              ProtobufCMessage *message)
 {
     enum message_wellknown wellknown = message_type_of(message)->wellknown;
     enum status status;
 
-    if (++reader->depth > LIMIT_MESSAGE_DEPTH)
-        return json_fail(reader, NULL, "the message nests deeper than %d", LIMIT_MESSAGE_DEPTH);
+    if (++reader->depth > reader->max_depth)
+        return json_fail(reader, NULL, "the message nests deeper than %u", reader->max_depth);
     if (wellknown != MESSAGE_ORDINARY && wellknown != MESSAGE_EMPTY)
-        status = json_read_wellknown(reader, path, value, message);
-    else if (!YAJL_IS_OBJECT(value))
-        status = json_fail(reader, path, "expected an object, got %s", json_kind(value));
+        status = json_read_wellknown(reader, path, message);
+    else if (json_text_kind(&reader->text) != JSON_OBJECT)
+        status = json_fail_kind(reader, path, "an object");
     else
-        status = json_read_members(reader, path, value, message, NULL);
+        status = json_read_members(reader, path, message, NULL);
     reader->depth--;
+    return status;
+}
+
+/* --- all of it --- */
+
+static enum status decode(struct json_reader *reader, ProtobufCMessage *message)
+{
+    TRY(json_read_message(reader, NULL, message));
+    (void)json_text_close(&reader->text);
+    return json_text_status(reader);
+}
+
+enum status message_decode_json_with(struct arena *arena, const struct message_type *type,
+                                     const uint8_t *data, size_t length,
+                                     const struct message_options *options, ProtobufCMessage **ret,
+                                     const char **reterr)
+{
+    struct json_reader reader = {
+        .budget = {arena, LIMIT_DECODED_BYTES},
+        .arena = arena,
+        .refuse_unknown = options->refuse_unknown,
+        .max_depth = options->max_depth > 0 ? options->max_depth : LIMIT_MESSAGE_DEPTH,
+    };
+    ProtobufCMessage *message;
+    enum status status;
+
+    assert(reader.max_depth <= DEPTH_MAX);
+    if (!utf8_valid(data, length)) {
+        *reterr = "the JSON is not valid UTF-8";
+        return STATUS_INVALID_ARGUMENT;
+    }
+    /* A message is an object, and may stand in an array: two levels each. */
+    json_text_open(&reader.text, arena, (const char *)data, length, 2 * reader.max_depth);
+    reader.text.keep_nul = options->keep_nul;
+    message = budget_message(&reader.budget, type);
+    status = decode(&reader, message);
+    if (status == STATUS_OK)
+        *ret = message;
+    else
+        *reterr = reader.error;
     return status;
 }
 
@@ -407,26 +571,7 @@ enum status message_decode_json(struct arena *arena, const struct message_type *
                                 const uint8_t *data, size_t length, ProtobufCMessage **ret,
                                 const char **reterr)
 {
-    struct json_reader reader = {.budget = {arena, LIMIT_DECODED_BYTES}, .arena = arena};
-    const char *text = arena_strndup(arena, (const char *)data, length);
-    ProtobufCMessage *message;
-    char error[256] = "";
-    enum status status;
-    yajl_val tree;
+    static const struct message_options defaults;
 
-    *reterr = utf8_valid(data, length) ? json_scan(text, length) : "the JSON is not valid UTF-8";
-    if (*reterr != NULL)
-        return STATUS_INVALID_ARGUMENT;
-    tree = yajl_tree_parse(text, error, sizeof(error));
-    if (tree == NULL) {
-        error[strcspn(error, "\n")] = '\0';
-        *reterr = arena_printf(arena, "malformed JSON: %s", error[0] ? error : "no value");
-        return STATUS_INVALID_ARGUMENT;
-    }
-    message = budget_message(&reader.budget, type);
-    status = json_read_message(&reader, NULL, tree, message);
-    yajl_tree_free(tree);
-    *reterr = reader.error;
-    *ret = message;
-    return status;
+    return message_decode_json_with(arena, type, data, length, &defaults, ret, reterr);
 }

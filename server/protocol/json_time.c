@@ -1,7 +1,6 @@
 #include "server/protocol/json_time.h"
 
-#include <inttypes.h>
-#include <string.h>
+#include "server/protocol/json_internal.h"
 
 #define FIRST_SECOND (-62135596800LL) /* 0001-01-01T00:00:00Z */
 #define LAST_SECOND 253402300799LL    /* 9999-12-31T23:59:59Z */
@@ -42,25 +41,32 @@ static struct date date_of(int64_t days)
     return date;
 }
 
-static void write_fraction(struct buffer *out, int32_t nanos)
+static char *format_fraction(char *out, int32_t nanos)
 {
     if (nanos == 0)
-        return;
+        return out;
+    *out++ = '.';
     if (nanos % 1000000 == 0)
-        buffer_printf(out, ".%03d", nanos / 1000000);
-    else if (nanos % 1000 == 0)
-        buffer_printf(out, ".%06d", nanos / 1000);
-    else
-        buffer_printf(out, ".%09d", nanos);
+        return json_format_padded(out, (uint64_t)nanos / 1000000, 3);
+    if (nanos % 1000 == 0)
+        return json_format_padded(out, (uint64_t)nanos / 1000, 6);
+    return json_format_padded(out, (uint64_t)nanos, 9);
 }
 
-bool json_write_timestamp(struct buffer *out, int64_t seconds, int32_t nanos)
+static char *format_part(char *out, int64_t value, int digits, char behind)
+{
+    out = json_format_padded(out, (uint64_t)value, digits);
+    *out++ = behind;
+    return out;
+}
+
+char *json_format_timestamp(char *out, int64_t seconds, int32_t nanos)
 {
     int64_t days, rest;
     struct date date;
 
     if (seconds < FIRST_SECOND || seconds > LAST_SECOND || nanos < 0 || nanos > 999999999)
-        return false;
+        return NULL;
     days = seconds / SECONDS_PER_DAY;
     rest = seconds % SECONDS_PER_DAY;
     if (rest < 0) {
@@ -68,24 +74,33 @@ bool json_write_timestamp(struct buffer *out, int64_t seconds, int32_t nanos)
         days--;
     }
     date = date_of(days);
-    buffer_printf(out, "\"%04d-%02d-%02dT%02d:%02d:%02d", (int)date.year, date.month, date.day,
-                  (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
-    write_fraction(out, nanos);
-    buffer_append_string(out, "Z\"");
-    return true;
+    *out++ = '"';
+    out = format_part(out, date.year, 4, '-');
+    out = format_part(out, date.month, 2, '-');
+    out = format_part(out, date.day, 2, 'T');
+    out = format_part(out, rest / 3600, 2, ':');
+    out = format_part(out, rest / 60 % 60, 2, ':');
+    out = format_fraction(json_format_padded(out, (uint64_t)(rest % 60), 2), nanos);
+    *out++ = 'Z';
+    *out++ = '"';
+    return out;
 }
 
-bool json_write_duration(struct buffer *out, int64_t seconds, int32_t nanos)
+char *json_format_duration(char *out, int64_t seconds, int32_t nanos)
 {
     bool negative = seconds < 0 || nanos < 0;
 
     if (seconds < -LONGEST_DURATION_S || seconds > LONGEST_DURATION_S || nanos < -999999999 ||
         nanos > 999999999 || (seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0))
-        return false;
-    buffer_printf(out, "\"%s%" PRId64, negative ? "-" : "", negative ? -seconds : seconds);
-    write_fraction(out, negative ? -nanos : nanos);
-    buffer_append_string(out, "s\"");
-    return true;
+        return NULL;
+    *out++ = '"';
+    if (negative)
+        *out++ = '-';
+    out = json_format_unsigned(out, (uint64_t)(negative ? -seconds : seconds));
+    out = format_fraction(out, negative ? -nanos : nanos);
+    *out++ = 's';
+    *out++ = '"';
+    return out;
 }
 
 /* --- reading --- */

@@ -31,7 +31,7 @@
 #include "base/status.h"
 
 /* Generated messages assert at compile time that they were written for this layout. */
-#define MESSAGE_RUNTIME_VERSION 1
+#define MESSAGE_RUNTIME_VERSION 2
 
 /* Well-known types with a JSON form of their own. */
 enum message_wellknown {
@@ -51,15 +51,25 @@ struct violations;
 
 /* What the generator adds to one field; same order as descriptor->fields. */
 struct message_field {
-    const char *json_name;
+    const char *json_key; /* the name as JSON has it, with quotes and colon: "\"sentAt\":" */
+    unsigned json_key_length;
     bool has_presence; /* optional, message or oneof member */
     bool is_map;       /* repeated map entries */
     int oneof_index;   /* -1, or which real oneof it belongs to (case member's value is field id) */
 };
 
+/* A spelling that JSON takes for a field: its JSON name or the schema's. */
+struct message_name {
+    const char *name;
+    unsigned length;
+    unsigned index; /* of the field */
+};
+
 struct message_type {
     ProtobufCMessageDescriptor descriptor; /* first: a descriptor pointer is a type pointer */
     const struct message_field *fields;
+    const struct message_name *names; /* by length, then by bytes; none for map entries */
+    unsigned name_count;
     enum message_wellknown wellknown;
     bool is_map_entry;
     unsigned oneof_count;
@@ -83,16 +93,32 @@ const struct message_type *message_registry_find(const char *full_name, size_t l
 /* An empty message in the arena. */
 ProtobufCMessage *message_new(struct arena *arena, const struct message_type *type);
 
+/* How a codec is to differ from what the server's own requests get; zeroed: not at all. */
+struct message_options {
+    unsigned max_depth;  /* nesting of messages; 0: LIMIT_MESSAGE_DEPTH */
+    bool refuse_unknown; /* JSON: a name the type does not have is an error */
+    /* U+0000 within a string is taken instead of refused. In memory it is the bytes c0 80, which
+     * no other text has, and an encoder with the same option writes it as what it was. */
+    bool keep_nul;
+};
+
 /* --- binary --- */
 
 /* Bounded: depth LIMIT_MESSAGE_DEPTH, memory LIMIT_DECODED_BYTES, strings checked to be UTF-8.
- * Unknown fields are skipped. INVALID_ARGUMENT with a sentence in `*reterr` (arena). */
+ * Unknown fields are kept as one piece per message, and are encoded behind the known ones.
+ * INVALID_ARGUMENT with a sentence in `*reterr` (arena). */
 enum status message_decode(struct arena *arena, const struct message_type *type,
                            const uint8_t *data, size_t length, ProtobufCMessage **ret,
                            const char **reterr) MUST_CHECK;
+enum status message_decode_with(struct arena *arena, const struct message_type *type,
+                                const uint8_t *data, size_t length,
+                                const struct message_options *options, ProtobufCMessage **ret,
+                                const char **reterr) MUST_CHECK;
 
 /* Appends the encoding. */
 void message_encode(const ProtobufCMessage *message, struct buffer *out);
+void message_encode_with(const ProtobufCMessage *message, const struct message_options *options,
+                         struct buffer *out);
 
 /* --- JSON (protobuf's JSON mapping) --- */
 
@@ -100,11 +126,18 @@ void message_encode(const ProtobufCMessage *message, struct buffer *out);
 enum status message_decode_json(struct arena *arena, const struct message_type *type,
                                 const uint8_t *data, size_t length, ProtobufCMessage **ret,
                                 const char **reterr) MUST_CHECK;
+enum status message_decode_json_with(struct arena *arena, const struct message_type *type,
+                                     const uint8_t *data, size_t length,
+                                     const struct message_options *options, ProtobufCMessage **ret,
+                                     const char **reterr) MUST_CHECK;
 
 /* Appends the JSON form. INTERNAL with a sentence if a value has none (a Timestamp out of
  * range, an unknown Any). */
 enum status message_encode_json(const ProtobufCMessage *message, struct buffer *out,
                                 const char **reterr) MUST_CHECK;
+enum status message_encode_json_with(const ProtobufCMessage *message,
+                                     const struct message_options *options, struct buffer *out,
+                                     const char **reterr) MUST_CHECK;
 
 /* --- validation --- */
 

@@ -17,6 +17,7 @@ import sys
 import time
 
 import building
+import conformance
 import linting
 import nodejs
 import packages
@@ -245,6 +246,12 @@ def run_e2e(context):
     return _run_node(context, E2E, [E2E / "browser.test.mjs"], "e2e")
 
 
+def run_protobuf(context):
+    """Google's conformance suite of the encodings: proto3, binary and JSON."""
+    code, passed, failed = conformance.run(context.node())
+    return _result(code, passed, failed)
+
+
 # --- all of them ---
 
 def _python_suite(path):
@@ -255,7 +262,8 @@ def _python_suite(path):
 def _suites():
     python = [_python_suite(path) for path in sorted(SERVICE.glob("*_test.py"))]
     return [Suite("style", run_style), Suite("unit", run_unit), Suite("web", run_web), *python,
-            Suite("service/js", run_js), Suite("service/docs", run_docs), Suite("e2e", run_e2e)]
+            Suite("service/js", run_js), Suite("service/docs", run_docs),
+            Suite("conformance/protobuf", run_protobuf), Suite("e2e", run_e2e)]
 
 
 def _run_suite(context, suite):

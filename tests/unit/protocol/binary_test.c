@@ -335,3 +335,86 @@ Test(binary, registry_finds_by_full_name)
     cr_expect_null(message_registry_find("", 0));
     cr_expect_null(message_registry_find("waystone.testing.codec.v1.Nodes", strlen(name) + 1));
 }
+
+static void same_hex(const struct message_type *type, const char *hex, int line)
+{
+    char *plain = arena_alloc(test_arena(), strlen(hex) + 1), *at = plain;
+
+    for (; *hex != '\0'; hex++)
+        if (*hex != ' ')
+            *at++ = *hex;
+    expect_text(to_hex(from_hex(type, plain)), plain, __FILE__, line);
+}
+
+#define SAME_HEX(type, hex) same_hex(&(type), hex, __LINE__)
+
+/* --- unknown fields --- */
+
+Test(binary, unknown_fields_are_written_back)
+{
+    /* varint, fixed64, delimited, group, fixed32 */
+    const char *all = "98069601"
+                      "9906 0102030405060708"
+                      "9a06 03 616263"
+                      "9b06 0801 9c06"
+                      "9d06 01020304";
+    const char *hex = arena_printf(test_arena(), "0801%s", all);
+    const ProtobufCMessage *message = from_hex(&Node_type, hex);
+
+    cr_expect_eq(message->n_unknown_fields, 1);
+    EXPECT_TEXT(to_hex(message), "08019806960199060102030405060708"
+                                 "9a06036162639b0608019c069d0601020304");
+    /* They go behind the known ones, and each message has its own. */
+    EXPECT_TEXT(to_hex(from_hex(&Node_type, "980601 0801 980602 1a05 980603 0802 a00604")),
+                "08011a050802980603980601980602a00604");
+}
+
+Test(binary, the_wrong_wire_type_makes_a_field_unknown)
+{
+    /* `id` as fixed32, `name` as varint, `child` as a group, `numbers` as fixed64. */
+    SAME_HEX(Node_type, "0d01000000 1005 1b1c 290102030405060708");
+    /* A number that is not repeated cannot be packed. */
+    SAME_HEX(Node_type, "0a020102");
+}
+
+/* Any number of them costs about what they are long. */
+Test(binary, unknown_fields_are_bounded)
+{
+    size_t length = 2 * 1024 * 1024;
+    uint8_t *bytes = malloc(length);
+    ProtobufCMessage *message;
+    enum status status;
+    const char *error = NULL;
+    struct buffer again = {0};
+
+    for (size_t i = 0; i < length; i += 2) {
+        bytes[i] = 0x58; /* field 11 */
+        bytes[i + 1] = 1;
+    }
+    message = from_bytes(&Node_type, bytes, length, &status, &error);
+    cr_assert_eq(status, STATUS_OK, "%s", error);
+    cr_expect_eq(message->n_unknown_fields, 1);
+    message_encode(message, &again);
+    cr_expect(again.length == length && memcmp(buffer_data(&again), bytes, length) == 0);
+    buffer_free(&again);
+    free(bytes);
+}
+
+Test(binary, depth_is_an_option)
+{
+    struct message_options deeper = {.max_depth = LIMIT_MESSAGE_DEPTH + 1};
+    uint8_t bytes[4 * LIMIT_MESSAGE_DEPTH];
+    size_t length = 0;
+    ProtobufCMessage *message;
+    const char *error = NULL;
+
+    for (unsigned depth = 0; depth < LIMIT_MESSAGE_DEPTH; depth++) {
+        bytes[length++] = 0x1a;
+        bytes[length++] = (uint8_t)(2 * (LIMIT_MESSAGE_DEPTH - 1 - depth));
+    }
+    cr_expect_eq(message_decode(test_arena(), &Node_type, bytes, length, &message, &error),
+                 STATUS_INVALID_ARGUMENT);
+    cr_expect_eq(
+        message_decode_with(test_arena(), &Node_type, bytes, length, &deeper, &message, &error),
+        STATUS_OK, "%s", error);
+}
