@@ -6,6 +6,7 @@
  *   calls=1           how many
  *   text= count= ms=  what the method is asked for
  *   steps=1           a line on standard input is awaited before each call
+ *   tell=1            "sleep" tells when the server has the call
  *   headers=1         the answer's headers are awaited before its first message
  *   header=name:text  a request header; bytes=name:text for one that ends in -bin
  *   timeout= idempotent=1 ready=1                         of each call
@@ -139,15 +140,35 @@ static enum status do_get(struct work *work)
     return STATUS_OK;
 }
 
+/* Frames arrive in order: once a later call is answered, the server has the earlier one. */
+static void tell_when_it_is_begun(struct work *work)
+{
+    CLEANUP(client_call_freep) struct rpc_client_call *later = client_call_new(client, work->arena);
+    EchoGetResponse *response;
+
+    client_call_set_timeout(later, 20000);
+    if (echo_client_echo_get(later, EchoGetRequest_new(work->arena), &response) != STATUS_OK)
+        return;
+    puts("{\"begun\":true}");
+    fflush(stdout);
+}
+
 static enum status do_sleep(struct work *work)
 {
+    static const struct client_method method = {.path = "/waystone.testing.v1.EchoService/Sleep",
+                                                .response = &SleepResponse_type};
     SleepRequest *request = SleepRequest_new(work->arena);
-    SleepResponse *response;
+    ProtobufCMessage *response;
+    enum status status;
 
     request->duration_ms = option("ms", 0);
-    TRY(echo_client_sleep(work->call, request, &response));
+    TRY(client_start(work->call, &method, &request->base));
+    if (option("tell", 0))
+        tell_when_it_is_begun(work);
+    TRY(client_receive(work->call, &response));
     work->received = 1;
-    return STATUS_OK;
+    status = client_receive(work->call, &response);
+    return status == STATUS_OUT_OF_RANGE ? STATUS_OK : status;
 }
 
 static enum status do_many(struct work *work)
