@@ -20,6 +20,8 @@ class ClientsTest(ExampleTest):
         build = pathlib.Path(os.environ["WAYSTONE_TEST_SERVER"]).parent
         out = clients.generate("c", self.home / "c", build)
         self.assertEqual(list(out.rglob("*_service.*")), [])
+        description = (out / "waystone/lib/pkgconfig/waystone-client.pc").read_text()
+        self.assertNotRegex(description, r"=/|generator|protodir")
         run(["meson", "setup", "build", "--pkg-config-path", out / "waystone/lib/pkgconfig",
              "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dwerror=true"], out)
         run(["ninja", "-C", "build"], out)

@@ -104,6 +104,7 @@ def _install_runtime(out, build):
     for name, value in (("prefix", "${pcfiledir}/../.."), ("libdir", "${prefix}/lib"),
                         ("includedir", "${prefix}/include")):
         text = re.sub(rf"^{name}=.*$", f"{name}={value}", text, flags=re.M)
+    text = re.sub(r"^(protodir|generator)=.*\n", "", text, flags=re.M)  # are not copied
     (out / "lib" / "pkgconfig" / "waystone-client.pc").write_text(text, encoding="utf-8")
 
 
