@@ -1,4 +1,4 @@
-"""./dev bench [unary] [read] [chat] [connections]: what the server costs, measured.
+"""./dev bench [unary] [read] [chat] [connections] [attacks]: what the server costs, measured.
 
 Every bench starts a server of its own (release build) on a fresh PostgreSQL and Redis, runs
 tools/loadgen against it and prints each figure as one JSON line and then all of them as a
@@ -12,10 +12,13 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 
@@ -211,10 +214,144 @@ def bench_connections(bench):
                        count, "--listening", *speaker.options())
 
 
+# --- attacks ---
+
+ATTACKERS = 4
+ATTACK_SECONDS = 3
+ATTACK_P99_MS = 50
+
+
+class Attackers:
+    """Hostile peers that come again whenever they are closed, for as long as the context lasts."""
+
+    def __init__(self, attack, port):
+        self.attack, self.port = attack, port
+        self.over = threading.Event()
+        self.closed = 0
+        self.threads = [threading.Thread(target=self.run) for _ in range(ATTACKERS)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def run(self):
+        while not self.over.is_set():
+            with contextlib.suppress(OSError):
+                self.once()
+
+    def once(self):
+        with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
+            sock.setblocking(True)
+            try:
+                for piece in self.attack():
+                    sock.sendall(piece)
+                    if self.over.is_set():
+                        return
+                sock.settimeout(0.2)
+                while not self.over.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        if not sock.recv(1 << 20):
+                            break
+            except ConnectionError:
+                pass
+            self.closed += not self.over.is_set()
+
+
+def flood_of(make, hello, request):
+    def attack():
+        yield hello
+        for _, batch in make(request):
+            yield batch
+    return attack
+
+
+def slow_attacks(hello, h2_attacks, h2_wire, request):
+    """Attacks that hold what they have got; each attacker is one of many such connections."""
+    def heads():
+        yield b"GET / HTTP/1.1\r\nhost: x\r\nx: "
+        while True:
+            time.sleep(0.05)
+            yield b"y"
+
+    def bodies():
+        yield hello + request.headers(1) + h2_wire.data(1, b"\0\0\0\1\0")
+        while True:
+            time.sleep(0.05)
+            yield h2_wire.data(1, b"y")
+
+    def readers():
+        yield hello + h2_wire.settings((h2_wire.SETTING_WINDOW, 0))
+        yield b"".join(request.headers(stream) + h2_wire.data(stream, b"\0" * 5, end=True)
+                       for stream in range(1, 512, 2))
+        while True:
+            time.sleep(0.05)
+            yield h2_wire.settings((h2_wire.SETTING_WINDOW, 0))
+    return {"slow_heads": heads, "slow_bodies": bodies, "answers_without_window": readers}
+
+
+@contextlib.contextmanager
+def idle_connections(port, hello):
+    """10,000, or what the limit on descriptors allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with contextlib.ExitStack() as stack:
+        count = min(10_000, hard - 500)
+        for _ in range(count):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            sock.sendall(hello)
+        yield count
+
+
+def victims_p99_ms(port, pid):
+    """Two well-behaved clients with one call each at a time."""
+    answer = subprocess.run(
+        [str(LOADGEN), "unary", "--target", f"127.0.0.1:{port}", "--pid", str(pid), "--name",
+         "victim", "--protocol", "grpc", "--connections", "2", "--streams", "1", "--seconds",
+         str(ATTACK_SECONDS), "--warmup-seconds", "0.2"],
+        stdout=subprocess.PIPE, text=True, check=False)
+    if answer.returncode != 0:
+        raise Problem("A well-behaved client was hurt by the attack; the reason is above.")
+    figures = [json.loads(line) for line in answer.stdout.splitlines()]
+    return next(figure["value"] for figure in figures if figure["figure"] == "victim_p99") / 1000
+
+
+def bench_attacks(bench):
+    """Calls of well-behaved clients on the one loop that is attacked: p99 during each attack."""
+    sys.path.insert(0, str(ROOT / "tests" / "service"))
+    import h2_attacks
+    import h2_wire
+
+    hello = h2_attacks.HELLO
+    request = h2_attacks.Request("/waystone.meta.v1.MetaService/GetVersion")
+    attacks = {make.__name__: flood_of(make, hello, request) for make in h2_attacks.FLOODS}
+    attacks.update(slow_attacks(hello, h2_attacks, h2_wire, request))
+
+    def record(name, value, **more):
+        TARGETS[f"attack_{name}_p99"] = (ATTACK_P99_MS, "at most")
+        bench.record(f"attack_{name}_p99", value, "ms", **more)
+
+    with bench.server() as server:
+        record("none", victims_p99_ms(server.port, server.pid()))
+        for name, attack in attacks.items():
+            with Attackers(attack, server.port) as attackers:
+                value = victims_p99_ms(server.port, server.pid())
+            record(name, value, closed=attackers.closed)
+        with idle_connections(server.port, hello) as count:
+            record("idle_connections", victims_p99_ms(server.port, server.pid()),
+                   connections=count)
+
+
 # --- all of them ---
 
 BENCHES = {"unary": bench_unary, "read": bench_read, "chat": bench_chat,
-           "connections": bench_connections}
+           "connections": bench_connections,
+           "attacks": bench_attacks}
 
 
 def verdict(name, value):

@@ -33,7 +33,8 @@ struct connection {
     struct loop_timer timer;
     char peer[INET6_ADDRSTRLEN];
     bool secure;
-    bool awaits_proxy; /* a trusted proxy has yet to name its client */
+    bool awaits_proxy;     /* a trusted proxy has yet to name its client */
+    size_t late_bytes_max; /* of a lingering connection: what may still come */
     /* Asks the client to leave; the connection closes itself when its exchanges are done. */
     void (*drain)(struct connection *connection);
     /* Ends it now: its exchanges are closed, its memory is freed. */
@@ -53,8 +54,8 @@ void connection_free(struct connection *connection);
 
 /* The same for a peer that may still be sending: closing while bytes are unread would reset the
  * connection, and the peer might never see what was written last. So only this side is ended,
- * and what comes is dropped for a while. Nothing may be in flight. */
-void connection_linger(struct connection *connection);
+ * and what comes is dropped, for a while and up to `late_bytes_max`. Nothing may be in flight. */
+void connection_linger(struct connection *connection, size_t late_bytes_max);
 
 /* Gives a request to the call layer; false if it is no call, and so for the site. */
 bool exchange_to_call(struct http_listener *listener, struct exchange *exchange);

@@ -475,7 +475,9 @@ static bool read_head(struct h1_connection *connection)
 
 static void read_input(struct h1_connection *connection)
 {
-    if (connection->exchange == NULL && !read_head(connection))
+    /* Who asks for the next page has to read the last one. */
+    if (connection->exchange == NULL &&
+        (writer_pending(&connection->writer) > LIMIT_STREAM_QUEUE_BYTES || !read_head(connection)))
         return;
     while (connection->exchange != NULL && read_body(connection))
         ;
@@ -575,7 +577,7 @@ static void end_connection(struct h1_connection *connection)
         return;
     }
     writer_free(&connection->writer);
-    connection_linger(&connection->base);
+    connection_linger(&connection->base, LIMIT_SKIPPED_BODY_BYTES);
 }
 
 static void flush(struct loop_task *task)

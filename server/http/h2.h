@@ -30,6 +30,7 @@ struct h2_connection {
     size_t queued;   /* bytes of answers that nghttp2 has not taken */
 
     /* h2_timers.c */
+    struct loop_timer more;   /* set while input is left for the next tick */
     struct loop_timer stalls; /* set while a stream may be waiting for the peer */
     struct loop_timer keepalive;
     uint64_t read_ms; /* when something came last */

@@ -9,6 +9,11 @@
 
 /* Gathered bytes above which no more frames are made before the socket took some. */
 #define WRITE_BYTES (64 * 1024)
+#define HEAD_BYTES_PER_TOKEN 4096 /* of heads that are too large */
+/* Nobody means a head of this size. Smaller ones that are too large are answered. */
+#define HEADER_BOMB_BYTES (4 * LIMIT_HEADER_BYTES)
+/* Taken from one connection in a tick. */
+#define INPUT_BYTES (64 * 1024)
 
 static void on_read(h2o_socket_t *socket, const char *error);
 
@@ -65,7 +70,7 @@ static void charge_unexplained(struct h2_connection *connection, const char *rea
 
 void h2_charge_head(struct h2_connection *connection, size_t head_bytes)
 {
-    charge(connection, (uint32_t)(head_bytes / LIMIT_HEADER_BYTES) + 1, "too_large_headers");
+    charge(connection, (uint32_t)(head_bytes / HEAD_BYTES_PER_TOKEN), "too_large_headers");
 }
 
 /* Every frame, also those that nghttp2 ignores. The reasons go to the peer; gRPC clients know
@@ -122,7 +127,14 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
     struct h2_stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
-    if (stream != NULL && !stream->routed) /* trailers of a request are ignored */
+    if (stream == NULL)
+        return 0;
+    stream->header_bytes += name_length + value_length;
+    if (stream->header_bytes > HEADER_BOMB_BYTES) {
+        h2_give_up_on(user_data, "too_large_headers");
+        return NGHTTP2_ERR_CALLBACK_FAILURE; /* the rest is not even unpacked */
+    }
+    if (!stream->routed) /* trailers of a request are ignored */
         h2_stream_add_header(stream, name, name_length, value, value_length);
     return 0;
 }
@@ -250,6 +262,7 @@ static void release(struct h2_connection *connection)
     loop_undefer(loop, &connection->flush);
     loop_timer_cancel(loop, &connection->stalls);
     loop_timer_cancel(loop, &connection->keepalive);
+    loop_timer_cancel(loop, &connection->more);
     writer_free(&connection->writer);
     h2_watch_free(&connection->watch);
 }
@@ -343,7 +356,7 @@ static void flush(struct loop_task *task)
     write_started = writer_start(&connection->writer, connection->base.socket, on_written);
     if (is_over(connection)) {
         release(connection);
-        connection_linger(&connection->base);
+        connection_linger(&connection->base, INPUT_BYTES);
         return;
     }
     tell_writable(connection);
@@ -401,14 +414,29 @@ static void feed(struct h2_connection *connection, const uint8_t *data, size_t l
         give_to_session(connection, data + given, length - given);
 }
 
+/* Whoever sends fast has megabytes read at once: the other connections come in between. */
 static void take_input(struct h2_connection *connection)
 {
-    h2o_buffer_t **input = &connection->base.socket->input;
+    h2o_socket_t *socket = connection->base.socket;
+    size_t length = socket->input->size < INPUT_BYTES ? socket->input->size : INPUT_BYTES;
 
     if (!connection->abusive && !connection->deaf)
-        feed(connection, (const uint8_t *)(*input)->bytes, (*input)->size);
-    h2o_buffer_consume(input, (*input)->size);
+        feed(connection, (const uint8_t *)socket->input->bytes, length);
+    if (connection->abusive || connection->deaf)
+        length = socket->input->size;
+    h2o_buffer_consume(&socket->input, length);
+    if (socket->input->size > 0) {
+        h2o_socket_read_stop(socket);
+        loop_timer_set(connection->base.listener->loop, &connection->more, 0);
+    } else if (!h2o_socket_is_reading(socket)) {
+        h2o_socket_read_start(socket, on_read);
+    }
     loop_defer(connection->base.listener->loop, &connection->flush);
+}
+
+static void on_more(struct loop_timer *timer)
+{
+    take_input((struct h2_connection *)((char *)timer - offsetof(struct h2_connection, more)));
 }
 
 static void on_read(h2o_socket_t *socket, const char *error)
@@ -457,6 +485,7 @@ void h2_start(struct connection *from)
     connection->base.drain = h2_drain;
     connection->base.close = h2_close;
     connection->flush.fn = flush;
+    connection->more.fn = on_more;
     connection->abuse.filled_ms = now_ms(connection);
     h2_watch_start(&connection->watch);
     open_session(connection);

@@ -84,7 +84,6 @@ void h2_stream_add_header(struct h2_stream *stream, const uint8_t *name, size_t 
     struct exchange *exchange = &stream->exchange;
     struct http_header *header;
 
-    stream->header_bytes += name_length + value_length;
     if (stream->header_bytes > LIMIT_HEADER_BYTES || exchange->header_count >= LIMIT_HEADERS) {
         stream->too_large = true;
         return;

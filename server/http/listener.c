@@ -95,13 +95,17 @@ static void on_linger_over(struct loop_timer *timer)
 
 static void on_late_bytes(h2o_socket_t *socket, const char *error)
 {
-    if (error != NULL)
-        connection_free(socket->data);
-    else
-        h2o_buffer_consume(&socket->input, socket->input->size);
+    struct connection *connection = socket->data;
+
+    if (error != NULL || socket->input->size > connection->late_bytes_max) {
+        connection_free(connection);
+        return;
+    }
+    connection->late_bytes_max -= socket->input->size;
+    h2o_buffer_consume(&socket->input, socket->input->size);
 }
 
-void connection_linger(struct connection *connection)
+void connection_linger(struct connection *connection, size_t late_bytes_max)
 {
     struct http_listener *listener = connection->listener;
 
@@ -112,6 +116,7 @@ void connection_linger(struct connection *connection)
     connection = connection_replace(connection, sizeof(*connection));
     connection->drain = connection_free;
     connection->close = connection_free;
+    connection->late_bytes_max = late_bytes_max;
     connection->timer.fn = on_linger_over;
     loop_timer_set(listener->loop, &connection->timer, listener->config->linger_ms);
     shutdown(h2o_socket_get_fd(connection->socket), SHUT_WR);

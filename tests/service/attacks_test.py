@@ -546,6 +546,36 @@ class Memory(unittest.TestCase):
                 sock.close()
 
 
+class Pipelining(unittest.TestCase):
+    """The real server, which has pages to ask for that are larger than the request."""
+
+    def test_answers_nobody_reads_stop_the_next_request(self):
+        with small_quarantine():
+            world = World("pipelining", http__loops=1, env={
+                "ASAN_OPTIONS": os.environ["ASAN_OPTIONS"]})
+        self.addCleanup(world.close)
+        page = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n"
+        status, text = world.server.get("/openapi.json")
+        self.assertEqual(status, 200)
+        count = 200_000_000 // len(text)
+        before = memory_kb(world.server.pid())
+        with witness(world.server.port, path="/waystone.meta.v1.MetaService/GetVersion",
+                     message=b"") as other, socket.create_connection(
+                         ("127.0.0.1", world.server.port), 10) as sock:
+            sock.settimeout(0.5)
+            with contextlib.suppress(TimeoutError):
+                sock.sendall(page * count)
+            now = other.calls
+            self.assertTrue(eventually(lambda: other.calls > now + 100))
+            held = memory_kb(world.server.pid()) - before
+            self.assertLess(held, 40 * 1024, f"{held} KB for {count} pages of {len(text)} bytes")
+            # Whoever reads gets all of them, in order.
+            got = 0
+            sock.settimeout(10)
+            while got < 20 * len(text):
+                got += len(sock.recv(1 << 20))
+
+
 class Descriptors(unittest.TestCase):
     """More clients than descriptors: those who are in stay, the others wait their turn."""
 
