@@ -218,7 +218,7 @@ int main(int argc, char **argv)
         if (option == 'c')
             config.ca_file = optarg;
         else if (option == 'n')
-            chat.messages_left = atoi(optarg);
+            chat.messages_left = (int)strtol(optarg, NULL, 10);
         else
             return usage();
     }

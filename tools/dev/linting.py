@@ -14,7 +14,7 @@ import building
 import nodejs
 import packages
 from console import Problem, Step, say
-from paths import BUILD, ROOT, STATE, WEB, write_atomically
+from paths import BUILD, ROOT, STATE, WEB, hash_of, is_stamped, stamp, write_atomically
 
 API = ROOT / "api"
 TESTS = ROOT / "tests"
@@ -68,10 +68,21 @@ def clang_format():
     _check(["clang-format", "--dry-run", "-Werror", *_c_files()])
 
 
+def _ingredients():
+    """What each C file is made of besides the system's headers, as the build noted it."""
+    found = {}
+    for block in _check(["ninja", "-C", BUILD, "-t", "deps"]).split("\n\n"):
+        paths = [(BUILD / line.strip()).resolve() for line in block.splitlines()
+                 if line.startswith("    ") and not line.strip().startswith("/usr/")]
+        if paths:
+            found.setdefault(paths[0], set()).update(paths)
+    return found
+
+
 def _clang_tidy(name):
     """What clang-tidy says about a file; empty when it is content."""
-    # GCC's warnings that clang does not know stand in the compile commands. The fuzz targets are
-    # not in them: clang-tidy takes the most similar command, which lacks one folder.
+    # GCC's warnings that clang does not know stand in the compile commands. What is not in them,
+    # such as the fuzz targets, gets the most similar command, which may lack a folder.
     answer = subprocess.run(
         ["clang-tidy", "-p", BUILD, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
          f"--extra-arg=-I{BUILD / 'tests' / 'unit' / 'protocol'}", name],
@@ -81,16 +92,30 @@ def _clang_tidy(name):
 
 
 def clang_tidy():
+    """Looks again at what has changed, in itself or in a header, since it was found good."""
     packages.ensure("build")
     building.build()  # the generated headers
-    names = [name for name in files(".c") if not name.startswith(NO_FORMAT)]
-    found, done = [], 0
+    rules = [ROOT / name for name in files(".clang-tidy")] + [ROOT / "meson.build"]
+    version = _check(["clang-tidy", "--version"])
+    ingredients = _ingredients()
+    todo = {}
+    for name in files(".c"):
+        if name.startswith(NO_FORMAT):
+            continue
+        made_of = ingredients.get(ROOT / name)
+        value = hash_of([*made_of, *rules], version) if made_of else None
+        if value is None or not is_stamped(f"tidy/{name}", value):
+            todo[name] = value
+    found = []
     cores = len(os.sched_getaffinity(0))
     with Step("Running clang-tidy") as step, ThreadPoolExecutor(cores) as pool:
-        for text in pool.map(_clang_tidy, names):
-            done += 1
-            step.note = f"[{done}/{len(names)}]"
-            found += [text] if text else []
+        results = zip(todo.items(), pool.map(_clang_tidy, todo))
+        for done, ((name, value), text) in enumerate(results, 1):
+            step.note = f"[{done}/{len(todo)}]"
+            if text:
+                found.append(text)
+            elif value is not None:
+                stamp(f"tidy/{name}", value)
     if found:
         raise Problem(f"clang-tidy found something in {len(found)} files.", "\n".join(found))
 
