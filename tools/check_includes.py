@@ -33,9 +33,9 @@ LAYERS = [
      "server/http/ knows requests as bytes: base/, server/exchange.h, server/server.h"),
     ("server/live/", r"base/|server/live/|server/rpc\.h",
      "server/live/ stands on base/ and server/rpc.h"),
-    ("server/protocol/", r"base/|server/protocol/|server/(exchange|rpc)\.h|google/",
+    ("server/protocol/", r"base/|server/protocol/|server/(exchange|rpc)\.h|google/rpc/",
      "server/protocol/ stands on base/, server/exchange.h and server/rpc.h"),
-    ("server/", r"base/|server/protocol/|server/[^/]+\.h|google/|buf/validate/",
+    ("server/", r"base/|server/protocol/|server/[^/]+\.h|google/rpc/|buf/validate/",
      "server/ stands on base/ and server/protocol/; main.c gives it transports and hub"),
     ("tools/", rf"base/|client/|server/protocol/|tools/|{SCHEMA}",
      "tools/ are clients: client/, server/protocol/ and base/"),
@@ -71,11 +71,10 @@ def _wrong_library(name, path):
 
 
 def _may_see_internals(folder, target_folder):
-    """A folder's own files may, and the unit tests that mirror it."""
-    if folder.startswith("tests/fuzz"):
-        return True  # a fuzzer drives one parser, wherever it is
+    """A folder's own files may, the unit tests that mirror it, and fuzz targets."""
     mirrored = folder.removeprefix("tests/unit/")
-    return folder == target_folder or (mirrored != folder and target_folder.endswith(mirrored))
+    return (folder in (target_folder, "tests/fuzz")
+            or (mirrored != folder and target_folder.endswith(mirrored)))
 
 
 def _wrong_header(name, target, implementers):

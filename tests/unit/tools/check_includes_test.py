@@ -94,6 +94,7 @@ class Includes(unittest.TestCase):
         tree = {"base/loop_internal.h": "", "base/loop.c": '#include "base/loop_internal.h"\n'}
         self.accepted(tree)
         self.accepted({**tree, "tests/unit/base/x_test.c": '#include "base/loop_internal.h"\n'})
+        self.accepted({**tree, "tests/fuzz/loop.c": '#include "base/loop_internal.h"\n'})
         for name in ("server/call.c", "tests/unit/db/loop_test.c", "main.c"):
             self.refused({**tree, name: '#include "base/loop_internal.h"\n'},
                          f"{name}:1", "internal to base/")
