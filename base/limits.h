@@ -38,7 +38,7 @@
 
 /* Messages */
 #define LIMIT_MESSAGE_DEPTH 32                 /* nesting of messages, JSON included */
-#define LIMIT_JSON_VALUES 200000               /* of one message: each is a node of some 60 bytes */
+#define LIMIT_JSON_VALUES 200000               /* of one message, skipped ones too */
 #define LIMIT_DECODED_BYTES (32 * 1024 * 1024) /* memory of one decoded message */
 
 /* Logs */

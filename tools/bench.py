@@ -1,7 +1,7 @@
-"""./dev bench [unary] [read] [chat] [connections] [attacks]: what the server costs, measured.
+"""./dev bench [unary] [read] [chat] [connections] [attacks] [json]: what it costs, measured.
 
-Every bench starts a server of its own (release build) on a fresh PostgreSQL and Redis, runs
-tools/loadgen against it and prints each figure as one JSON line and then all of them as a
+Every bench but json starts a server of its own (release build) on a fresh PostgreSQL and Redis,
+runs tools/loadgen against it and prints each figure as one JSON line and then all of them as a
 table. The server's CPU is what the kernel accounts to its threads, so that other load on the
 machine changes the time a run takes but hardly the figure; what a figure is compared with
 (nghttpd, pgbench) is measured in the same run.
@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools" / "dev"))
 
 import certificates  # noqa: E402
+import nodejs  # noqa: E402
 from console import Problem, say  # noqa: E402
 from paths import BUILD, LOGS, STATE  # noqa: E402
 from postgres import PROGRAMS, Cluster  # noqa: E402
@@ -36,10 +37,12 @@ from world import PASSWORD, Api  # noqa: E402
 
 HOME = STATE / "bench"
 LOADGEN = BUILD / "tools" / "loadgen" / "loadgen"
+CODECBENCH = BUILD / "tools" / "codecbench" / "codecbench"
+NPM_PACKAGES = ROOT / "tests" / "service" / "js"  # @bufbuild/protobuf among them
 NGHTTPD = shutil.which("nghttpd") or "/usr/sbin/nghttpd"
 FILE_BYTES = 64  # what nghttpd serves: about the size of a small answer
 
-# What issue 2 asks for, shown beside the figure: (limit, "at most" or "at least").
+# What is asked for, shown beside the figure: (limit, "at most" or "at least").
 TARGETS = {
     "unary_grpc_cpu_us": (8, "at most"),
     "unary_ratio_to_nghttpd": (1.8, "at most"),
@@ -47,6 +50,10 @@ TARGETS = {
     "read_grpc_cpu_us": (20, "at most"),
     "read_ratio_to_pgbench": (1, "at least"),
     "chat_delivery_cpu_us": (11, "at most"),
+    "message_json_encode_ratio": (5, "at least"),
+    "message_json_decode_ratio": (5, "at least"),
+    "page_json_encode_ratio": (5, "at least"),
+    "page_json_decode_ratio": (5, "at least"),
 }
 
 
@@ -60,17 +67,24 @@ class Bench:
         self.cluster = Cluster(HOME, LOGS / "bench-postgres.log")
         self.redis = Redis(HOME, LOGS / "bench-redis.log")
         self.key = certificates.ensure_signing_key(HOME / "keys")
-        self.cluster.remove()
-        self.cluster.start()
-        self.redis.start()
+        self.has_services = False
+
+    def _start_services(self):
+        if not self.has_services:
+            self.has_services = True
+            self.cluster.remove()
+            self.cluster.start()
+            self.redis.start()
 
     def close(self):
-        self.redis.remove()
-        self.cluster.remove()
+        if self.has_services:
+            self.redis.remove()
+            self.cluster.remove()
 
     @contextlib.contextmanager
     def server(self, loops=1, **options):
         """A fresh server: its memory and caches have seen nothing yet."""
+        self._start_services()
         self.redis.command("FLUSHALL")
         dsn = self.cluster.fresh_database("bench")
         server = Server(BUILD / "waystone", HOME, "waystone", LOGS / "bench-server.log")
@@ -89,17 +103,22 @@ class Bench:
         self.figures[name] = {"figure": name, "value": round(value, 3), "unit": unit, **more}
         print(json.dumps(self.figures[name]), flush=True)
 
-    def load(self, mode, name, port, pid, *words):
-        """Runs loadgen. Its lines are its figures."""
-        answer = subprocess.run(
-            [str(LOADGEN), mode, "--target", f"127.0.0.1:{port}", "--pid", str(pid), "--name",
-             name, *map(str, words)], stdout=subprocess.PIPE, text=True, check=False)
+    def run(self, argv, env=None):
+        """Runs a program whose lines are its figures."""
+        answer = subprocess.run([str(word) for word in argv], stdout=subprocess.PIPE, text=True,
+                                check=False, env=env)
         if answer.returncode != 0:
-            raise Problem(f"loadgen {mode} ended with {answer.returncode}; its reason is above.")
+            raise Problem(f"{pathlib.Path(argv[0]).name} ended with {answer.returncode}; its "
+                          "reason is above.")
         for line in answer.stdout.splitlines():
             figure = json.loads(line)
             self.figures[figure["figure"]] = figure
             print(line, flush=True)
+
+    def load(self, mode, name, port, pid, *words):
+        """Runs loadgen."""
+        self.run([LOADGEN, mode, "--target", f"127.0.0.1:{port}", "--pid", pid, "--name", name,
+                  *words])
 
     def value(self, name):
         return self.figures[name]["value"]
@@ -347,11 +366,54 @@ def bench_attacks(bench):
                    connections=count)
 
 
+# --- json ---
+
+CODECS = ("encode", "decode", "json_encode", "json_decode")
+MESSAGE = {
+    "channelId": "1", "sequence": "48213", "characterId": "90210",
+    "characterName": "Thessaly of the Reach",
+    "text": "Does anybody still have the map of the lower caves? We leave at dusk, with or "
+            "without it.",
+    "sentAt": "2026-03-01T18:22:07.123456Z"}
+
+
+def npm_packages():
+    """@bufbuild/protobuf and the schemas as it has them. Returns the environment for node."""
+    env = nodejs.environment()
+    nodejs.install(NPM_PACKAGES, env)
+    subprocess.run(["node", "generate.mjs"], cwd=NPM_PACKAGES, env=env, check=True)
+    return env
+
+
+def compare_codecs(bench, env, name, type_name, message):
+    """Ours and @bufbuild/protobuf's in turns; the median ratio of each encoding."""
+    path = HOME / f"{name}.json"
+    path.write_text(json.dumps(message, separators=(",", ":")), encoding="utf-8")
+    ratios = {codec: [] for codec in CODECS}
+    for _ in range(3):
+        bench.run([CODECBENCH, name, type_name, path])
+        bench.run(["node", ROOT / "tools" / "codecbench" / "codecbench.mjs", NPM_PACKAGES,
+                   f"es_{name}", type_name, path], env)
+        for codec, values in ratios.items():
+            values.append(bench.value(f"es_{name}_{codec}_us")
+                          / bench.value(f"{name}_{codec}_us"))
+    for codec, values in ratios.items():
+        bench.record(f"{name}_{codec}_ratio", sorted(values)[1], "times faster", runs=3)
+
+
+def bench_json(bench):
+    """The encodings of one chat message and of a page of 50, beside @bufbuild/protobuf on Node."""
+    env = npm_packages()
+    page = {"messages": [dict(MESSAGE, sequence=str(48213 + i)) for i in range(50)],
+            "hasMore": True}
+    compare_codecs(bench, env, "message", "waystone.chat.v1.Message", MESSAGE)
+    compare_codecs(bench, env, "page", "waystone.chat.v1.ListMessagesResponse", page)
+
+
 # --- all of them ---
 
 BENCHES = {"unary": bench_unary, "read": bench_read, "chat": bench_chat,
-           "connections": bench_connections,
-           "attacks": bench_attacks}
+           "connections": bench_connections, "attacks": bench_attacks, "json": bench_json}
 
 
 def verdict(name, value):

@@ -97,13 +97,13 @@ class Context:
         return env
 
 
-def _run(argv, env, cwd=ROOT):
-    """Runs a test program with its output on ours. Returns the exit code.
+def _run(argv, env, cwd=ROOT, output=None):
+    """Runs a test program with its output on ours, or in a file. Returns the exit code.
 
     It gets a session of its own, so that a program that hangs is ended with all it started.
     """
     sys.stdout.flush()
-    child = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL,
+    child = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output,
                              start_new_session=True)
     try:
         return child.wait(SUITE_TIMEOUT_S)
@@ -252,6 +252,22 @@ def run_protobuf(context):
     return _result(code, passed, failed)
 
 
+def run_roundtrip(context):
+    """Random messages through our encodings and @bufbuild/protobuf's, in turns."""
+    env = context.node()
+    nodejs.install(SERVICE_JS, env)
+    protocol = "tests/unit/protocol"
+    report = RESULTS / "roundtrip.txt"
+    with open(report, "w", encoding="utf-8") as output:
+        code = _run(["node", str(SERVICE / "json_roundtrip.mjs"),
+                     str(BUILD_ASAN / protocol / "codec-tool"), str(ROOT / protocol)],
+                    dict(env, **building.SANITIZER_ENVIRONMENT), output=output)
+    text = report.read_text(encoding="utf-8")
+    say(text.strip())
+    counted = re.search(r"^(\d+) comparisons, all equal$", text, re.M)
+    return _result(code, int(counted[1]) if counted else 0, 0)
+
+
 # --- all of them ---
 
 def _python_suite(path):
@@ -263,7 +279,8 @@ def _suites():
     python = [_python_suite(path) for path in sorted(SERVICE.glob("*_test.py"))]
     return [Suite("style", run_style), Suite("unit", run_unit), Suite("web", run_web), *python,
             Suite("service/js", run_js), Suite("service/docs", run_docs),
-            Suite("conformance/protobuf", run_protobuf), Suite("e2e", run_e2e)]
+            Suite("conformance/protobuf", run_protobuf),
+            Suite("conformance/roundtrip", run_roundtrip), Suite("e2e", run_e2e)]
 
 
 def _run_suite(context, suite):
