@@ -9,6 +9,11 @@
 #define MAX_DIGITS 400 /* of an exponent's worth of zeros; more cannot fit 64 bits */
 #define SURE_DIGITS 18 /* any number of so many fits 64 bits */
 
+/* Those that a double has exactly. */
+static const double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                       1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 /* --- reading whole numbers --- */
 
 /* The usual form: a sign and a few digits. */
@@ -119,10 +124,7 @@ bool json_parse_unsigned(struct json_slice text, uint64_t high, uint64_t *ret)
  * as the number itself would. False for other numbers. */
 static bool parse_exact(struct json_slice text, double *ret)
 {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    const long power_max = sizeof(powers) / sizeof(*powers) - 1;
+    const long power_max = sizeof(powers_of_ten) / sizeof(*powers_of_ten) - 1;
     const char *at = text.data, *end = text.data + text.length;
     bool negative = at < end && *at == '-', after_point = false;
     long exponent = 0;
@@ -143,7 +145,8 @@ static bool parse_exact(struct json_slice text, double *ret)
     exponent += at < end ? exponent_of(at + 1, end) : 0;
     if (exponent > power_max || exponent < -power_max)
         return false;
-    value = exponent >= 0 ? (double)digits * powers[exponent] : (double)digits / powers[-exponent];
+    value = exponent >= 0 ? (double)digits * powers_of_ten[exponent]
+                          : (double)digits / powers_of_ten[-exponent];
     *ret = negative ? -value : value;
     return true;
 }
@@ -221,22 +224,43 @@ static char *format_name(char *out, double value)
     return stpcpy(out, isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 }
 
-/* Whole numbers that print() would write without an exponent. */
-static bool is_short_whole(double value, double limit)
+/* The number with as few decimals as bring it back, if it then has at most as many digits as
+ * `limit` has zeros: so few are always the shortest. NULL if it has more, or would be written
+ * with an exponent. */
+static char *format_short(char *out, double value, double limit, bool is_single)
 {
-    return value > -limit && value < limit && (double)(int64_t)value == value &&
-           !(value == 0 && signbit(value));
+    const double magnitude = fabs(value);
+
+    if (!(magnitude < limit) || (magnitude < 1e-4 && magnitude != 0))
+        return NULL;
+    for (int decimals = 0; magnitude * powers_of_ten[decimals] < limit; decimals++) {
+        uint64_t scaled = (uint64_t)(magnitude * powers_of_ten[decimals] + 0.5);
+        double back = (double)scaled / powers_of_ten[decimals];
+        uint64_t unit = (uint64_t)powers_of_ten[decimals];
+        if (is_single ? (float)back != (float)magnitude : back != magnitude)
+            continue;
+        if (signbit(value))
+            *out++ = '-';
+        out = json_format_unsigned(out, scaled / unit);
+        if (decimals == 0)
+            return out;
+        *out++ = '.';
+        return json_format_padded(out, scaled % unit, decimals);
+    }
+    return NULL;
 }
 
 char *json_format_double(char *out, double value)
 {
     int digits = fpclassify(value) == FP_SUBNORMAL ? 1 : 15; /* 15 are never too many else */
+    char *end;
     int length;
 
     if (!isfinite(value))
         return format_name(out, value);
-    if (is_short_whole(value, 1e15))
-        return json_format_signed(out, (int64_t)value);
+    end = format_short(out, value, 1e15, false);
+    if (end != NULL)
+        return end;
     do {
         length = snprintf(out, JSON_REAL_MAX_BYTES, "%.*g", digits++, value);
     } while (digits <= 17 && strtod(out, NULL) != value);
@@ -246,12 +270,14 @@ char *json_format_double(char *out, double value)
 char *json_format_float(char *out, float value)
 {
     int digits = fpclassify(value) == FP_SUBNORMAL ? 1 : 6;
+    char *end;
     int length;
 
     if (!isfinite(value))
         return format_name(out, (double)value);
-    if (is_short_whole((double)value, 1e6))
-        return json_format_signed(out, (int64_t)value);
+    end = format_short(out, (double)value, 1e6, true);
+    if (end != NULL)
+        return end;
     do {
         length = snprintf(out, JSON_REAL_MAX_BYTES, "%.*g", digits++, (double)value);
     } while (digits <= 9 && strtof(out, NULL) != value);

@@ -213,11 +213,25 @@ static bool unescape_all(struct json_text *text, struct json_slice raw, struct j
     return true;
 }
 
+static bool check_escapes(struct json_text *text, struct json_slice raw)
+{
+    const char *end = raw.data + raw.length;
+
+    for (const char *at = raw.data; (at = run_end(at, end)) < end;) {
+        char character[4], *out = character;
+        at++;
+        if (!unescape(text, &at, end, &out))
+            return false;
+    }
+    return true;
+}
+
 /* The string whose opening quote is next. */
 static bool take_string(struct json_text *text, struct json_slice *ret)
 {
     const char *at = text->at + 1;
     bool has_escapes = false;
+    struct json_slice raw;
 
     for (;;) {
         at = run_end(at, text->end);
@@ -232,9 +246,13 @@ static bool take_string(struct json_text *text, struct json_slice *ret)
         has_escapes = true;
         at += 2;
     }
-    *ret = (struct json_slice){text->at + 1, (size_t)(at - text->at - 1)};
+    raw = (struct json_slice){text->at + 1, (size_t)(at - text->at - 1)};
     text->at = at + 1;
-    return !has_escapes || unescape_all(text, *ret, ret);
+    if (has_escapes)
+        return ret != NULL ? unescape_all(text, raw, ret) : check_escapes(text, raw);
+    if (ret != NULL)
+        *ret = raw;
+    return true;
 }
 
 bool json_text_string(struct json_text *text, struct json_slice *ret)
@@ -285,7 +303,8 @@ bool json_text_number(struct json_text *text, struct json_slice *ret)
 
     if (end == NULL)
         return fail_here(text, "this is no number");
-    *ret = (struct json_slice){text->at, (size_t)(end - text->at)};
+    if (ret != NULL)
+        *ret = (struct json_slice){text->at, (size_t)(end - text->at)};
     text->at = end;
     return count_value(text);
 }
@@ -356,15 +375,13 @@ bool json_text_member(struct json_text *text, struct json_slice *ret_name)
 /* As deep as `max_depth` lets arrays and objects nest. */
 bool json_text_skip(struct json_text *text)
 {
-    struct json_slice ignored;
-
     switch (json_text_kind(text)) {
     case JSON_NOTHING:
         return false;
     case JSON_NUMBER:
-        return json_text_number(text, &ignored);
+        return json_text_number(text, NULL);
     case JSON_STRING:
-        return json_text_string(text, &ignored);
+        return json_text_string(text, NULL);
     case JSON_ARRAY:
         if (!json_text_enter(text))
             return false;
@@ -375,7 +392,7 @@ bool json_text_skip(struct json_text *text)
     case JSON_OBJECT:
         if (!json_text_enter(text))
             return false;
-        while (json_text_member(text, &ignored))
+        while (json_text_member(text, NULL))
             if (!json_text_skip(text))
                 return false;
         return text->error == NULL;

@@ -47,7 +47,8 @@ void json_text_open(struct json_text *text, struct arena *arena, const char *dat
 /* What comes next. */
 enum json_kind json_text_kind(struct json_text *text);
 
-/* Take the value of the kind that json_text_kind() has told. False on an error. */
+/* Take the value of the kind that json_text_kind() has told; `ret` may be NULL. False on an
+ * error. */
 bool json_text_string(struct json_text *text, struct json_slice *ret);
 bool json_text_number(struct json_text *text, struct json_slice *ret);
 bool json_text_literal(struct json_text *text); /* null, true or false */
@@ -57,10 +58,10 @@ bool json_text_enter(struct json_text *text);
 /* Whether there is one more item, which has to be taken next; else the array is left. */
 bool json_text_item(struct json_text *text);
 
-/* The same for a member of an object: takes its name. */
+/* The same for a member of an object: takes its name (NULL: nobody wants it). */
 bool json_text_member(struct json_text *text, struct json_slice *ret_name);
 
-/* Takes any value. */
+/* Takes any value, without memory for it. */
 bool json_text_skip(struct json_text *text);
 
 /* Whether all has been read and was well. */

@@ -188,10 +188,12 @@ static enum status write_any(struct json_writer *writer, const ProtobufCMessage 
         JSON_PUT_LITERAL(writer, "{}");
         return STATUS_OK;
     }
-    if (type == NULL || message_decode_with(arena, type, packed->data, packed->len, writer->options,
-                                            &inner, &error) != STATUS_OK)
+    if (type == NULL)
         return json_write_fail(writer,
                                "a google.protobuf.Any holds a type this server does not know");
+    if (message_decode_with(arena, type, packed->data, packed->len, writer->options, &inner,
+                            &error) != STATUS_OK)
+        return json_write_fail(writer, "a google.protobuf.Any holds bytes that cannot be decoded");
     if (writer->any_depth == LIMIT_MESSAGE_DEPTH)
         return json_write_fail(writer, "google.protobuf.Any nests too deep");
     writer->any_depth++;

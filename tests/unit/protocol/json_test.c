@@ -1,5 +1,6 @@
 /* The JSON encoding. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,6 +272,38 @@ Test(json, numbers_read_the_same_in_every_way)
     SAME(Scalars_type, "{\"real\":1e+06,\"bigReal\":1e+15}");
     SAME(Scalars_type, "{\"real\":999999}");
     SAME(Scalars_type, "{\"i64\":\"999999999999999999\",\"u64\":\"1000000000000000000\"}");
+}
+
+/* Short decimals are written in a quicker way than others: it must be the same text. */
+Test(json, short_reals_are_written_as_long_ones_are)
+{
+    srand(20261121);
+    for (int i = 0; i < 20000; i++) {
+        const char *sign = rand() % 2 ? "-" : "";
+        const char *text =
+            arena_printf(test_arena(), "%s%de%d", sign, rand() % 10000000, 2 - rand() % 18);
+        double value = strtod(text, NULL);
+        float single = (float)value;
+        Scalars scalars = {.base = PROTOBUF_C_MESSAGE_INIT(&Scalars_type.descriptor)};
+        char expected[80], real[32], single_real[32];
+        int digits = 1;
+        do
+            snprintf(real, sizeof(real), "%.*g", digits++, value);
+        while (strtod(real, NULL) != value);
+        digits = 1;
+        do
+            snprintf(single_real, sizeof(single_real), "%.*g", digits++, (double)single);
+        while (strtof(single_real, NULL) != single);
+        if (value == 0)
+            continue;
+        if (strchr(real, 'e') || strchr(single_real, 'e'))
+            continue; /* where %g goes over to exponents depends on the digits asked for */
+        snprintf(expected, sizeof(expected), "{\"real\":%s,\"bigReal\":%s}", single_real, real);
+        scalars.text = "";
+        scalars.real = single;
+        scalars.big_real = value;
+        EXPECT_TEXT(to_json(&scalars.base), expected);
+    }
 }
 
 Test(json, bytes_are_base64_of_either_alphabet)
