@@ -13,7 +13,7 @@
 /* Nobody means a head of this size. Smaller ones that are too large are answered. */
 #define HEADER_BOMB_BYTES (4 * LIMIT_HEADER_BYTES)
 /* Taken from one connection in a tick. */
-#define INPUT_BYTES (64 * 1024)
+#define INPUT_BYTES (16 * 1024)
 
 static void on_read(h2o_socket_t *socket, const char *error);
 
