@@ -26,9 +26,27 @@ const KEYS = join(process.env.WAYSTONE_TEST_HOME, "conformance-client");
 
 /** A certificate of its own for the client. */
 function clientCertificate() {
-  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-    "-nodes", "-days", "2", "-subj", "/CN=client", "-keyout", `${KEYS}.key`, "-out", `${KEYS}.pem`],
-  { stdio: "ignore" });
+  execFileSync(
+    "openssl",
+    [
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-days",
+      "2",
+      "-subj",
+      "/CN=client",
+      "-keyout",
+      `${KEYS}.key`,
+      "-out",
+      `${KEYS}.pem`,
+    ],
+    { stdio: "ignore" },
+  );
   return { cert: readFileSync(`${KEYS}.pem`), key: readFileSync(`${KEYS}.key`) };
 }
 
@@ -58,7 +76,9 @@ before(async () => {
   servers.cleartext = await startServer(schemas, { messageReceiveLimit: LIMIT });
   servers.tls = await startServer(schemas, { useTls: true, messageReceiveLimit: LIMIT });
   servers["client certificate"] = await startServer(schemas, {
-    useTls: true, messageReceiveLimit: LIMIT, clientTlsCert: identity.cert,
+    useTls: true,
+    messageReceiveLimit: LIMIT,
+    clientTlsCert: identity.cert,
   });
 });
 after(async () => {
@@ -74,10 +94,15 @@ function transport(configuration, more = {}) {
   const baseUrl = `${secure ? "https" : "http"}://127.0.0.1:${server.port}`;
   const gzip = compression === "gzip";
   const options = {
-    baseUrl, httpVersion, nodeOptions, useBinaryFormat: codec === "proto",
+    baseUrl,
+    httpVersion,
+    nodeOptions,
+    useBinaryFormat: codec === "proto",
     acceptCompression: gzip ? [node.compressionGzip] : [],
     sendCompression: gzip ? node.compressionGzip : undefined,
-    compressMinBytes: 0, jsonOptions: { registry }, ...more,
+    compressMinBytes: 0,
+    jsonOptions: { registry },
+    ...more,
   };
   if (httpVersion === "2") {
     options.sessionManager = new node.Http2SessionManager(baseUrl, {}, nodeOptions);
@@ -95,15 +120,17 @@ async function runCases(configuration, cases, more) {
   const client = createClient(schemas.ConformanceService, made);
   const chosen = cases.filter((item) => fits(configuration, item.shape));
   try {
-    await Promise.all(chosen.map(async (item) => {
-      const result = await perform(client, schemas, item, LIMIT);
-      try {
-        check(schemas, item, result, more?.useHttpGet === true);
-      } catch (error) {
-        error.message = `${item.name}: ${error.message}`;
-        throw error;
-      }
-    }));
+    await Promise.all(
+      chosen.map(async (item) => {
+        const result = await perform(client, schemas, item, LIMIT);
+        try {
+          check(schemas, item, result, more?.useHttpGet === true);
+        } catch (error) {
+          error.message = `${item.name}: ${error.message}`;
+          throw error;
+        }
+      }),
+    );
   } finally {
     close();
   }
@@ -118,7 +145,9 @@ for (const configuration of CONFIGURATIONS) {
       test("message size", { timeout: 30_000 }, () => runCases(configuration, SIZE_CASES));
     }
     if (configuration.protocol === "connect") {
-      test("GET", { timeout: 30_000 }, () => runCases(configuration, GET_CASES, { useHttpGet: true }));
+      test("GET", { timeout: 30_000 }, () =>
+        runCases(configuration, GET_CASES, { useHttpGet: true }),
+      );
     }
   });
 }
@@ -126,7 +155,9 @@ for (const configuration of CONFIGURATIONS) {
 test("a client without a certificate is refused", async () => {
   const server = servers["client certificate"];
   const made = node.createConnectTransport({
-    baseUrl: `https://127.0.0.1:${server.port}`, httpVersion: "1.1", nodeOptions: { ca: server.pem },
+    baseUrl: `https://127.0.0.1:${server.port}`,
+    httpVersion: "1.1",
+    nodeOptions: { ca: server.pem },
   });
   const client = createClient(schemas.ConformanceService, made);
   await assert.rejects(client.unary({}));

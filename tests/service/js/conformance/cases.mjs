@@ -22,7 +22,9 @@ function one(name, shape, requests, more = {}) {
 function definition(shape, { headers = [], trailers = [], error, count = 2, delay = 0 } = {}) {
   const rest = { responseHeaders: headers, responseTrailers: trailers, responseDelayMs: delay };
   if (["unary", "idempotent", "clientStream"].includes(shape)) {
-    const response = error ? { case: "error", value: error } : { case: "responseData", value: TEST };
+    const response = error
+      ? { case: "error", value: error }
+      : { case: "responseData", value: TEST };
     return { ...rest, response };
   }
   return { ...rest, responseData: Array(count).fill(TEST), error };
@@ -39,18 +41,28 @@ function requests(shape, options = {}) {
 const SHAPES = ["unary", "clientStream", "serverStream", "half", "full"];
 
 function basic() {
-  const meta = { headers: [header("x-custom-header", "foo")], trailers: [header("x-custom-trailer", "bing")] };
+  const meta = {
+    headers: [header("x-custom-header", "foo")],
+    trailers: [header("x-custom-trailer", "bing")],
+  };
   return [
     ...SHAPES.map((shape) => one("success", shape, requests(shape, meta), { headers: SENT })),
     ...["serverStream", "half"].map((shape) =>
-      one("no responses", shape, requests(shape, { ...meta, count: 0, single: true }), { headers: SENT })),
+      one("no responses", shape, requests(shape, { ...meta, count: 0, single: true }), {
+        headers: SENT,
+      }),
+    ),
     ...SHAPES.filter((shape) => shape !== "full").map((shape) =>
-      one("empty request", shape, [{}], { headers: SENT })),
+      one("empty request", shape, [{}], { headers: SENT }),
+    ),
   ];
 }
 
 function errors() {
-  const meta = { headers: [header("x-custom-header", "foo")], trailers: [header("x-custom-trailer", "bing")] };
+  const meta = {
+    headers: [header("x-custom-header", "foo")],
+    trailers: [header("x-custom-trailer", "bing")],
+  };
   const cases = [];
   for (const [name, code] of Object.entries(CODES)) {
     const error = { code, message: name.replaceAll("-", " ") };
@@ -61,15 +73,22 @@ function errors() {
   const error = { code: Code.Unauthenticated, message: "unauthenticated" };
   for (const shape of SHAPES) {
     cases.push(one("error with metadata", shape, requests(shape, { ...meta, error, count: 0 })));
-    cases.push(one("error of one request", shape, requests(shape, { error, count: 0, single: true })));
+    cases.push(
+      one("error of one request", shape, requests(shape, { error, count: 0, single: true })),
+    );
     if (shape !== "unary" && shape !== "clientStream") {
       cases.push(one("error with responses", shape, requests(shape, { ...meta, error })));
     }
   }
-  const unicode = { code: Code.Internal, message: "\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \u{1f608}\n" };
+  const unicode = {
+    code: Code.Internal,
+    message: "\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \u{1f608}\n",
+  };
   cases.push(one("unicode message", "unary", requests("unary", { error: unicode })));
   const detail = { typeUrl: "type.googleapis.com/google.protobuf.Empty", value: new Uint8Array() };
-  cases.push(one("details", "unary", requests("unary", { error: { ...error, details: [detail, detail] } })));
+  cases.push(
+    one("details", "unary", requests("unary", { error: { ...error, details: [detail, detail] } })),
+  );
   return cases;
 }
 
@@ -81,7 +100,9 @@ function duplicates() {
   const error = { code: Code.Internal, message: "failed" };
   return SHAPES.flatMap((shape) => [
     one("repeated metadata", shape, requests(shape, meta), { headers: SENT }),
-    one("repeated metadata, error", shape, requests(shape, { ...meta, error, count: 0 }), { headers: SENT }),
+    one("repeated metadata, error", shape, requests(shape, { ...meta, error, count: 0 }), {
+      headers: SENT,
+    }),
   ]);
 }
 
@@ -100,17 +121,32 @@ function sizes() {
   for (const shape of SHAPES) {
     const streams = ["clientStream", "half", "full"].includes(shape);
     cases.push(one("at the limit", shape, requests(shape), { grow: [0, 0] }));
-    cases.push(one("above the limit", shape, requests(shape), { grow: [10, 0], expected: tooLarge }));
+    cases.push(
+      one("above the limit", shape, requests(shape), { grow: [10, 0], expected: tooLarge }),
+    );
     if (streams && shape !== "full") {
-      cases.push(one("second above the limit", shape, requests(shape), { grow: [0, 10], expected: tooLarge }));
+      cases.push(
+        one("second above the limit", shape, requests(shape), {
+          grow: [0, 10],
+          expected: tooLarge,
+        }),
+      );
     }
   }
   return cases;
 }
 
-const get = [one("by GET", "idempotent", requests("idempotent", {
-  headers: [header("x-custom-header", "foo")], trailers: [header("x-custom-trailer", "bing")],
-}), { headers: SENT })];
+const get = [
+  one(
+    "by GET",
+    "idempotent",
+    requests("idempotent", {
+      headers: [header("x-custom-header", "foo")],
+      trailers: [header("x-custom-trailer", "bing")],
+    }),
+    { headers: SENT },
+  ),
+];
 
 export const SUITES = {
   basic: basic(),

@@ -17,12 +17,15 @@ const METHODS = {
 /** A request padded until its encoding has `size` bytes. */
 function grown(schema, request, size) {
   let message = create(schema, request);
-  for (let missing = size - toBinary(schema, message).length; missing > 0;) {
+  for (let missing = size - toBinary(schema, message).length; missing > 0; ) {
     const padding = (message.requestData?.length ?? 0) + missing;
     message = create(schema, { ...request, requestData: new Uint8Array(padding).fill(1) });
     missing = size - toBinary(schema, message).length;
     if (missing < 0) {
-      message = create(schema, { ...request, requestData: new Uint8Array(padding + missing).fill(1) });
+      message = create(schema, {
+        ...request,
+        requestData: new Uint8Array(padding + missing).fill(1),
+      });
       break;
     }
   }
@@ -32,15 +35,20 @@ function grown(schema, request, size) {
 function encode(schemas, test, limit) {
   const schema = schemas[METHODS[test.shape][1]];
   return test.requests.map((request, i) =>
-    test.grow ? grown(schema, request, limit + test.grow[i]) : create(schema, request));
+    test.grow ? grown(schema, request, limit + test.grow[i]) : create(schema, request),
+  );
 }
 
 /** What is received, as it is received. */
 function observe() {
   const seen = { payloads: [], headers: new Headers(), trailers: new Headers() };
   seen.options = {
-    onHeader: (headers) => { seen.headers = headers; },
-    onTrailer: (trailers) => { seen.trailers = trailers; },
+    onHeader: (headers) => {
+      seen.headers = headers;
+    },
+    onTrailer: (trailers) => {
+      seen.trailers = trailers;
+    },
   };
   return seen;
 }
@@ -50,7 +58,9 @@ async function callUnary(method, messages, options, seen) {
 }
 
 async function callClientStream(method, messages, options, seen) {
-  async function* all() { yield* messages; }
+  async function* all() {
+    yield* messages;
+  }
   seen.payloads.push((await method(all(), options)).payload);
 }
 
@@ -59,7 +69,9 @@ async function callServerStream(method, messages, options, seen) {
 }
 
 async function callHalf(method, messages, options, seen) {
-  async function* all() { yield* messages; }
+  async function* all() {
+    yield* messages;
+  }
   for await (const response of method(all(), options)) seen.payloads.push(response.payload);
 }
 
@@ -68,7 +80,9 @@ async function callFull(method, messages, options, seen) {
   let answered = () => {};
   async function* paced() {
     for (const message of messages) {
-      const answer = new Promise((resolve) => { answered = resolve; });
+      const answer = new Promise((resolve) => {
+        answered = resolve;
+      });
       yield message;
       await answer;
     }
@@ -84,8 +98,12 @@ async function callFull(method, messages, options, seen) {
 }
 
 const CALLS = {
-  unary: callUnary, idempotent: callUnary, clientStream: callClientStream,
-  serverStream: callServerStream, half: callHalf, full: callFull,
+  unary: callUnary,
+  idempotent: callUnary,
+  clientStream: callClientStream,
+  serverStream: callServerStream,
+  half: callHalf,
+  full: callFull,
 };
 
 /** Calls, and gives { payloads, headers, trailers, error }. */
@@ -118,11 +136,16 @@ function assertInfo(schemas, test, info, requests, whole, isGet) {
   requests.forEach((request, i) => {
     const packed = anyPack(schema, request);
     assert.equal(info.requests[i].typeUrl, packed.typeUrl);
-    assert.ok(equals(schema, fromBinary(schema, info.requests[i].value), request), "the request as seen");
+    assert.ok(
+      equals(schema, fromBinary(schema, info.requests[i].value), request),
+      "the request as seen",
+    );
   });
   if (!whole) return;
   for (const { name, value } of test.headers ?? []) {
-    const found = info.requestHeaders.find((header) => header.name.toLowerCase() === name.toLowerCase());
+    const found = info.requestHeaders.find(
+      (header) => header.name.toLowerCase() === name.toLowerCase(),
+    );
     assert.equal(found?.value.join(", "), value.join(", "), `header ${name} as seen`);
   }
   if (test.timeoutMs) {
@@ -139,11 +162,12 @@ function infoOfError(schemas, error) {
   return found[0];
 }
 
-function assertError(schemas, test, result, error, sent) {
+function assertError(result, error, sent) {
   assert.ok(result.error, "an error");
   assert.equal(result.error.code, error.code);
   if (error.message !== undefined) assert.equal(result.error.rawMessage, error.message);
-  if (error.details) assert.equal(result.error.details.length, error.details.length + (sent ? 0 : 1));
+  if (error.details)
+    assert.equal(result.error.details.length, error.details.length + (sent ? 0 : 1));
 }
 
 /** Requests each answer tells of: all in the first, or one by one where they alternate. */
@@ -160,10 +184,11 @@ export function check(schemas, test, result, isGet = false) {
   }
   const definition = test.requests[0].responseDefinition;
   const single = ["unary", "idempotent", "clientStream"].includes(test.shape);
-  const error = single && definition?.response.case === "error" ? definition.response.value : definition?.error;
+  const error =
+    single && definition?.response.case === "error" ? definition.response.value : definition?.error;
   const count = single ? (error ? 0 : 1) : (definition?.responseData.length ?? 0);
 
-  if (error) assertError(schemas, test, result, error, count > 0);
+  if (error) assertError(result, error, count > 0);
   else assert.equal(result.error, undefined, String(result.error));
   assert.equal(result.payloads.length, count, "answers");
   result.payloads.forEach((payload, i) => {
@@ -178,6 +203,10 @@ export function check(schemas, test, result, isGet = false) {
     assertInfo(schemas, test, infoOfError(schemas, result.error), requests, true, isGet);
   }
   const metadata = result.error?.metadata;
-  assertMetadata(definition?.responseHeaders ?? [], metadata && count === 0 ? metadata : result.headers, "header");
+  assertMetadata(
+    definition?.responseHeaders ?? [],
+    metadata && count === 0 ? metadata : result.headers,
+    "header",
+  );
   assertMetadata(definition?.responseTrailers ?? [], metadata ?? result.trailers, "trailer");
 }
