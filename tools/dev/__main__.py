@@ -64,7 +64,7 @@ def _bench(arguments):
 
 def _fuzz(arguments):
     import fuzzing
-    return fuzzing.fuzz(arguments.names, arguments.seconds)
+    return fuzzing.fuzz(arguments.names, arguments.seconds, arguments.keep)
 
 
 def _lint(arguments):
@@ -118,6 +118,8 @@ def _parser():
     command = add("fuzz", _fuzz, "run the fuzz targets, or those whose name has a NAME in it")
     command.add_argument("names", nargs="*", metavar="NAME")
     command.add_argument("--seconds", type=int, default=60, help="time for each target (60)")
+    command.add_argument("--keep", action="store_true",
+                         help="take finds that reach new code into tests/fuzz/corpus")
     command = add("gen-client", _gen_client, "make a client project in another language")
     command.add_argument("language", choices=["c", "go", "java", "python", "typescript"],
                          metavar="LANG", help="c, go, java, python or typescript")

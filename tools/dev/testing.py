@@ -18,6 +18,7 @@ import time
 
 import building
 import conformance
+import fuzzing
 import linting
 import nodejs
 import packages
@@ -173,6 +174,17 @@ def run_unit(context):
     return _result(code, passed, failed)
 
 
+# --- fuzzing ---
+
+FUZZ_SECONDS = 2  # for each target, beyond its committed corpus
+
+
+def run_fuzz(_):
+    """A short run of every fuzz target; ./dev fuzz is the long one."""
+    outcomes = [target.fuzz(FUZZ_SECONDS) for target in fuzzing.targets()]
+    return Result(outcomes.count(True), outcomes.count(False))
+
+
 # --- web ---
 
 def run_web(context):
@@ -279,7 +291,8 @@ def _python_suite(path):
 
 def _suites():
     python = [_python_suite(path) for path in sorted(SERVICE.glob("*_test.py"))]
-    return [Suite("style", run_style), Suite("unit", run_unit), Suite("web", run_web), *python,
+    return [Suite("style", run_style), Suite("unit", run_unit), Suite("fuzz", run_fuzz),
+            Suite("web", run_web), *python,
             Suite("service/js", run_js), Suite("service/docs", run_docs),
             Suite("conformance/protobuf", run_protobuf),
             Suite("conformance/roundtrip", run_roundtrip), Suite("e2e", run_e2e)]
