@@ -39,7 +39,7 @@ void buffer_printf(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2
 /* First byte of the content; meaningless when it is empty. */
 static inline uint8_t *buffer_data(const struct buffer *buffer)
 {
-    return buffer->data + buffer->start;
+    return buffer->data != NULL ? buffer->data + buffer->start : NULL;
 }
 
 /* Drops `size_bytes` from the front; frees the memory when nothing is left. */
