@@ -48,7 +48,7 @@ static void put_escape(struct writer *out, uint8_t byte)
     char escape[ESCAPE_MAX_BYTES] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
 
     if (byte == '"' || byte == '\\' || byte == '\n') {
-        escape[1] = byte == '\n' ? 'n' : (char)byte;
+        escape[1] = (char)(byte == '\n' ? 'n' : byte);
         writer_append(out, escape, 2);
     } else {
         writer_append(out, escape, sizeof(escape));
