@@ -33,9 +33,11 @@
 #include "handlers/keys.h"
 #include "handlers/limiter.h"
 #include "handlers/meta.h"
+#include "server/health.h"
 #include "server/http/http.h"
 #include "server/interceptors.h"
 #include "server/metrics.h"
+#include "server/reflection.h"
 #include "server/server.h"
 #include "version.h"
 
@@ -364,12 +366,18 @@ static bool is_database_ready(void)
     return true;
 }
 
+/* Every service needs the database. */
+static bool is_serving(const char *service)
+{
+    return is_database_ready() && !atomic_load(&shutting_down);
+}
+
 static void render_readyz(void *user, struct http_page *page)
 {
     struct loop *loop = loop_current();
     const struct app *app = &loops[loop_index(loop)].app;
     bool database = is_database_ready();
-    bool ready = database && !atomic_load(&shutting_down);
+    bool ready = is_serving("");
 
     if (!ready)
         page->status = 503;
@@ -406,6 +414,8 @@ static void build_server(void)
     auth_register(server);
     characters_register(server);
     chat_register(server);
+    health_serve(server, is_serving);
+    reflection_serve(server);
     metrics = metrics_new(server, loop_count);
     steps[0] = interceptor_logging();
     steps[1] = interceptor_metrics(metrics);

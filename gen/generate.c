@@ -4,6 +4,7 @@
 
 #include "gen/check.h"
 #include "gen/emit.h"
+#include "gen/emit_descriptors.h"
 #include "gen/emit_docs.h"
 #include "gen/model.h"
 #include "gen/names.h"
@@ -119,9 +120,18 @@ static void write_openapi(struct model *model, const struct openapi_info *info, 
     output_close(&out, response);
 }
 
+static void write_descriptors(struct model *model, const Request *request, Response *response)
+{
+    struct output out = {.arena = model->arena, .path = "descriptors.c"};
+
+    response->file = arena_alloc_array(model->arena, 1, sizeof(ResponseFile *));
+    emit_descriptors(&out, request);
+    output_close(&out, response);
+}
+
 struct parameters {
     const char *only; /* NULL: every file protoc asks for */
-    const char *emit; /* "c", "docs", "openapi" */
+    const char *emit; /* "c", "descriptors", "docs", "openapi" */
     struct openapi_info info;
 };
 
@@ -142,7 +152,7 @@ static void read_parameter(struct model *model, char *text, struct parameters *r
             return;
         }
     model_fail(model, nowhere,
-               "unknown parameter '%s': there are only=<path>, emit=c|docs|openapi, "
+               "unknown parameter '%s': there are only=<path>, emit=c|descriptors|docs|openapi, "
                "title=<text> and version=<text>",
                text);
 }
@@ -158,16 +168,19 @@ static struct parameters read_parameters(struct model *model, const Request *req
     while ((text = strsep(&rest, ",")) != NULL)
         if (*text != '\0')
             read_parameter(model, text, &parameters);
-    if (strcmp(parameters.emit, "c") != 0 && strcmp(parameters.emit, "docs") != 0 &&
-        strcmp(parameters.emit, "openapi") != 0)
-        model_fail(model, nowhere, "emit=%s: it can be c, docs or openapi", parameters.emit);
+    if (strcmp(parameters.emit, "c") != 0 && strcmp(parameters.emit, "descriptors") != 0 &&
+        strcmp(parameters.emit, "docs") != 0 && strcmp(parameters.emit, "openapi") != 0)
+        model_fail(model, nowhere, "emit=%s: it can be c, descriptors, docs or openapi",
+                   parameters.emit);
     return parameters;
 }
 
-static void write_outputs(struct model *model, const struct parameters *parameters,
-                          Response *response)
+static void write_outputs(struct model *model, const Request *request,
+                          const struct parameters *parameters, Response *response)
 {
-    if (strcmp(parameters->emit, "docs") == 0)
+    if (strcmp(parameters->emit, "descriptors") == 0)
+        write_descriptors(model, request, response);
+    else if (strcmp(parameters->emit, "docs") == 0)
         write_docs(model, response);
     else if (strcmp(parameters->emit, "openapi") == 0)
         write_openapi(model, &parameters->info, response);
@@ -183,7 +196,7 @@ static void respond(struct model *model, const Request *request, Response *respo
     response->supported_features =
         GOOGLE__PROTOBUF__COMPILER__CODE_GENERATOR_RESPONSE__FEATURE__FEATURE_PROTO3_OPTIONAL;
     if (model_read(model, request, parameters.only))
-        write_outputs(model, &parameters, response);
+        write_outputs(model, request, &parameters, response);
     if (model->errors.length > 0) {
         response->n_file = 0;
         response->error = arena_strndup(model->arena, (const char *)buffer_data(&model->errors),

@@ -2,6 +2,7 @@
 """The documents that protoc-gen-waystone makes of a set of schemas.
 
     reference.py ... --openapi-c FILE    the OpenAPI document as C: what api/openapi.h declares
+    reference.py ... --descriptors-c FILE    the schemas as C: what server/reflection.h declares
     reference.py ... --docs FOLDER       the Markdown pages; nothing else stays in the folder
     reference.py ... --check FOLDER      fails if --docs would change something
 """
@@ -57,6 +58,12 @@ def write_openapi(arguments, out):
     return 0
 
 
+def write_descriptors(arguments, out):
+    data = run_protoc(arguments, "descriptors", out)["descriptors.c"]
+    pathlib.Path(arguments.descriptors_c).write_bytes(data)
+    return 0
+
+
 def write_docs(folder, pages):
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.md"):
@@ -94,6 +101,7 @@ def main():
     parser.add_argument("--version", default="0")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--openapi-c", metavar="FILE")
+    what.add_argument("--descriptors-c", metavar="FILE")
     what.add_argument("--docs", metavar="FOLDER", type=pathlib.Path)
     what.add_argument("--check", metavar="FOLDER", type=pathlib.Path)
     parser.add_argument("schemas", nargs="+", help="the set, relative to an include folder")
@@ -102,6 +110,8 @@ def main():
     with tempfile.TemporaryDirectory() as out:
         if arguments.openapi_c:
             return write_openapi(arguments, out)
+        if arguments.descriptors_c:
+            return write_descriptors(arguments, out)
         pages = run_protoc(arguments, "docs", out)
     if arguments.docs:
         return write_docs(arguments.docs, pages)

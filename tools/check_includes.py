@@ -12,7 +12,7 @@ import re
 import sys
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
-SCHEMA = r"(buf|google|waystone)/"
+SCHEMA = r"(buf|google|grpc|waystone)/"
 
 # Folder, what its files may include, and in words. The first folder that fits counts.
 # main.c and tests/ have no rule but that of internal headers and of foreign libraries.
@@ -35,7 +35,7 @@ LAYERS = [
      "server/live/ stands on base/ and server/rpc.h"),
     ("server/protocol/", r"base/|server/protocol/|server/(exchange|rpc)\.h|google/rpc/",
      "server/protocol/ stands on base/, server/exchange.h and server/rpc.h"),
-    ("server/", r"base/|server/protocol/|server/[^/]+\.h|google/rpc/|buf/validate/",
+    ("server/", r"base/|server/protocol/|server/[^/]+\.h|google/rpc/|grpc/|buf/validate/",
      "server/ stands on base/ and server/protocol/; main.c gives it transports and hub"),
     ("tools/", rf"base/|client/|server/protocol/|tools/|{SCHEMA}",
      "tools/ are clients: client/, server/protocol/ and base/"),

@@ -67,7 +67,7 @@ def envelopes(data):
 
 
 class EchoServer:
-    def __init__(self, *arguments, descriptors=None):
+    def __init__(self, *arguments, descriptors=None, command=(ECHO_SERVER,)):
         def limit_descriptors():
             if descriptors:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
@@ -75,7 +75,7 @@ class EchoServer:
         self.port = free_port()
         self.log = tempfile.TemporaryFile()
         env = dict(os.environ, LSAN_OPTIONS=f"suppressions={SUPPRESSIONS}:print_suppressions=0")
-        self.child = subprocess.Popen([ECHO_SERVER, str(self.port), *arguments], env=env,
+        self.child = subprocess.Popen([*command, str(self.port), *arguments], env=env,
                                       stderr=self.log, stdin=subprocess.DEVNULL,
                                       preexec_fn=limit_descriptors)
         deadline = time.monotonic() + 20
