@@ -200,35 +200,33 @@ static size_t unknown_capacity(size_t length)
     return capacity;
 }
 
-/* Keeps the fields that lie in [start, end), the first of which has this tag. All that are
- * unknown in a message are one entry of protobuf-c's: the first one's tag, and as its data the
- * rest as it was on the wire. Any number of them so costs about what they are long. */
+/* Keeps the field that lies in [start, end) and has its value at `value`. All that are unknown
+ * in a message are one entry of protobuf-c's: the first one's tag, and as its data the rest as it
+ * was on the wire. Any number of them so costs about what they are long. */
 static bool keep_unknown(struct decoder *decoder, ProtobufCMessage *message, uint32_t number,
-                         unsigned wire_type, const uint8_t *start, const uint8_t *end)
+                         unsigned wire_type, const uint8_t *start, const uint8_t *value,
+                         const uint8_t *end)
 {
     ProtobufCMessageUnknownField *kept = message->unknown_fields;
-    size_t length = (size_t)(end - start);
+    size_t length = (size_t)(end - (kept != NULL ? start : value));
     uint8_t *larger;
 
     if (kept == NULL) {
-        uint64_t tag;
         kept = budget_alloc(&decoder->budget, sizeof(*kept));
         if (kept == NULL)
             return false;
         *kept = (ProtobufCMessageUnknownField){.tag = number,
                                                .wire_type = (ProtobufCWireType)wire_type};
-        start = read_varint(decoder, start, end, &tag);
-        length = (size_t)(end - start);
     }
     if (kept->data == NULL || kept->len + length > unknown_capacity(kept->len)) {
         larger = budget_alloc(&decoder->budget, unknown_capacity(kept->len + length));
         if (larger == NULL)
             return false;
-        if (kept->len > 0)
+        if (kept->data != NULL)
             memcpy(larger, kept->data, kept->len);
         kept->data = larger;
     }
-    memcpy(kept->data + kept->len, start, length);
+    memcpy(kept->data + kept->len, end - length, length);
     kept->len += length;
     message->unknown_fields = kept;
     message->n_unknown_fields = 1;
@@ -236,11 +234,12 @@ static bool keep_unknown(struct decoder *decoder, ProtobufCMessage *message, uin
 }
 
 static const uint8_t *decode_unknown(struct decoder *decoder, ProtobufCMessage *message,
-                                     const uint8_t *start, const uint8_t *at, const uint8_t *end,
+                                     const uint8_t *start, const uint8_t *value, const uint8_t *end,
                                      uint32_t number, unsigned wire_type, unsigned depth)
 {
-    at = skip_value(decoder, at, end, number, wire_type, depth);
-    if (at != NULL && !keep_unknown(decoder, message, number, wire_type, start, at))
+    const uint8_t *at = skip_value(decoder, value, end, number, wire_type, depth);
+
+    if (at != NULL && !keep_unknown(decoder, message, number, wire_type, start, value, at))
         return fail_budget(decoder);
     return at;
 }

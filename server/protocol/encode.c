@@ -146,7 +146,7 @@ static void encode_value(struct writer *writer, const ProtobufCFieldDescriptor *
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING: {
         const char *text = *(const char *const *)member;
-        put_text(writer, text, text != NULL ? strlen(text) : 0);
+        put_text(writer, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
         break;
     }
     case PROTOBUF_C_TYPE_BYTES: {

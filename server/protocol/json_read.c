@@ -300,7 +300,7 @@ static enum status read_known(struct json_reader *reader, const struct json_path
 enum status json_read_value(struct json_reader *reader, const struct json_path *path,
                             const ProtobufCFieldDescriptor *field, void *out)
 {
-    bool is_known;
+    bool is_known = true;
 
     return read_known(reader, path, field, out, &is_known);
 }
@@ -312,7 +312,7 @@ enum status json_read_array(struct json_reader *reader, const struct json_path *
 {
     size_t size = field_element_size(field->type);
     struct json_path here = {.parent = path};
-    bool is_known;
+    bool is_known = true;
 
     if (json_text_kind(&reader->text) != JSON_ARRAY)
         return json_fail_kind(reader, path, "an array");
@@ -367,7 +367,7 @@ enum status json_read_map(struct json_reader *reader, const struct json_path *pa
                           ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
     struct json_path here = {.parent = path, .index = SIZE_MAX};
-    bool is_known;
+    bool is_known = true;
 
     if (json_text_kind(&reader->text) != JSON_OBJECT)
         return json_fail_kind(reader, path, "an object");
@@ -393,7 +393,7 @@ static enum status read_field(struct json_reader *reader, const struct json_path
                               const struct message_field *extra)
 {
     void *member = field_member(message, field);
-    bool is_known;
+    bool is_known = true;
 
     if (json_text_kind(&reader->text) == JSON_NULL &&
         (field_is_repeated(field) || !json_takes_null(field))) {

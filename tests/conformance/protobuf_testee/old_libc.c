@@ -5,6 +5,8 @@
  * runner that does not insist on the versions, and preloads this. */
 #include <stdlib.h>
 
+/* The names are those of the libraries.
+ * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 long __isoc23_strtol(const char *text, char **end, int base);
 long long __isoc23_strtoll(const char *text, char **end, int base);
 unsigned long __isoc23_strtoul(const char *text, char **end, int base);
@@ -40,3 +42,5 @@ void _ZSt21ios_base_library_initv(void)
 
     _ZNSt8ios_base4InitC1Ev(&init);
 }
+
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
