@@ -1,8 +1,8 @@
 """./dev itself, in a checkout of its own: up, status, down, reset, and what it says when it
 cannot go on: one sentence that tells what to do, exit code 1, and nothing left running.
 
-The checkout is a copy of this one with its npm packages and its web client; the server is
-built anew, as ./dev up does it.
+The checkout is a copy of this one with its npm packages and its web client, to which the
+README's example of a new method is added; the server is built anew, as ./dev up does it.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 import unittest
 
@@ -50,6 +51,32 @@ def make_checkout():
         shutil.copy(STATE / "stamps" / name, stamps)
     if (STATE / "node").exists():
         (CHECKOUT / ".dev" / "node").symlink_to(STATE / "node")
+
+
+def snippets(language):
+    """The README's blocks of code in its numbered steps."""
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    return [textwrap.dedent(code) for code in
+            re.findall(rf"^   ```{language}\n(.*?)^   ```$", text, re.S | re.M)]
+
+
+def edit(name, change):
+    path = CHECKOUT / name
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def add_a_method():
+    """The README's five steps, as they stand there."""
+    method, messages = snippets("proto")
+    (query,), (handler,), (test,) = snippets("sql"), snippets("c"), snippets("python")
+    service = "service ChatService {\n"
+    table = "static const struct chat_service handlers = {\n"
+    edit("api/waystone/chat/v1/chat.proto", lambda text: text.replace(
+        service, service + textwrap.indent(method, "  ") + "\n") + "\n" + messages)
+    edit("db/queries/chat.sql", lambda text: text + "\n" + query)
+    edit("handlers/chat.c", lambda text: text.replace(
+        table, f"{handler}\n{table}    .count_messages = count_messages,\n"))
+    (CHECKOUT / "tests" / "service" / "count_test.py").write_text(test, encoding="utf-8")
 
 
 def environment(**more):
@@ -100,6 +127,7 @@ class Checkout(unittest.TestCase):
 def setUpModule():
     nodejs.build_web()
     make_checkout()
+    add_a_method()
     answer = dev("up", "--detach", "--port", str(free_port()))  # builds the server
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert dev("down").returncode == 0
@@ -108,6 +136,20 @@ def setUpModule():
 def tearDownModule():
     dev("reset", "--yes")
     shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+class Readme(unittest.TestCase):
+    def test_a_method_in_five_steps(self):
+        report = FOLDER / "count.json"
+        answer = subprocess.run(
+            [sys.executable, str(ROOT / "tools" / "dev" / "run_unittest.py"),
+             str(CHECKOUT / "tests" / "service" / "count_test.py"), str(report)],
+            env=dict(os.environ, WAYSTONE_TEST_SERVER=str(CHECKOUT / ".dev/build/waystone")),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S,
+            check=False)
+        self.assertEqual(answer.returncode, 0, answer.stdout + answer.stderr)
+        self.assertEqual(json.loads(report.read_text(encoding="utf-8")),
+                         {"passed": 1, "failed": 0})
 
 
 class Life(Checkout):

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 
 from console import Problem, say
@@ -128,6 +129,15 @@ def _parser():
     return parser
 
 
+def _end_on_signals():
+    """SIGTERM and a closed terminal end ./dev as Ctrl-C does: nothing stays behind."""
+    def interrupt(*_):
+        raise KeyboardInterrupt
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
+
+
 def main():
     words = sys.argv[1:]
     if not words or words == ["help"]:
@@ -136,6 +146,7 @@ def main():
     os.chdir(ROOT)
     # PostgreSQL's own user has to reach its folder, whatever mask the shell has.
     os.umask(0o022)
+    _end_on_signals()
     try:
         return arguments.function(arguments)
     except Problem as problem:

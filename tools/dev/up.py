@@ -137,15 +137,6 @@ def _explain(error, folders):
     return error
 
 
-def _end_on_signals():
-    """SIGTERM and a closed terminal end ./dev as Ctrl-C does: nothing stays behind."""
-    def interrupt(*_):
-        raise KeyboardInterrupt
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, interrupt)
-
-
 def _prepare():
     packages.ensure("build", "run")
     building.build(BUILD, ["waystone"])
@@ -199,7 +190,6 @@ def _wait_for_end(parts):
 
 def up(arguments):
     _check_environment()
-    _end_on_signals()
     lock = _lock()
     parts = Parts()
     if parts.server.pid() is not None and _recorded_server(parts):
