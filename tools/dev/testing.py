@@ -313,7 +313,7 @@ def _run_suite(context, suite):
 
 
 def _prepare():
-    packages.ensure("build", "run", "test")
+    packages.ensure("build", "run", "test", "fuzz")
     building.build(BUILD_ASAN, title="Building server and tests with sanitizers")
     generate_python()
     shutil.rmtree(RESULTS, ignore_errors=True)
