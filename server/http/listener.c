@@ -475,12 +475,13 @@ void http_close(struct http_listener *listener)
 
 uint16_t http_port(const struct http_listener *listener)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
 
     if (listener->socket == NULL ||
         getsockname(h2o_socket_get_fd(listener->socket), (struct sockaddr *)&address, &length) != 0)
         return 0;
+    // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): getsockname() wrote it
     return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
                                                : ((struct sockaddr_in *)&address)->sin_port);
 }

@@ -16,11 +16,14 @@ static inline void put_varint(struct writer *writer, uint64_t value)
 {
     uint8_t *at = writer->at;
 
+    /* The analyzer does not know that a buffer that was written to has memory. */
+    /* NOLINTBEGIN(clang-analyzer-core.NullDereference) */
     while (value >= 0x80) {
         *at++ = (uint8_t)(value | 0x80);
         value >>= 7;
     }
     *at++ = (uint8_t)value;
+    /* NOLINTEND(clang-analyzer-core.NullDereference) */
     writer->at = at;
 }
 
@@ -119,7 +122,9 @@ static void put_bytes(struct writer *writer, const void *data, size_t length)
 /* Text in which U+0000 may be kept. */
 static void put_text(struct writer *writer, const char *text, size_t length)
 {
-    const char *kept = writer->keep_nul ? memmem(text, length, KEPT_NUL, KEPT_NUL_BYTES) : NULL;
+    /* There may be no text at all, which memmem() does not take. */
+    const char *kept =
+        writer->keep_nul && length > 0 ? memmem(text, length, KEPT_NUL, KEPT_NUL_BYTES) : NULL;
     size_t begin;
 
     if (kept == NULL) {
