@@ -2,8 +2,7 @@
 
 #include <stddef.h>
 
-/* Deeper than a schema that people write; the rest of the generator recurses. */
-#define NESTING_MAX 100
+#include "gen/nesting.h"
 
 typedef Google__Protobuf__DescriptorProto Message;
 typedef Google__Protobuf__EnumDescriptorProto Enum;

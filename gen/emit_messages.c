@@ -593,7 +593,7 @@ void emit_messages_source(struct output *out, struct model *model, const struct 
     emit_head(out, file, NULL);
     emit(out, "#include \"%s.h\"\n\n#include <assert.h>\n", file->stem);
     if (file_validates(file))
-        emit(out, "#include <math.h>\n#include <stddef.h>\n#include <string.h>\n\n"
+        emit(out, "#include <stddef.h>\n#include <string.h>\n\n"
                   "#include \"server/protocol/validate.h\"\n");
     else
         emit(out, "#include <stddef.h>\n");

@@ -259,7 +259,7 @@ static void emit_number_rules(const struct site *site, const ProtobufCMessage *r
 static void emit_finite(const struct site *site, bool finite)
 {
     if (finite)
-        emit_violation(site, PRINT(site, "!isfinite(%s)", site->value),
+        emit_violation(site, PRINT(site, "!__builtin_isfinite(%s)", site->value),
                        PRINT(site, "%s.finite", field_type_name(site->type)),
                        "must be a finite number");
 }

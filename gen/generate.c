@@ -8,6 +8,7 @@
 #include "gen/emit_docs.h"
 #include "gen/model.h"
 #include "gen/names.h"
+#include "gen/nesting.h"
 #include "gen/output.h"
 
 typedef Google__Protobuf__Compiler__CodeGeneratorRequest Request;
@@ -212,14 +213,16 @@ static void freep_buffer(struct buffer *buffer)
 enum status generate(const void *data, size_t length, struct buffer *out)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(freep_request)
-    Request *request =
-        google__protobuf__compiler__code_generator_request__unpack(NULL, length, data);
+    CLEANUP(freep_request) Request *request = NULL;
     struct model model = {.arena = arena};
     CLEANUP(freep_buffer) struct buffer errors = {0};
     Response response = GOOGLE__PROTOBUF__COMPILER__CODE_GENERATOR_RESPONSE__INIT;
     size_t size;
 
+    if (!nesting_is_bounded(&google__protobuf__compiler__code_generator_request__descriptor, data,
+                            length))
+        return STATUS_INVALID_ARGUMENT;
+    request = google__protobuf__compiler__code_generator_request__unpack(NULL, length, data);
     if (request == NULL || !request_is_whole(request))
         return STATUS_INVALID_ARGUMENT;
     respond(&model, request, &response);

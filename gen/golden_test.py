@@ -10,6 +10,7 @@ import argparse
 import difflib
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,122 @@ def compiles(compiler, name, out):
     return result.returncode == 0
 
 
+# --- names ---
+
+# What a schema cannot be called, by protobuf's own grammar.
+NO_NAMES = {"option", "reserved"}
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+
+
+def preprocessed(compiler, headers, out, *options):
+    text = "".join(f'#include "{name}"\n' for name in headers)
+    command = [compiler, "-std=gnu11", "-D_GNU_SOURCE", "-E", *options, f"-I{ROOT.parent}", f"-I{out}", "-"]
+    return subprocess.run([*command[:1], "-x", "c", *command[1:]], input=text, capture_output=True,
+                          text=True, check=True).stdout
+
+
+def names_in_headers(out):
+    """Every identifier, macros included, of all headers that generated code includes."""
+    headers = [str(path.relative_to(out)) for path in sorted(out.rglob("*.h"))]
+    headers += ["server/protocol/validate.h", "string.h", "assert.h", "stddef.h", "stdbool.h", "stdio.h",
+                "errno.h"]
+    names = set("asm auto break case class const continue default delete enum goto new operator private return "
+                "static this typeof virtual void while _Bool _Generic __FILE__ __unix".split())
+    for compiler in COMPILERS:
+        names.update(IDENTIFIER.findall(preprocessed(compiler, headers, out, "-P")))
+        for line in preprocessed(compiler, headers, out, "-dM").splitlines():
+            names.update(IDENTIFIER.findall(line.split()[1])[:1])
+    mine = [f"GENERATED_{re.sub('[^A-Z0-9]', '_', name.upper())}" for name in headers]
+    return sorted(names - NO_NAMES - set(mine))
+
+
+def apart(names):
+    """Groups in which no two names are one in JSON, which protoc refuses."""
+    groups = []
+    for name in names:
+        key = name.replace("_", "").lower()
+        group = next((one for one in groups if key not in one), None)
+        if group is None:
+            group = {}
+            groups.append(group)
+        group[key] = name
+    return [sorted(group.values()) for group in groups]
+
+
+def number(index):
+    """Field numbers, without those that protobuf keeps for itself."""
+    return index + 1 if index < 18000 else index + 3000
+
+
+def named_schema(package, *lines):
+    return "\n".join(['syntax = "proto3";', f"package {package};", *lines, ""])
+
+
+def hostile_fields(names):
+    lines = []
+    for at, group in enumerate(apart(names)):
+        for kind in ("", "optional ", "repeated "):
+            what = kind.strip().capitalize() or "Plain"
+            lines.append(f"message {what}{at} {{")
+            lines += [f"  {kind}int32 {name} = {number(i)};" for i, name in enumerate(group)]
+            lines.append("}")
+        lines.append(f"message Oneof{at} {{")
+        lines += [f"  oneof {name} {{ string one_{i} = {number(i)}; }}" for i, name in enumerate(group)]
+        lines.append("}")
+        lines.append(f"message Member{at} {{ oneof choice {{")
+        lines += [f"  bytes {name} = {number(i)};" for i, name in enumerate(group)]
+        lines.append("} }")
+    return lines
+
+
+def hostile_values(names):
+    lines = []
+    for at, group in enumerate(apart(names)):
+        lines += [f"enum Values{at} {{", f"  ZERO_{at} = 0;"]
+        lines += [f"  {name} = {i + 1};" for i, name in enumerate(group)]
+        lines.append("}")
+    return lines
+
+
+def hostile_types(names):
+    lines = [f"message {name} {{ .hostile.types.{name} next = 1; }}" for name in names]
+    return lines + [f"message Holds{name} {{ enum {name} {{ ZERO = 0; }} {name} one = 1; }}" for name in names[::7]]
+
+
+def hostile_methods(names):
+    public = "{ option (waystone.options.v1.method).access = ACCESS_PUBLIC; }"
+    lines = ['import "waystone/options/v1/options.proto";', "message Nothing {}"]
+    for service, request, response in (("Plain", "", ""), ("DownService", "", "stream "),
+                                       ("Up", "stream ", ""), ("Both", "stream ", "stream ")):
+        lines.append(f"service {service} {{")
+        lines += [f"  rpc {name}({request}.hostile.methods.Nothing) returns ({response}.hostile.methods.Nothing) {public}" for name in names]
+        lines.append("}")
+    return lines
+
+
+def check_hostile_names(arguments, out):
+    """Whatever is called like something in a header becomes C that compiles."""
+    names = names_in_headers(out)
+    if len(names) < 2000 or not {"errno", "linux", "NULL", "EOF", "stdin"} <= set(names):
+        print(f"only {len(names)} names were found in headers")
+        return 1
+    failures = 0
+    schemas = {"fields": hostile_fields(names), "values": hostile_values(names), "types": hostile_types(names),
+               "methods": hostile_methods(names[::3])}
+    for what, lines in schemas.items():
+        with tempfile.TemporaryDirectory() as folder:
+            target = pathlib.Path(folder)
+            (target / f"{what}.proto").write_text(named_schema(f"hostile.{what}", *lines))
+            result = run_protoc(arguments, target, [f"{what}.proto"], target)
+            if result.returncode != 0:
+                print(f"names of {what}: {result.stderr[:2000]}")
+                failures += 1
+            for path in sorted(target.glob("*.c")):
+                for compiler in COMPILERS:
+                    failures += not compiles(compiler, path.name, target)
+    return failures
+
+
 def check_one_file_alone(arguments):
     """With only=, names are those of the whole set, and no other file is written."""
     with tempfile.TemporaryDirectory() as folder:
@@ -169,6 +286,7 @@ def main():
         out = pathlib.Path(folder)
         failures = check_output(arguments, out)
         failures += check_compiles(arguments, out)
+        failures += check_hostile_names(arguments, out)
     failures += check_one_file_alone(arguments)
     failures += check_documents(arguments)
     failures += check_parameters(arguments)

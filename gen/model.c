@@ -562,6 +562,7 @@ bool model_read(struct model *model,
         file->package = file->proto->package ? file->proto->package : "";
         file->is_proto3 = file->proto->syntax != NULL && strcmp(file->proto->syntax, "proto3") == 0;
         file->wanted = is_wanted(request, only, file->path);
+        source_index(model->arena, file);
         read_types(model, file);
     }
     for (size_t i = 0; i < model->file_count; i++)

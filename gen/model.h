@@ -40,6 +40,7 @@ enum field_type {
 
 struct model_file;
 struct model_message;
+struct source_location;
 
 /* Where something is declared, from 1; 0 when unknown. */
 struct location {
@@ -166,6 +167,8 @@ struct model_file {
     struct model_service *services;
     size_t service_count;
     const Google__Protobuf__FileDescriptorProto *proto;
+    const struct source_location *locations; /* sorted by path; see source.h */
+    size_t location_count;
 };
 
 struct model {

@@ -21,8 +21,13 @@ char *name_camel(struct arena *arena, const char *dotted);
 /* A path or dotted name with every other character than letters and digits as '_'. */
 char *name_identifier(struct arena *arena, const char *text);
 
-/* Words a program must not use: C's keywords and what common headers define as macros. */
+/* Words a program must not use: C's keywords, and of the headers that generated code includes the
+ * macros, types and enumerators. reserved.c. */
 bool name_is_reserved(const char *name);
+
+/* The name, or with an 'x' in front if it starts as those of compilers, "__FILE__", or of
+ * protobuf-c do. */
+const char *name_spelled(struct arena *arena, const char *name);
 
 /* Names in use, to find clashes. A zeroed struct with an arena is an empty set. */
 struct name_set {

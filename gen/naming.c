@@ -1,5 +1,6 @@
 #include "gen/naming.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "gen/names.h"
@@ -58,23 +59,36 @@ static void count_names(struct naming *naming, const struct model_file *file)
 
 /* --- choosing --- */
 
+/* Whether the program must not use the name, or a name derived from it. */
+static bool is_taken(const struct naming *naming, const char *name, const char *const *suffixes)
+{
+    if (name_is_reserved(name))
+        return true;
+    for (size_t i = 0; suffixes[i] != NULL; i++) {
+        const char *derived = arena_printf(naming->arena, "%s%s", name, suffixes[i]);
+        if (name_is_reserved(derived) || name_set_has(&naming->taken, derived))
+            return true;
+    }
+    return false;
+}
+
 /* The name, with underscores until it and all its derivations are free; takes them. The list
  * of suffixes ends with NULL. */
 static const char *take(struct naming *naming, const char *name, const char *const *suffixes)
 {
-    bool is_free;
-
-    do {
-        is_free = !name_is_reserved(name);
-        for (size_t i = 0; is_free && suffixes[i] != NULL; i++)
-            is_free = !name_set_has(&naming->taken,
-                                    arena_printf(naming->arena, "%s%s", name, suffixes[i]));
-        if (!is_free)
-            name = arena_printf(naming->arena, "%s_", name);
-    } while (!is_free);
+    name = name_spelled(naming->arena, name);
+    while (is_taken(naming, name, suffixes))
+        name = arena_printf(naming->arena, "%s_", name);
     for (size_t i = 0; suffixes[i] != NULL; i++)
         name_set_add(&naming->taken, arena_printf(naming->arena, "%s%s", name, suffixes[i]));
     return name;
+}
+
+/* Functions and variables, ours and those of C's library, start with a small letter: what the
+ * schema declares does not, or ends with an underscore. */
+static const char *set_apart(struct naming *naming, const char *name)
+{
+    return islower((unsigned char)*name) ? arena_printf(naming->arena, "%s_", name) : name;
 }
 
 static const char *const no_suffix[] = {"", NULL};
@@ -82,8 +96,8 @@ static const char *const no_suffix[] = {"", NULL};
 static const char *with_package(struct naming *naming, const struct model_file *file,
                                 const char *joined)
 {
-    if (!name_set_has(&naming->clashes, joined))
-        return joined;
+    if (!name_set_has(&naming->clashes, joined) || *file->package == '\0')
+        return set_apart(naming, joined);
     return arena_printf(naming->arena, "%s%s", name_camel(naming->arena, file->package), joined);
 }
 
@@ -100,7 +114,7 @@ static void name_enum(struct naming *naming, struct model_enum *enumeration)
         if (name_set_has(&naming->clashes, name))
             name = arena_printf(naming->arena, "%s_%s",
                                 name_upper(naming->arena, enumeration->c_name), name);
-        value->c_name = take(naming, name, no_suffix);
+        value->c_name = take(naming, set_apart(naming, name), no_suffix);
     }
 }
 
@@ -143,6 +157,7 @@ static const char *take_member(struct naming *naming, struct name_set *members, 
 {
     const char *other;
 
+    name = name_spelled(naming->arena, name);
     for (;; name = arena_printf(naming->arena, "%s_", name)) {
         other = companion ? arena_printf(naming->arena, companion, name) : NULL;
         if (name_is_reserved(name) || name_set_has(members, name) ||
@@ -172,7 +187,7 @@ static void name_members(struct naming *naming, struct model_message *message)
                                                 companion_of(&message->fields[i]));
     for (size_t i = 0; i < message->oneof_count; i++) {
         struct model_oneof *oneof = &message->oneofs[i];
-        const char *name = oneof->name;
+        const char *name = name_spelled(naming->arena, oneof->name);
         while (name_set_has(&members, arena_printf(naming->arena, "%s_case", name)))
             name = arena_printf(naming->arena, "%s_", name);
         name_set_add(&members, arena_printf(naming->arena, "%s_case", name));
@@ -182,22 +197,45 @@ static void name_members(struct naming *naming, struct model_message *message)
 
 /* --- services --- */
 
+/* The method in the names of functions: "send_message" of chat_client_send_message(), taken with
+ * all the functions that come with it. */
+static const char *take_base(struct naming *naming, const struct model_service *service,
+                             const struct model_method *method)
+{
+    static const char *const unary[] = {"", "_method", NULL};
+    static const char *const streaming[] = {"",         "_method", "_send", "_close_send",
+                                            "_receive", NULL};
+    const char *name = arena_printf(naming->arena, "%s_%s", service->client_name,
+                                    name_snake(naming->arena, method->name));
+
+    name = take(naming, name, method_streams(method) ? streaming : unary);
+    return name + strlen(service->client_name) + 1;
+}
+
+static const char *take_stream(struct naming *naming, const struct model_service *service,
+                               const struct model_method *method)
+{
+    static const char *const suffixes[] = {"_stream", "_send", "_receive", NULL};
+    const char *snake = name_snake(naming->arena, method->name);
+    const char *counted = arena_printf(naming->arena, "%s stream", snake);
+
+    if (name_set_has(&naming->clashes, counted))
+        snake = arena_printf(naming->arena, "%s_%s", service->c_name, snake);
+    return take(naming, snake, suffixes);
+}
+
 static void name_method(struct naming *naming, const struct model_service *service,
                         struct name_set *members, struct model_method *method)
 {
-    const char *snake = name_snake(naming->arena, method->name);
-    const char *stream = arena_printf(naming->arena, "%s stream", snake);
+    const char *constant =
+        arena_printf(naming->arena, "%s_%s", name_upper(naming->arena, service->c_name),
+                     name_upper(naming->arena, method->name));
 
-    method->base = snake;
-    method->c_name = take_member(naming, members, snake, NULL);
-    method->constant =
-        take(naming,
-             arena_printf(naming->arena, "%s_%s", name_upper(naming->arena, service->c_name),
-                          name_upper(naming->arena, method->name)),
-             no_suffix);
-    method->stream_name = name_set_has(&naming->clashes, stream)
-                              ? arena_printf(naming->arena, "%s_%s", service->c_name, snake)
-                              : snake;
+    method->base = take_base(naming, service, method);
+    method->c_name = take_member(naming, members, name_snake(naming->arena, method->name), NULL);
+    method->constant = take(naming, constant, no_suffix);
+    if (method_streams(method))
+        method->stream_name = take_stream(naming, service, method);
 }
 
 static void name_service(struct naming *naming, struct model_service *service)

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "gen/nesting.h"
+
 static void *arena_alloc_callback(void *arena, size_t size_bytes)
 {
     return arena_alloc(arena, size_bytes);
@@ -140,6 +142,10 @@ const ProtobufCMessage *options_extension(struct arena *arena, const ProtobufCMe
 
         if (field->tag != number || field->wire_type != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
             continue;
+        if (!nesting_is_bounded(descriptor, field->data + prefix, field->len - prefix)) {
+            *reterr = arena_printf(arena, "option %u is nested too deep", number);
+            return NULL;
+        }
         part = protobuf_c_message_unpack(descriptor, &allocator, field->len - prefix,
                                          field->data + prefix);
         if (part == NULL) {

@@ -271,9 +271,10 @@ static const struct pattern_node *parse_group(struct parser *parser)
     const struct pattern_node *inside;
 
     if (parser->at[0] == '?') {
-        if (parser->at[1] != ':')
+        if (parser->at[1] == ':')
+            parser->at += 2;
+        else
             fail(parser, "of groups that start with (? only (?: is supported");
-        parser->at += 2;
     }
     if (parser->error != NULL)
         return NULL;

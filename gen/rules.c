@@ -65,7 +65,7 @@ static void real_value(struct arena *arena, double value, bool is_float, struct 
     ret->number = (long double)value;
     ret->is_nan = isnan(value);
     if (isinf(value) || isnan(value)) {
-        ret->literal = value < 0 ? "-INFINITY" : "INFINITY";
+        ret->literal = value < 0 ? "-__builtin_inf()" : "__builtin_inf()";
         ret->words = value < 0 ? "-infinity" : "infinity";
         return;
     }

@@ -1,6 +1,7 @@
 #include "gen/source.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct source_path source_field(const struct source_path *path, int32_t field)
@@ -19,22 +20,79 @@ struct source_path source_at(const struct source_path *path, int32_t field, int3
     return source_field(&longer, index);
 }
 
-/* The first location whose path starts with the given one, or equals it. */
+/* --- looking up --- */
+
+/* A position that protoc gave, and which one it was. */
+struct source_location {
+    const Google__Protobuf__SourceCodeInfo__Location *given;
+    size_t order;
+};
+
+static int compare_paths(const int32_t *a, size_t a_length, const int32_t *b, size_t b_length)
+{
+    for (size_t i = 0; i < a_length && i < b_length; i++)
+        if (a[i] != b[i])
+            return a[i] < b[i] ? -1 : 1;
+    return (a_length > b_length) - (a_length < b_length);
+}
+
+static int compare_locations(const void *left, const void *right)
+{
+    const struct source_location *a = left, *b = right;
+    int compared =
+        compare_paths(a->given->path, a->given->n_path, b->given->path, b->given->n_path);
+
+    return compared != 0 ? compared : (a->order > b->order) - (a->order < b->order);
+}
+
+void source_index(struct arena *arena, struct model_file *file)
+{
+    const Google__Protobuf__SourceCodeInfo *info = file->proto->source_code_info;
+    struct source_location *sorted;
+
+    if (info == NULL || info->n_location == 0)
+        return;
+    sorted = arena_alloc_array(arena, info->n_location, sizeof(*sorted));
+    for (size_t i = 0; i < info->n_location; i++)
+        sorted[i] = (struct source_location){info->location[i], i};
+    qsort(sorted, info->n_location, sizeof(*sorted), compare_locations);
+    file->locations = sorted;
+    file->location_count = info->n_location;
+}
+
+/* The first one in order that is not before the path. */
+static size_t lower_bound(const struct source_path *path, size_t length)
+{
+    size_t low = 0, high = path->file->location_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const Google__Protobuf__SourceCodeInfo__Location *given =
+            path->file->locations[middle].given;
+        if (compare_paths(given->path, given->n_path, path->steps, length) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The location given first of those whose path starts with the given one, or equals it. */
 static const Google__Protobuf__SourceCodeInfo__Location *find(const struct source_path *path,
                                                               size_t length, bool exact)
 {
-    const Google__Protobuf__SourceCodeInfo *info = path->file->proto->source_code_info;
+    const struct source_location *found = NULL;
 
-    if (info == NULL)
-        return NULL;
-    for (size_t i = 0; i < info->n_location; i++) {
-        const Google__Protobuf__SourceCodeInfo__Location *location = info->location[i];
-        if (location->n_path < length || (exact && location->n_path != length))
-            continue;
-        if (length == 0 || memcmp(location->path, path->steps, length * sizeof(int32_t)) == 0)
-            return location;
+    for (size_t i = lower_bound(path, length); i < path->file->location_count; i++) {
+        const struct source_location *at = &path->file->locations[i];
+        size_t compared = at->given->n_path < length ? at->given->n_path : length;
+        if (at->given->n_path < length || (exact && at->given->n_path != length) ||
+            compare_paths(at->given->path, compared, path->steps, length) != 0)
+            break;
+        if (found == NULL || at->order < found->order)
+            found = at;
     }
-    return NULL;
+    return found != NULL ? found->given : NULL;
 }
 
 static struct location to_location(const struct source_path *path,

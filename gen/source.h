@@ -15,6 +15,9 @@ struct source_path {
     size_t length;
 };
 
+/* Sorts the positions of the file, which a large schema has tens of thousands of. */
+void source_index(struct arena *arena, struct model_file *file);
+
 /* The path one element further: field number and index. */
 struct source_path source_at(const struct source_path *path, int32_t field, int32_t index);
 

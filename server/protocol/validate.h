@@ -8,7 +8,6 @@
 #ifndef WAYSTONE_SERVER_PROTOCOL_VALIDATE_H
 #define WAYSTONE_SERVER_PROTOCOL_VALIDATE_H
 
-#include <math.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,7 +64,7 @@ void violations_check(struct violations *violations, const char *field,
 /* Whether a field without presence is set. -0 is on the wire, unlike 0. */
 static inline bool validate_is_set(double value)
 {
-    return value != 0 || signbit(value);
+    return value != 0 || __builtin_signbit(value);
 }
 
 /* --- strings --- */

@@ -51,6 +51,8 @@ Test(names, words_of_c_are_reserved)
     cr_expect(name_is_reserved("class"));
     cr_expect(name_is_reserved("NULL"));
     cr_expect(name_is_reserved("linux"));
+    cr_expect(name_is_reserved("STATUS_OK"));
+    cr_expect(name_is_reserved("xor_eq"));
     cr_expect_not(name_is_reserved("registers"));
     cr_expect_not(name_is_reserved(""));
 }

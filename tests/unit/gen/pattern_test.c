@@ -177,3 +177,12 @@ Test(pattern, tables_are_minimal)
     cr_assert(pattern_compile(arena, "(a|b|c|[d-z])|(a|z)", &compiled, &error));
     cr_expect_eq(compiled.state_count, 3);
 }
+
+/* A group cut short right behind its question mark. */
+Test(pattern, ends_within_a_group)
+{
+    expect_refused("a(?", "only (?: is supported");
+    expect_refused("(", "not closed");
+    expect_refused("a\\", "ends with a backslash");
+    expect_refused("[", "not closed");
+}
