@@ -178,7 +178,8 @@ def hostile_values(names):
 
 def hostile_types(names):
     lines = [f"message {name} {{ .hostile.types.{name} next = 1; }}" for name in names]
-    return lines + [f"message Holds{name} {{ enum {name} {{ ZERO = 0; }} {name} one = 1; }}" for name in names[::7]]
+    return lines + [f"message Holds{name} {{ enum {name} {{ ZERO = 0; }} .hostile.types.Holds{name}.{name} one = 1; }}"
+                    for name in names[::7]]
 
 
 def hostile_methods(names):
