@@ -8,6 +8,7 @@
 #define NFA_STATES_MAX 20000
 #define DFA_STATES_MAX 2000
 #define TABLE_CELLS_MAX 65536
+#define WORK_MAX 25000000 /* states looked at: some hundredths of a second */
 
 /* --- non-deterministic automaton, built backwards: each part knows what follows it --- */
 
@@ -162,7 +163,8 @@ struct dfa {
     const struct nfa *nfa;
     int start;
     size_t set_bytes;
-    uint8_t **sets; /* of each state, one bit per state of the other */
+    uint8_t **sets;   /* of each state, one bit per state of the other */
+    uint32_t *hashes; /* of the sets */
     uint8_t *verdicts;
     uint16_t *next;
     unsigned count;
@@ -170,9 +172,18 @@ struct dfa {
     unsigned class_count;
     uint8_t examples[256]; /* a byte of each class */
     bool full;
+    uint64_t work;
     int *stack;       /* scratch of set_add() */
     uint8_t *scratch; /* a set */
 };
+
+/* Counts states that are looked at; too many end it all. */
+static void spend(struct dfa *dfa, uint64_t states)
+{
+    dfa->work += states;
+    if (dfa->work > WORK_MAX)
+        dfa->full = true;
+}
 
 static bool set_has(const uint8_t *set, int state)
 {
@@ -222,6 +233,16 @@ static uint8_t set_verdict(const struct dfa *dfa, const uint8_t *set, bool at_st
     return set_matches(ended) ? PATTERN_ENDS : 0;
 }
 
+/* FNV-1a. */
+static uint32_t set_hash(const struct dfa *dfa, const uint8_t *set)
+{
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < dfa->set_bytes; i++)
+        hash = (hash ^ set[i]) * 16777619u;
+    return hash;
+}
+
 /* Adds a state with a copy of the set. */
 static unsigned dfa_add(struct dfa *dfa, const uint8_t *set, bool at_start)
 {
@@ -230,6 +251,7 @@ static unsigned dfa_add(struct dfa *dfa, const uint8_t *set, bool at_start)
         return 0;
     }
     dfa->sets[dfa->count] = arena_memdup(dfa->arena, set, dfa->set_bytes);
+    dfa->hashes[dfa->count] = set_hash(dfa, set);
     dfa->verdicts[dfa->count] = set_verdict(dfa, set, at_start);
     return dfa->count++;
 }
@@ -239,12 +261,23 @@ static unsigned dfa_add(struct dfa *dfa, const uint8_t *set, bool at_start)
 static unsigned dfa_find(struct dfa *dfa, const uint8_t *set)
 {
     bool matches = set_matches(set);
+    uint32_t hash = set_hash(dfa, set);
 
     for (unsigned i = 0; i < dfa->count; i++)
-        if (i != 1 && (memcmp(dfa->sets[i], set, dfa->set_bytes) == 0 ||
+        if (i != 1 && ((dfa->hashes[i] == hash && memcmp(dfa->sets[i], set, dfa->set_bytes) == 0) ||
                        (matches && dfa->verdicts[i] == PATTERN_MATCHES)))
             return i;
     return dfa_add(dfa, set, false);
+}
+
+/* Adds what the state leads to when it reads the byte. */
+static void add_successor(struct dfa *dfa, uint8_t *set, int state, uint8_t byte)
+{
+    const struct nfa_state *from = &dfa->nfa->states[state];
+
+    spend(dfa, 1);
+    if (from->kind == NFA_BYTES && from->first <= byte && byte <= from->last)
+        set_add(dfa, set, from->next, false, false);
 }
 
 static unsigned dfa_step(struct dfa *dfa, unsigned state, uint8_t byte)
@@ -253,12 +286,14 @@ static unsigned dfa_step(struct dfa *dfa, unsigned state, uint8_t byte)
 
     if (dfa->verdicts[state] == PATTERN_MATCHES)
         return state;
+    spend(dfa, dfa->set_bytes + dfa->count / 4);
     memset(set, 0, dfa->set_bytes);
-    for (int i = 0; i < dfa->nfa->count; i++) {
-        const struct nfa_state *from = &dfa->nfa->states[i];
-        if (from->kind == NFA_BYTES && from->first <= byte && byte <= from->last &&
-            set_has(dfa->sets[state], i))
-            set_add(dfa, set, from->next, false, false);
+    for (size_t i = 0; i < dfa->set_bytes; i++) {
+        if (dfa->sets[state][i] == 0) /* most of it */
+            continue;
+        for (int bit = 0; bit < 8; bit++)
+            if (dfa->sets[state][i] >> bit & 1)
+                add_successor(dfa, set, (int)i * 8 + bit, byte);
     }
     if (state != 0) /* a match may start anywhere */
         set_add(dfa, set, dfa->start, false, false);
@@ -292,6 +327,7 @@ static void dfa_build(struct dfa *dfa)
     dfa->stack = arena_alloc_array(dfa->arena, 2 * (size_t)dfa->nfa->count + 1, sizeof(int));
     dfa->scratch = arena_alloc(dfa->arena, dfa->set_bytes);
     dfa->sets = arena_alloc_array(dfa->arena, DFA_STATES_MAX, sizeof(*dfa->sets));
+    dfa->hashes = arena_alloc_array(dfa->arena, DFA_STATES_MAX, sizeof(*dfa->hashes));
     dfa->verdicts = arena_alloc(dfa->arena, DFA_STATES_MAX);
     dfa->next = arena_alloc_array(dfa->arena, (size_t)DFA_STATES_MAX * dfa->class_count,
                                   sizeof(*dfa->next));
@@ -318,19 +354,37 @@ static bool same_group(const struct dfa *dfa, const uint16_t *groups, unsigned a
     return true;
 }
 
+/* Of what same_group() compares. */
+static uint32_t group_hash(const struct dfa *dfa, const uint16_t *groups, unsigned state)
+{
+    uint32_t hash = (2166136261u ^ groups[state]) * 16777619u;
+
+    for (unsigned i = 0; i < dfa->class_count; i++)
+        hash = (hash ^ groups[dfa->next[state * dfa->class_count + i]]) * 16777619u;
+    return hash;
+}
+
+#define SLOTS 4096 /* a power of two, twice DFA_STATES_MAX */
+#define NO_GROUP UINT16_MAX
+
 /* Splits groups once; returns how many there are. The dead state's stays 0. */
-static unsigned refine(const struct dfa *dfa, const uint16_t *groups, uint16_t *refined,
+static unsigned refine(struct dfa *dfa, const uint16_t *groups, uint16_t *refined,
                        unsigned *leaders)
 {
+    uint16_t slots[SLOTS];
     unsigned count = 0;
 
-    for (unsigned state = 0; state < dfa->count; state++) {
-        unsigned group = 0;
-        while (group < count && !same_group(dfa, groups, state, leaders[group]))
-            group++;
-        if (group == count)
+    memset(slots, 0xff, sizeof(slots));
+    for (unsigned state = 0; state < dfa->count && !dfa->full; state++) {
+        unsigned slot = group_hash(dfa, groups, state) % SLOTS;
+        while (slots[slot] != NO_GROUP && !same_group(dfa, groups, state, leaders[slots[slot]]))
+            slot = (slot + 1) % SLOTS;
+        if (slots[slot] == NO_GROUP) {
+            slots[slot] = (uint16_t)count;
             leaders[count++] = state;
-        refined[state] = (uint16_t)group;
+        }
+        refined[state] = slots[slot];
+        spend(dfa, dfa->class_count);
     }
     return count;
 }
@@ -357,7 +411,7 @@ static void write_table(const struct dfa *dfa, const uint16_t *groups, const uns
     }
 }
 
-static bool minimise(const struct dfa *dfa, struct pattern *ret)
+static bool minimise(struct dfa *dfa, struct pattern *ret)
 {
     uint16_t *groups = arena_alloc_array(dfa->arena, dfa->count, sizeof(*groups));
     uint16_t *refined = arena_alloc_array(dfa->arena, dfa->count, sizeof(*refined));
@@ -370,8 +424,8 @@ static bool minimise(const struct dfa *dfa, struct pattern *ret)
         before = count;
         count = refine(dfa, groups, refined, leaders);
         memcpy(groups, refined, dfa->count * sizeof(*groups));
-    } while (count != before);
-    if (groups[1] == 0)
+    } while (count != before && !dfa->full);
+    if (dfa->full || groups[1] == 0)
         return false;
     write_table(dfa, groups, leaders, count, ret);
     return true;
@@ -411,6 +465,9 @@ static void merge_classes(struct arena *arena, struct pattern *pattern)
     pattern->class_count = count;
 }
 
+static const char too_large[] =
+    "the pattern needs too large a table; use smaller counts in its repetitions";
+
 bool pattern_compile(struct arena *arena, const char *text, struct pattern *ret,
                      const char **reterr)
 {
@@ -426,11 +483,11 @@ bool pattern_compile(struct arena *arena, const char *text, struct pattern *ret,
     if (!nfa.full)
         dfa_build(&dfa);
     if (nfa.full || dfa.full) {
-        *reterr = "the pattern needs too large a table; use smaller counts in its repetitions";
+        *reterr = too_large;
         return false;
     }
     if (!minimise(&dfa, ret)) {
-        *reterr = "the pattern matches no text at all";
+        *reterr = dfa.full ? too_large : "the pattern matches no text at all";
         return false;
     }
     merge_classes(arena, ret); /* copies the table out of the scratch memory */
