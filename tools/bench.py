@@ -1,4 +1,4 @@
-"""./dev bench [unary] [read] [chat] [connections] [attacks] [json]: what it costs, measured.
+"""./dev bench [unary] [stream] [large] [grpcpp] [read] [chat] [connections] [attacks] [json]: what it costs, measured.
 
 Every bench but json starts a server of its own (release build) on a fresh PostgreSQL and Redis,
 runs tools/loadgen against it and prints each figure as one JSON line and then all of them as a
@@ -47,6 +47,9 @@ TARGETS = {
     "unary_grpc_cpu_us": (8, "at most"),
     "unary_ratio_to_nghttpd": (1.8, "at most"),
     "unary_json_cpu_us": (15, "at most"),
+    "stream_message_cpu_us": (2, "at most"),
+    "large_throughput_to_nghttpd": (0.5, "at least"),
+    "grpcpp_ratio": (0.5, "at most"),
     "read_grpc_cpu_us": (20, "at most"),
     "read_ratio_to_pgbench": (1, "at least"),
     "chat_delivery_cpu_us": (11, "at most"),
@@ -145,21 +148,35 @@ class Speaker:
 # --- unary ---
 
 @contextlib.contextmanager
-def nghttpd():
-    """nghttp2's own server with one small file, on one thread as the server's one loop."""
-    folder = pathlib.Path(tempfile.mkdtemp(dir=HOME))
-    (folder / "small.txt").write_text("x" * FILE_BYTES, encoding="utf-8")
+def program(name, command):
+    """A server that is not the product: (port, process id). `command` makes its words."""
     port = free_port()
-    process = Process(HOME / "nghttpd.pid")
-    process.start([NGHTTPD, "--no-tls", "-d", str(folder), str(port)],
-                  LOGS / "bench-nghttpd.log")
+    process = Process(HOME / f"{name}.pid")
+    log = LOGS / f"bench-{name}.log"
+    process.start([str(word) for word in command(port)], log)
     try:
-        time.sleep(0.5)
-        if process.pid() is None:
-            raise Problem(f"nghttpd does not start; {LOGS / 'bench-nghttpd.log'} tells why.")
+        while not _listens(port):
+            if process.pid() is None:
+                raise Problem(f"{name} does not start; {log} tells why.")
+            time.sleep(0.02)
         yield port, process.pid()
     finally:
         process.stop(5)
+
+
+def _listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def nghttpd(size_bytes=FILE_BYTES):
+    """nghttp2's own server with one file, on one thread as the server's one loop."""
+    folder = pathlib.Path(tempfile.mkdtemp(dir=HOME))
+    (folder / "file.txt").write_bytes(b"x" * size_bytes)
+    return program("nghttpd", lambda port: [NGHTTPD, "--no-tls", "-d", folder, port])
 
 
 def bench_unary(bench):
@@ -170,7 +187,7 @@ def bench_unary(bench):
         ratios = []
         for _ in range(3):
             bench.load("unary", "nghttpd", file_port, file_pid, "--protocol", "get", "--path",
-                       "/small.txt", *shape)
+                       "/file.txt", *shape)
             bench.load("unary", "unary_grpc", server.port, server.pid(), "--protocol", "grpc",
                        *shape)
             ratios.append(bench.value("unary_grpc_cpu_us") / bench.value("nghttpd_cpu_us"))
@@ -179,6 +196,104 @@ def bench_unary(bench):
                    "connect-json", *shape)
         bench.load("unary", "unary_proto", server.port, server.pid(), "--protocol",
                    "connect-proto", *shape)
+
+
+# --- streams, large messages, and another implementation ---
+
+def field(number, data):
+    """A field of bytes in protobuf's encoding."""
+    size, length = len(data), b""
+    while size > 0x7F:
+        length += bytes([size & 0x7F | 0x80])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + data
+
+
+def varint_field(number, value):
+    data = bytes([number << 3])
+    while value > 0x7F:
+        data += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return data + bytes([value])
+
+
+def message_file(name, data):
+    path = HOME / f"{name}.bin"
+    path.write_bytes(data)
+    return path
+
+
+def conformance_server(name, program_name, first=()):
+    path = BUILD / "tests" / program_name
+    return program(name, lambda port: [path, *first, port])
+
+
+def bench_stream(bench):
+    """Server streams of 1,000 messages of 1,000 bytes each, on one loop."""
+    count, size = 1000, 1000
+    request = field(2, varint_field(1, size)) * count  # StreamingOutputCallRequest
+    answer = 5 + len(field(1, field(2, bytes(size))))  # in its envelope
+    with conformance_server("stream", "conformance/interop-server", ["--port"]) as (port, pid):
+        bench.load("call", "stream", port, pid, "--path",
+                   "/grpc.testing.TestService/StreamingOutputCall", "--message",
+                   message_file("stream", request), "--answer-bytes", answer * count,
+                   "--connections", 4, "--streams", 4, "--seconds", 5)
+    bench.record("stream_message_cpu_us", bench.value("stream_cpu_us") / count, "us",
+                 message_bytes=size)
+
+
+def bench_large(bench):
+    """4 MB there and back by native gRPC, beside nghttpd sending a file of as much."""
+    size = 4 * 1024 * 1024 - 64  # with its envelope below the default limit
+    request = field(2, bytes(size))
+    shape = ["--connections", 4, "--streams", 1, "--seconds", 4]
+    ratios = []
+    with conformance_server("echo", "support/echo-server") as (port, pid), \
+            nghttpd(size) as (file_port, file_pid):
+        for _ in range(3):
+            bench.load("unary", "large_nghttpd", file_port, file_pid, "--protocol", "get",
+                       "--path", "/file.txt", *shape)
+            bench.load("call", "large_echo", port, pid, "--path",
+                       "/waystone.testing.v1.EchoService/Echo", "--message",
+                       message_file("large", request), "--answer-bytes", 5 + len(request), *shape)
+            ratios.append(bench.value("large_nghttpd_cpu_us") / bench.value("large_echo_cpu_us"))
+    bench.record("large_throughput_to_nghttpd", sorted(ratios)[1], "times", runs=3)
+
+
+def build_grpcpp():
+    """The comparison's server, from its schema by the stock C++ tools."""
+    out = HOME / "grpcpp"
+    out.mkdir()
+    schemas = ROOT / "tests" / "conformance" / "grpc" / "testing"
+    say("Building the grpc++ server ...")
+    subprocess.run(["protoc", f"-I{schemas}", f"-I{ROOT / 'api'}", "-I/usr/include",
+                    f"--cpp_out={out}", f"--grpc_out={out}",
+                    "--plugin=protoc-gen-grpc=/usr/bin/grpc_cpp_plugin", "test.proto",
+                    "waystone/options/v1/options.proto"], check=True)
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "grpc++", "protobuf"], check=True,
+                           stdout=subprocess.PIPE, text=True).stdout.split()
+    subprocess.run(["g++", "-O2", "-std=c++17", f"-I{out}", str(ROOT / "tools/grpcpp/server.cc"),
+                    *map(str, sorted(out.rglob("*.cc"))), "-o", str(out / "server"), *flags],
+                   check=True)
+    return out / "server"
+
+
+def bench_grpcpp(bench):
+    """The same small unary call on this server and on grpc++'s asynchronous one, in turns."""
+    server = build_grpcpp()
+    request = varint_field(2, 64)  # SimpleRequest.response_size
+    answer = 5 + len(field(1, field(2, bytes(64))))
+    shape = ["--path", "/grpc.testing.TestService/UnaryCall", "--message",
+             message_file("unary", request), "--answer-bytes", answer,
+             "--connections", 4, "--streams", 32, "--seconds", 4]
+    ratios = []
+    with conformance_server("interop", "conformance/interop-server", ["--port"]) as (port, pid), \
+            program("grpcpp", lambda other: [server, other]) as (other_port, other_pid):
+        for _ in range(3):
+            bench.load("call", "grpcpp", other_port, other_pid, *shape)
+            bench.load("call", "waystone", port, pid, *shape)
+            ratios.append(bench.value("waystone_cpu_us") / bench.value("grpcpp_cpu_us"))
+    bench.record("grpcpp_ratio", sorted(ratios)[1], "times", runs=3)
 
 
 # --- read ---
@@ -412,7 +527,8 @@ def bench_json(bench):
 
 # --- all of them ---
 
-BENCHES = {"unary": bench_unary, "read": bench_read, "chat": bench_chat,
+BENCHES = {"unary": bench_unary, "stream": bench_stream, "large": bench_large,
+           "grpcpp": bench_grpcpp, "read": bench_read, "chat": bench_chat,
            "connections": bench_connections, "attacks": bench_attacks, "json": bench_json}
 
 

@@ -524,7 +524,7 @@ static void on_written(h2o_socket_t *socket, const char *error)
 {
     struct h1_connection *connection = socket->data;
 
-    writer_done(&connection->writer);
+    writer_done(&connection->writer, socket);
     if (error != NULL) {
         h1_close(&connection->base);
         return;

@@ -279,7 +279,7 @@ static void on_written(h2o_socket_t *socket, const char *error)
 {
     struct h2_connection *connection = from_socket(socket);
 
-    writer_done(&connection->writer);
+    writer_done(&connection->writer, socket);
     if (error != NULL) {
         h2_close(&connection->base);
         return;

@@ -37,8 +37,21 @@ static inline bool writer_start(struct writer *writer, h2o_socket_t *socket,
     return true;
 }
 
-static inline void writer_done(struct writer *writer)
+/* h2o asks epoll for room until it looks at the socket again. A write that is started between
+ * two of its turns and ends at once leaves it asking with nobody to tell, and the next event
+ * ends the process by an assertion; touching the reading side makes it look. */
+static inline void writer_settle(h2o_socket_t *socket)
 {
+    if (h2o_socket_is_reading(socket))
+        h2o_socket_read_start(socket, socket->_cb.read);
+    else
+        h2o_socket_read_stop(socket);
+}
+
+/* For the callback, whether or not the write went well. */
+static inline void writer_done(struct writer *writer, h2o_socket_t *socket)
+{
+    writer_settle(socket);
     writer->writing = false;
     buffer_consume(&writer->in_flight, writer->slice);
 }

@@ -114,8 +114,8 @@ def _parser():
     command.add_argument("--accept-api", action="store_true",
                          help="make the API as it is now the one that changes are compared with")
     add("fmt", _fmt, "format the sources")
-    command = add("bench", _bench,
-                  "measure: unary, read, chat, connections, attacks, json (all by default)")
+    command = add("bench", _bench, "measure: unary, stream, large, grpcpp, read, chat, "
+                                   "connections, attacks, json (all by default)")
     command.add_argument("names", nargs="*", metavar="NAME")
     command = add("fuzz", _fuzz, "run the fuzz targets, or those whose name has a NAME in it")
     command.add_argument("names", nargs="*", metavar="NAME")

@@ -11,6 +11,7 @@
 #include "waystone/meta/v1/meta.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,36 @@ static bool is_read(const struct options *options)
     return strcmp(options->mode, "read") == 0;
 }
 
+static bool is_any_call(const struct options *options)
+{
+    return strcmp(options->mode, "call") == 0;
+}
+
+/* The file's bytes as the request's message. */
+static void read_message(struct run *run)
+{
+    static const uint8_t flags = 0;
+    FILE *file = fopen(run->options->message_path ? run->options->message_path : "", "rb");
+    struct buffer message = {0};
+    uint8_t length[4];
+    size_t size;
+
+    if (file == NULL)
+        fail("the file of --message cannot be read");
+    while ((size = fread(buffer_reserve(&message, 65536), 1, 65536, file)) > 0)
+        buffer_commit(&message, size);
+    fclose(file);
+    if (run->options->protocol == WIRE_GRPC) {
+        for (int i = 0; i < 4; i++)
+            length[i] = (uint8_t)(message.length >> (24 - 8 * i));
+        buffer_append(&run->body, &flags, 1);
+        buffer_append(&run->body, length, sizeof(length));
+    }
+    if (message.length > 0)
+        buffer_append(&run->body, buffer_data(&message), message.length);
+    buffer_free(&message);
+}
+
 static void write_message(struct run *run, const ProtobufCMessage *message)
 {
     const char *error;
@@ -68,7 +99,10 @@ static void prepare_request(struct run *run)
         run->request.path = options->path;
         return;
     }
-    if (is_read(options)) {
+    if (is_any_call(options)) {
+        run->request.path = options->path;
+        read_message(run);
+    } else if (is_read(options)) {
         GetCharacterRequest *request = GetCharacterRequest_new(arena);
         request->id = options->character_id;
         run->request.path = CHARACTER_PATH;
@@ -112,6 +146,11 @@ static void check_first_answer(struct run *run)
 
     if (run->options->protocol == WIRE_GET)
         return;
+    if (is_any_call(run->options)) {
+        if (run->expected.length != run->options->answer_bytes)
+            fail("the answer has %zu bytes", run->expected.length);
+        return;
+    }
     if (is_read(run->options)) {
         const GetCharacterResponse *response =
             (GetCharacterResponse *)decode_answer(run, arena, &GetCharacterResponse_type);

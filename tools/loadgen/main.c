@@ -27,14 +27,15 @@ int main(int count, char **arguments)
 
     options_read(&options, count, arguments);
     raise_file_limit(options.connections);
-    if (strcmp(options.mode, "unary") == 0 || strcmp(options.mode, "read") == 0)
+    if (strcmp(options.mode, "unary") == 0 || strcmp(options.mode, "read") == 0 ||
+        strcmp(options.mode, "call") == 0)
         run_calls(&options);
     else if (strcmp(options.mode, "idle") == 0)
         run_idle(&options);
     else if (strcmp(options.mode, "chat") == 0)
         run_chat(&options);
     else
-        fail("'%s' is no mode: unary, read, idle or chat", options.mode);
+        fail("'%s' is no mode: unary, read, call, idle or chat", options.mode);
     options_free(&options);
     return 0;
 }

@@ -11,11 +11,14 @@ static const char usage[] =
     "loadgen MODE --target HOST:PORT [options]\n"
     "\n"
     "unary   small calls that need no database\n"
+    "call    any call with one request: --path, --message FILE, --answer-bytes\n"
     "read    authenticated reads of one character: --token, --character\n"
     "idle    memory of connections that do nothing; --listening: that follow a channel\n"
     "chat    listeners on their own connections, one sender: --token, --character, --channel\n"
     "\n"
     "--protocol grpc|connect-json|connect-proto|get   (unary, read; get: any file, --path)\n"
+    "--message FILE    its encoding, without envelope   --answer-bytes N   size of the answer's "
+    "body\n"
     "--connections N   --streams N (at once, on each)   --seconds N   --warmup-seconds N\n"
     "--rate N          messages a second (chat)\n"
     "--pid PID         the server, whose CPU and memory are measured\n"
@@ -75,6 +78,8 @@ enum option_id {
     OPTION_NAME,
     OPTION_PROTOCOL,
     OPTION_PATH,
+    OPTION_MESSAGE,
+    OPTION_ANSWER_BYTES,
     OPTION_CONNECTIONS,
     OPTION_STREAMS,
     OPTION_SECONDS,
@@ -93,6 +98,8 @@ static const struct option names[] = {
     {"name", required_argument, NULL, OPTION_NAME},
     {"protocol", required_argument, NULL, OPTION_PROTOCOL},
     {"path", required_argument, NULL, OPTION_PATH},
+    {"message", required_argument, NULL, OPTION_MESSAGE},
+    {"answer-bytes", required_argument, NULL, OPTION_ANSWER_BYTES},
     {"connections", required_argument, NULL, OPTION_CONNECTIONS},
     {"streams", required_argument, NULL, OPTION_STREAMS},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
@@ -118,6 +125,9 @@ static void set_text(struct options *options, enum option_id id, char *value)
         break;
     case OPTION_PATH:
         options->path = value;
+        break;
+    case OPTION_MESSAGE:
+        options->message_path = value;
         break;
     case OPTION_PROTOCOL:
         options->protocol = protocol_named(value);
@@ -153,6 +163,9 @@ static void set_number(struct options *options, enum option_id id, const char *v
         break;
     case OPTION_PID:
         options->pid = (pid_t)number(value, 1, 1 << 30);
+        break;
+    case OPTION_ANSWER_BYTES:
+        options->answer_bytes = (size_t)number(value, 0, 1e9);
         break;
     case OPTION_CHARACTER:
         options->character_id = (int64_t)number(value, 1, 1e15);

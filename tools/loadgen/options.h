@@ -23,7 +23,9 @@ struct options {
     const char *target; /* "127.0.0.1:8080" */
     const char *name;   /* prefix of the figures */
     enum wire_protocol protocol;
-    const char *path; /* of WIRE_GET */
+    const char *path;         /* of WIRE_GET and of "call" */
+    const char *message_path; /* of "call": a file with the request's encoding */
+    size_t answer_bytes;      /* of "call": the answer's body, envelopes included */
     unsigned connections;
     unsigned streams; /* concurrent, on each connection */
     unsigned warmup_ms, duration_ms;
@@ -55,7 +57,7 @@ void cpu_print(const struct options *options, const struct cpu_reading *before,
 
 /* --- modes --- */
 
-void run_calls(const struct options *options); /* unary, read */
+void run_calls(const struct options *options); /* unary, read, call */
 void run_idle(const struct options *options);
 void run_chat(const struct options *options);
 
