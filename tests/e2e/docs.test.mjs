@@ -72,7 +72,7 @@ async function shell(title, ...more) {
     .map(({ code }) => code);
   const { stdout } = await promisify(execFile)(
     "bash",
-    ["-euo", "pipefail", "-c", [...script, ...more].join("\n")],
+    ["--norc", "-euo", "pipefail", "-c", [...script, ...more].join("\n")],
     { cwd: folder, timeout: TIMEOUT_MS, killSignal: "SIGKILL" },
   );
   return stdout;

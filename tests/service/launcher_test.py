@@ -204,9 +204,12 @@ class Life(Checkout):
             self.assertEqual((code, "stopped" in said), (0, False), said)
 
     def foreground(self, port):
+        def as_at_a_terminal():
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # what runs the tests may ignore it
+
         child = subprocess.Popen([str(CHECKOUT / "dev"), "up", "--port", str(port)],
                                  env=environment(), stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.PIPE, text=True)
+                                 stdout=subprocess.PIPE, text=True, preexec_fn=as_at_a_terminal)
         for line in child.stdout:
             if "./dev logs" in line:
                 break
