@@ -9,8 +9,8 @@ struct rpc_server;
 /* How often watched services are looked at. */
 #define HEALTH_WATCH_MS 250
 
-/* Adds the service. `is_serving` tells whether a registered service ("" for the whole server)
+/* Adds the service. `fn` tells whether a registered service ("" for the whole server)
  * takes calls; any loop's thread, must not wait. After all services it is to know. */
-void health_serve(struct rpc_server *server, bool (*is_serving)(const char *service));
+void health_serve(struct rpc_server *server, bool (*fn)(const char *service));
 
 #endif

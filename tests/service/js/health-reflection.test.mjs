@@ -46,7 +46,10 @@ describe("health", () => {
 
   test("a watch tells the state at once, of unknown services too", async () => {
     const health = createClient(Health, transport);
-    for (const [service, state] of [[CHAT, State.SERVING], ["none.v1.None", State.SERVICE_UNKNOWN]]) {
+    for (const [service, state] of [
+      [CHAT, State.SERVING],
+      ["none.v1.None", State.SERVICE_UNKNOWN],
+    ]) {
       for await (const answer of health.watch({ service })) {
         assert.equal(answer.status, state);
         break;
@@ -93,7 +96,11 @@ describe("reflection", () => {
       const known = createFileRegistry(create(FileDescriptorSetSchema, { file: sorted(file) }));
       const found = known.getService(CHAT);
       assert.deepEqual(found.methods.map((method) => method.name).sort(), [
-        "Converse", "ListChannels", "ListMessages", "SendMessage", "StreamMessages",
+        "Converse",
+        "ListChannels",
+        "ListMessages",
+        "SendMessage",
+        "StreamMessages",
       ]);
     });
   }

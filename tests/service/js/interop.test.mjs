@@ -73,8 +73,12 @@ function unary(client, method, request, { metadata = new grpc.Metadata(), ...opt
       if (error) reject(error);
       else setImmediate(() => resolve(result));
     });
-    call.on("metadata", (headers) => { result.headers = headers; });
-    call.on("status", (status) => { result.trailers = status.metadata; });
+    call.on("metadata", (headers) => {
+      result.headers = headers;
+    });
+    call.on("status", (status) => {
+      result.trailers = status.metadata;
+    });
   });
 }
 
@@ -82,7 +86,9 @@ function unary(client, method, request, { metadata = new grpc.Metadata(), ...opt
 function collect(call) {
   return new Promise((resolve) => {
     const result = { answers: [] };
-    call.on("metadata", (headers) => { result.headers = headers; });
+    call.on("metadata", (headers) => {
+      result.headers = headers;
+    });
     call.on("data", (answer) => result.answers.push(answer));
     call.on("error", () => {});
     call.on("status", (status) => resolve({ ...result, status }));
@@ -95,7 +101,9 @@ const parameters = (sizes) => sizes.map((size) => ({ size }));
 function clientStream(client) {
   let call;
   const done = new Promise((resolve, reject) => {
-    call = client.streamingInputCall((error, response) => (error ? reject(error) : resolve(response)));
+    call = client.streamingInputCall((error, response) =>
+      error ? reject(error) : resolve(response),
+    );
   });
   return { call, done };
 }
@@ -107,7 +115,8 @@ const CASES = {
 
   async large_unary(client) {
     const { response } = await unary(client, "unaryCall", {
-      responseSize: LARGE_RESPONSE, payload: payload(LARGE_REQUEST),
+      responseSize: LARGE_RESPONSE,
+      payload: payload(LARGE_REQUEST),
     });
     assert.equal(response.payload.body.length, LARGE_RESPONSE);
   },
@@ -126,7 +135,8 @@ const CASES = {
 
   async server_streaming(client) {
     const { answers, status } = await collect(
-      client.streamingOutputCall({ responseParameters: parameters(SIZES) }));
+      client.streamingOutputCall({ responseParameters: parameters(SIZES) }),
+    );
     assert.equal(status.code, grpc.status.OK);
     assert.deepEqual(sizesOf(answers), SIZES);
   },
@@ -160,7 +170,10 @@ const CASES = {
 
   async timeout_on_sleeping_server(client) {
     const call = client.fullDuplexCall({ deadline: Date.now() + 200 });
-    call.write({ responseParameters: [{ size: 1, intervalUs: 5_000_000 }], payload: payload(27182) });
+    call.write({
+      responseParameters: [{ size: 1, intervalUs: 5_000_000 }],
+      payload: payload(27182),
+    });
     assert.equal((await collect(call)).status.code, grpc.status.DEADLINE_EXCEEDED);
   },
 
@@ -184,7 +197,9 @@ const CASES = {
     metadata.set("x-grpc-test-echo-trailing-bin", Buffer.from([0xab, 0xab, 0xab]));
     const expect = (headers, trailers) => {
       assert.deepEqual(headers.get("x-grpc-test-echo-initial"), ["test_initial_metadata_value"]);
-      assert.deepEqual(trailers.get("x-grpc-test-echo-trailing-bin"), [Buffer.from([0xab, 0xab, 0xab])]);
+      assert.deepEqual(trailers.get("x-grpc-test-echo-trailing-bin"), [
+        Buffer.from([0xab, 0xab, 0xab]),
+      ]);
     };
     const one = await unary(client, "unaryCall", { responseSize: 1 }, { metadata });
     expect(one.headers, one.trailers);
@@ -211,39 +226,61 @@ const CASES = {
   async special_status_message(client) {
     const message = "\t\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \u{1f608}\t\n";
     await assert.rejects(unary(client, "unaryCall", { responseStatus: { code: 2, message } }), {
-      code: 2, details: message,
+      code: 2,
+      details: message,
     });
   },
 
   async unimplemented_method(client) {
-    await assert.rejects(new Promise((resolve, reject) => {
-      client.makeUnaryRequest("/grpc.testing.TestService/UnimplementedCall", (v) => v, (v) => v,
-        Buffer.alloc(0), (error) => (error ? reject(error) : resolve()));
-    }), { code: grpc.status.UNIMPLEMENTED });
+    await assert.rejects(
+      new Promise((resolve, reject) => {
+        client.makeUnaryRequest(
+          "/grpc.testing.TestService/UnimplementedCall",
+          (v) => v,
+          (v) => v,
+          Buffer.alloc(0),
+          (error) => (error ? reject(error) : resolve()),
+        );
+      }),
+      { code: grpc.status.UNIMPLEMENTED },
+    );
   },
 
   async unimplemented_service(client) {
-    await assert.rejects(new Promise((resolve, reject) => {
-      client.makeUnaryRequest("/grpc.testing.UnimplementedService/UnimplementedCall", (v) => v,
-        (v) => v, Buffer.alloc(0), (error) => (error ? reject(error) : resolve()));
-    }), { code: grpc.status.UNIMPLEMENTED });
+    await assert.rejects(
+      new Promise((resolve, reject) => {
+        client.makeUnaryRequest(
+          "/grpc.testing.UnimplementedService/UnimplementedCall",
+          (v) => v,
+          (v) => v,
+          Buffer.alloc(0),
+          (error) => (error ? reject(error) : resolve()),
+        );
+      }),
+      { code: grpc.status.UNIMPLEMENTED },
+    );
   },
 
   async server_compressed_unary(client) {
     for (const value of [true, false]) {
       const { response } = await unary(client, "unaryCall", {
-        responseSize: LARGE_RESPONSE, payload: payload(LARGE_REQUEST), responseCompressed: { value },
+        responseSize: LARGE_RESPONSE,
+        payload: payload(LARGE_REQUEST),
+        responseCompressed: { value },
       });
       assert.equal(response.payload.body.length, LARGE_RESPONSE);
     }
   },
 
   async server_compressed_streaming(client) {
-    const { answers, status } = await collect(client.streamingOutputCall({
-      responseParameters: [
-        { size: 31415, compressed: { value: true } }, { size: 92653, compressed: { value: false } },
-      ],
-    }));
+    const { answers, status } = await collect(
+      client.streamingOutputCall({
+        responseParameters: [
+          { size: 31415, compressed: { value: true } },
+          { size: 92653, compressed: { value: false } },
+        ],
+      }),
+    );
     assert.equal(status.code, grpc.status.OK);
     assert.deepEqual(sizesOf(answers), [31415, 92653]);
   },
@@ -253,7 +290,9 @@ const CASES = {
 const COMPRESSING_CASES = {
   async client_compressed_unary(client) {
     const { response } = await unary(client, "unaryCall", {
-      expectCompressed: { value: true }, responseSize: LARGE_RESPONSE, payload: payload(LARGE_REQUEST),
+      expectCompressed: { value: true },
+      responseSize: LARGE_RESPONSE,
+      payload: payload(LARGE_REQUEST),
     });
     assert.equal(response.payload.body.length, LARGE_RESPONSE);
   },
@@ -269,9 +308,29 @@ const COMPRESSING_CASES = {
 const servers = {};
 before(async () => {
   servers.cleartext = await startServer([]);
-  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-    "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-    "-keyout", KEY, "-out", CERTIFICATE], { stdio: "ignore" });
+  execFileSync(
+    "openssl",
+    [
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-days",
+      "2",
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      "subjectAltName=DNS:localhost",
+      "-keyout",
+      KEY,
+      "-out",
+      CERTIFICATE,
+    ],
+    { stdio: "ignore" },
+  );
   servers.TLS = await startServer(["--tls", CERTIFICATE, KEY]);
 });
 after(async () => {
@@ -279,9 +338,10 @@ after(async () => {
 });
 
 function open(security, options) {
-  const credentials = security === "TLS"
-    ? grpc.credentials.createSsl(readFileSync(CERTIFICATE))
-    : grpc.credentials.createInsecure();
+  const credentials =
+    security === "TLS"
+      ? grpc.credentials.createSsl(readFileSync(CERTIFICATE))
+      : grpc.credentials.createInsecure();
   return new TestService(servers[security].address, credentials, options);
 }
 
