@@ -186,3 +186,10 @@ Test(pattern, ends_within_a_group)
     expect_refused("a\\", "ends with a backslash");
     expect_refused("[", "not closed");
 }
+
+/* As long as a rule may well be, and what would take the build seconds. */
+Test(pattern, work_is_bounded)
+{
+    cr_expect(matches("^.{1,100}$", "any text of a hundred characters at most"));
+    expect_refused(".{300}", "too large a table");
+}
