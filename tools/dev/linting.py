@@ -83,10 +83,11 @@ def _ingredients():
 def _clang_tidy(name):
     """What clang-tidy says about a file; empty when it is content."""
     # GCC's warnings that clang does not know stand in the compile commands. What is not in them,
-    # such as the fuzz targets, gets the most similar command, which may lack a folder.
+    # such as the fuzz targets, gets the most similar command, which may lack these folders.
     answer = subprocess.run(
         ["clang-tidy", "-p", BUILD, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
-         f"--extra-arg=-I{BUILD / 'tests' / 'unit' / 'protocol'}", name],
+         f"--extra-arg=-I{BUILD / 'tests' / 'unit' / 'protocol'}",
+         f"--extra-arg=-I{BUILD / 'gen' / 'libgen.a.p'}", name],
         cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
         check=False)
     return "" if answer.returncode == 0 else answer.stdout + answer.stderr
