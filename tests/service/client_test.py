@@ -177,6 +177,14 @@ class Shapes(Both, unittest.TestCase):
         self.assertIn(told["headers"].get("grpc-encoding"), ("zstd", "gzip"))
 
 
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except OSError:
+        return False
+    return True
+
+
 class Restarts(Both, unittest.TestCase):
     """The engine goes away and comes back."""
 
@@ -228,9 +236,11 @@ class Restarts(Both, unittest.TestCase):
         caller = self.caller(server.port, method="sleep", ms=700, calls=calls, attempts=10,
                              backoff=20, timeout=30000, tell=1)
         self.assertTrue(caller.read()["begun"])
-        with unittest.mock.patch("engine_test.free_port", return_value=server.port):
-            other = EchoServer()  # on the same port, beside the first
         server.child.send_signal(signal.SIGTERM)
+        while listens(server.port):  # it finishes its calls and takes no more
+            time.sleep(0.01)
+        with unittest.mock.patch("engine_test.free_port", return_value=server.port):
+            other = EchoServer()
         told = [one for one in caller.finish() if "status" in one]
         self.assertEqual(len(told), calls)
         for one in told:

@@ -205,7 +205,8 @@ class Life(Checkout):
 
     def foreground(self, port):
         def as_at_a_terminal():
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # what runs the tests may ignore it
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)  # what runs the tests may ignore them
 
         child = subprocess.Popen([str(CHECKOUT / "dev"), "up", "--port", str(port)],
                                  env=environment(), stdin=subprocess.DEVNULL,
