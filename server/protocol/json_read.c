@@ -551,6 +551,8 @@ enum status message_decode_json_with(struct arena *arena, const struct message_t
     enum status status;
 
     assert(reader.max_depth <= DEPTH_MAX);
+    if (length == 0)
+        data = (const uint8_t *)""; /* an empty body has no pointer to add to */
     if (!utf8_valid(data, length)) {
         *reterr = "the JSON is not valid UTF-8";
         return STATUS_INVALID_ARGUMENT;

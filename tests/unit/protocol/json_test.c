@@ -432,6 +432,17 @@ Test(json, strings_are_escaped_and_unescaped)
     REFUSED_ANYHOW(Scalars_type, "{\"\xff\":1}");
 }
 
+/* The body of a request without one. */
+Test(json, no_text_at_all_is_refused)
+{
+    ProtobufCMessage *message;
+    const char *error = NULL;
+
+    cr_expect_eq(message_decode_json(test_arena(), &Scalars_type, NULL, 0, &message, &error),
+                 STATUS_INVALID_ARGUMENT);
+    cr_expect_not_null(error);
+}
+
 Test(json, malformed_texts_are_refused)
 {
     const char *const broken[] = {
