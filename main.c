@@ -43,6 +43,8 @@
 
 #define MAX_LOOPS 64
 #define METRICS_INTERVAL_MS 1000
+#define MIGRATION_PAUSE_S 1 /* before a database that is down is tried again */
+#define MIGRATION_END_S 2   /* for a migration in progress, when the server ends */
 
 /* --- configuration --- */
 
@@ -457,20 +459,67 @@ static int fail(const char *error)
     return 1;
 }
 
+/* The thread that waits for a database that was down at the start. */
+static struct {
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    bool ending;
+} late_migration = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+
+static struct timespec seconds_from_now(int seconds)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_REALTIME, &time);
+    time.tv_sec += seconds;
+    return time;
+}
+
+/* False when the server is ending. */
+static bool wait_to_migrate(void)
+{
+    struct timespec until = seconds_from_now(MIGRATION_PAUSE_S);
+    bool ending;
+
+    pthread_mutex_lock(&late_migration.mutex);
+    while (!late_migration.ending &&
+           pthread_cond_timedwait(&late_migration.wake, &late_migration.mutex, &until) == 0)
+        ;
+    ending = late_migration.ending;
+    pthread_mutex_unlock(&late_migration.mutex);
+    return !ending;
+}
+
 /* A database that is down does not stop the server: its schema is brought up to date when it
- * is there. The thread ends with the process. */
+ * is there. */
 static void *migrate_later(void *argument)
 {
     char error[512];
-    enum status status;
+    enum status status = STATUS_UNAVAILABLE;
 
-    do {
-        sleep(1);
+    while (status == STATUS_UNAVAILABLE && wait_to_migrate())
         status = db_migrate(config.database_dsn, config.database_migrations, error, sizeof(error));
-    } while (status == STATUS_UNAVAILABLE);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
         log_error("schema not brought up to date", LOG_STRING("error", error));
     return NULL;
+}
+
+/* A thread in the middle of a migration, or of a connection that nobody answers, does not hold the
+ * end up: PostgreSQL undoes what is not committed. */
+static void end_migration(void)
+{
+    struct timespec until = seconds_from_now(MIGRATION_END_S);
+
+    if (!late_migration.started)
+        return;
+    pthread_mutex_lock(&late_migration.mutex);
+    late_migration.ending = true;
+    pthread_cond_signal(&late_migration.wake);
+    pthread_mutex_unlock(&late_migration.mutex);
+    if (pthread_timedjoin_np(late_migration.thread, NULL, &until) != 0)
+        _exit(0); /* it may still look at the configuration, so that nothing is freed */
 }
 
 /* False when the schema and this program do not fit. */
@@ -478,13 +527,11 @@ static bool migrate(char *reterr, size_t reterr_size)
 {
     enum status status =
         db_migrate(config.database_dsn, config.database_migrations, reterr, reterr_size);
-    pthread_t thread;
 
     if (status != STATUS_UNAVAILABLE)
         return status == STATUS_OK;
     log_warning("database is down; going on without", LOG_STRING("error", reterr));
-    if (pthread_create(&thread, NULL, migrate_later, NULL) == 0)
-        pthread_detach(thread);
+    late_migration.started = pthread_create(&late_migration.thread, NULL, migrate_later, NULL) == 0;
     return true;
 }
 
@@ -641,6 +688,7 @@ int main(int argc, char **argv)
     if (prepare() != 0)
         return 1;
     serve(&signals);
+    end_migration();
     clean_up();
     return 0;
 }

@@ -74,6 +74,7 @@ class EchoServer:
 
         self.port = free_port()
         self.log = tempfile.TemporaryFile()
+        self.said = ""
         env = dict(os.environ, LSAN_OPTIONS=f"suppressions={SUPPRESSIONS}:print_suppressions=0")
         self.child = subprocess.Popen([*command, str(self.port), *arguments], env=env,
                                       stderr=self.log, stdin=subprocess.DEVNULL,
@@ -88,8 +89,10 @@ class EchoServer:
         raise AssertionError(f"the echo server does not listen:\n{self.read_log()}")
 
     def read_log(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
+        if not self.log.closed:
+            self.log.seek(0)
+            self.said = self.log.read().decode(errors="replace")
+        return self.said
 
     def stop(self):
         if self.child.poll() is None:
@@ -101,6 +104,7 @@ class EchoServer:
             self.child.wait()
             code = "none: it did not end after SIGTERM"
         log = self.read_log()
+        self.log.close()
         assert code == 0 and "Sanitizer" not in log and "runtime error" not in log, \
             f"exit code {code}\n{log[-6000:]}"
 

@@ -50,7 +50,7 @@ def _build(_):
 
 def _test(arguments):
     import testing
-    return testing.run(arguments.names)
+    return testing.run(arguments.names, arguments.under)
 
 
 def _bench(arguments):
@@ -109,6 +109,10 @@ def _parser():
     add("build", _build, "build the server, the tools and the web client")
     command = add("test", _test, "run all tests, or those whose suite has a NAME in its own")
     command.add_argument("names", nargs="*", metavar="NAME")
+    command.add_argument("--tsan", action="store_const", dest="under", const="tsan",
+                         help="the suites of the services only, under ThreadSanitizer")
+    command.add_argument("--valgrind", action="store_const", dest="under", const="valgrind",
+                         help="the unit tests only, under valgrind")
     command = add("lint", _lint, "check the sources, or only with the checks whose name has a NAME")
     command.add_argument("names", nargs="*", metavar="NAME")
     command.add_argument("--accept-api", action="store_true",

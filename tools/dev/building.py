@@ -5,7 +5,8 @@ import shutil
 import subprocess
 
 from console import Problem, run_step
-from paths import BUILD, BUILD_ASAN, BUILD_FUZZ, LOGS, ROOT, STATE, is_stamped, stamp
+from paths import (BUILD, BUILD_ASAN, BUILD_FUZZ, BUILD_TSAN, BUILD_VALGRIND, LOGS, ROOT, STATE,
+                   is_stamped, stamp)
 
 # A first build, with the npm packages and a database, takes about half of this.
 FREE_BYTES_NEEDED = 1024 ** 3
@@ -16,6 +17,8 @@ OPTIONS = {
                  "-Db_lundef=false"],
     BUILD_FUZZ: ["-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined",
                  "-Db_lundef=false", "-Dfuzz=true"],
+    BUILD_TSAN: ["-Dbuildtype=debugoptimized", "-Db_sanitize=thread", "-Db_lundef=false"],
+    BUILD_VALGRIND: ["-Dbuildtype=debugoptimized"],
 }
 
 # A report ends the process, so that nothing goes on with broken memory and the exit code tells.
@@ -24,6 +27,8 @@ SANITIZER_ENVIRONMENT = {
     "LSAN_OPTIONS": f"suppressions={ROOT / 'tests' / 'support' / 'lsan.supp'}"
                     ":print_suppressions=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": f"suppressions={ROOT / 'tests' / 'support' / 'tsan.supp'}"
+                    ":second_deadlock_stack=1:history_size=4",
 }
 
 

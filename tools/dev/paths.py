@@ -13,6 +13,8 @@ STAMPS = STATE / "stamps"
 BUILD = STATE / "build"
 BUILD_ASAN = STATE / "build-asan"
 BUILD_FUZZ = STATE / "build-fuzz"
+BUILD_TSAN = STATE / "build-tsan"
+BUILD_VALGRIND = STATE / "build-valgrind"
 WEB = ROOT / "web"
 MIGRATIONS = ROOT / "db" / "migrations"
 

@@ -39,10 +39,11 @@ class Process:
 
     def pid(self):
         """The id if the process lives, else None."""
-        if self.child is not None:
-            self.child.poll()
         record = read_json(self.record_path, {})
         pid = record.get("pid")
+        if self.child is not None and self.child.pid == pid:
+            # A first thread that has ended shows as a zombie before the others are gone.
+            return pid if self.child.poll() is None else None
         return pid if pid and _start_time(pid) == record.get("start_time") else None
 
     def start(self, argv, log_path, env=None, cwd=None):

@@ -23,7 +23,7 @@ import linting
 import nodejs
 import packages
 from console import Problem, say
-from paths import BUILD_ASAN, LOGS, ROOT, STATE, WEB
+from paths import BUILD_ASAN, BUILD_TSAN, BUILD_VALGRIND, LOGS, ROOT, STATE, WEB
 from postgres import Cluster
 from redis_server import Redis
 
@@ -75,8 +75,11 @@ class Services:
 
 
 class Context:
-    def __init__(self):
-        self.services = Services()
+    """What suites share. `build` has the programs under test."""
+
+    def __init__(self, build=BUILD_ASAN, services=None):
+        self.build = build
+        self.services = services or Services()
         self._node = None
 
     def node(self):
@@ -91,7 +94,7 @@ class Context:
         env.update({
             "WAYSTONE_TEST_DSN": self.services.cluster.fresh_database("unit"),
             "WAYSTONE_TEST_REDIS": str(self.services.redis.socket_path),
-            "WAYSTONE_TEST_SERVER": str(BUILD_ASAN / "waystone"),
+            "WAYSTONE_TEST_SERVER": str(self.build / "waystone"),
             "WAYSTONE_TEST_HOME": str(HOME),
             "PYTHONPATH": f"{GENERATED}:{SERVICE}:{ROOT / 'tools' / 'dev'}",
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -106,7 +109,7 @@ def _run(argv, env, cwd=ROOT, output=None):
     """
     sys.stdout.flush()
     child = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output,
-                             start_new_session=True)
+                             stderr=output and subprocess.STDOUT, start_new_session=True)
     try:
         return child.wait(SUITE_TIMEOUT_S)
     except subprocess.TimeoutExpired:
@@ -283,6 +286,68 @@ def run_roundtrip(context):
     return _result(code, int(counted[1]) if counted else 0, 0)
 
 
+# --- valgrind ---
+
+VALGRIND = ("valgrind", "-q", "--trace-children=yes", "--leak-check=full",
+            "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite", "--error-exitcode=99")
+VALGRIND_LOGS = LOGS / "valgrind"
+
+
+def _unit_programs(build):
+    """(test as Meson has it, index of the program in its command) of tests that are in C."""
+    answer = subprocess.run(["meson", "introspect", "--tests", str(build)], capture_output=True,
+                            text=True, check=True)
+    for test in json.loads(answer.stdout):
+        for index, word in enumerate(test["cmd"]):
+            if word.endswith("-test") and (build / word).is_file():
+                yield test, index
+
+
+def _run_under_valgrind(context, test, index):
+    name, command = test["name"], test["cmd"]
+    report = RESULTS / f"valgrind-{name}.txt"
+    # Of each process: a test of Criterion's has one of its own.
+    under = [*VALGRIND, f"--log-file={VALGRIND_LOGS}/{name}.%p"]
+    with open(report, "w", encoding="utf-8") as output:
+        code = _run([*command[:index], *under, *command[index:]],
+                    dict(context.environment(), **test["env"]), context.build, output)
+    found = [path for path in sorted(VALGRIND_LOGS.glob(f"{name}.*")) if path.stat().st_size > 0]
+    good, bad, text = _count_program({"result": "OK" if code == 0 else "FAIL",
+                                      "stdout": report.read_text(encoding="utf-8")})
+    say(f"  {'FAILED' if bad or found or code else 'ok'} {name}: {good} passed, {bad} failed, "
+        f"{len(found)} with a report")
+    if bad or code:
+        say("\n".join(text.splitlines()[-30:]))
+    for path in found:
+        say(path.read_text(encoding="utf-8", errors="replace")[:4000])
+    return Result(good, max(bad, len(found), int(code != 0)))
+
+
+def run_valgrind(context):
+    """The unit tests in C under valgrind: memory read before it was written, which no sanitizer of
+    gcc's sees, and what is lost."""
+    shutil.rmtree(VALGRIND_LOGS, ignore_errors=True)
+    VALGRIND_LOGS.mkdir(parents=True)
+    results = [_run_under_valgrind(context, *program) for program in _unit_programs(context.build)]
+    return Result(sum(r.passed for r in results), sum(r.failed for r in results))
+
+
+# --- ThreadSanitizer ---
+
+# The suites where most happens at once: several loops in several servers, their ends, and the
+# database and Redis going away under them. `./dev test --tsan` runs all.
+CONCURRENT = ("instances", "drain", "outage")
+CONCURRENT_TARGETS = ("waystone", "tests/support/echo-server")
+
+
+def run_tsan(context):
+    """The most concurrent suites once more, against a server built with ThreadSanitizer."""
+    building.build(BUILD_TSAN, CONCURRENT_TARGETS, title="Building the server with ThreadSanitizer")
+    tsan = Context(BUILD_TSAN, context.services)
+    results = [run_python(tsan, SERVICE / f"{name}_test.py") for name in CONCURRENT]
+    return Result(sum(r.passed for r in results), sum(r.failed for r in results))
+
+
 # --- all of them ---
 
 def _python_suite(path):
@@ -294,6 +359,7 @@ def _suites():
     python = [_python_suite(path) for path in sorted(SERVICE.glob("*_test.py"))]
     return [Suite("style", run_style), Suite("unit", run_unit), Suite("fuzz", run_fuzz),
             Suite("web", run_web), *python,
+            Suite("tsan", run_tsan),
             Suite("service/js", run_js), Suite("service/docs", run_docs),
             Suite("conformance/protobuf", run_protobuf),
             Suite("conformance/roundtrip", run_roundtrip), Suite("e2e", run_e2e)]
@@ -313,16 +379,43 @@ def _run_suite(context, suite):
     return result
 
 
-def _prepare():
-    packages.ensure("build", "run", "test", "fuzz")
-    building.build(BUILD_ASAN, title="Building server and tests with sanitizers")
+def _prepare(kind):
+    packages.ensure("build", "run", "test", "fuzz", *kind.packages)
+    building.build(kind.build, title=kind.title)
     generate_python()
     shutil.rmtree(RESULTS, ignore_errors=True)
     RESULTS.mkdir(parents=True)
 
 
-def _choose(names):
-    suites = _suites()
+# Suites that build programs of their own, with other sanitizers or none.
+NOT_UNDER_TSAN = ("service/client_library", "service/clients", "service/clients_go_java",
+                  "service/docs", "service/launcher")
+
+
+def _tsan_suites():
+    return [suite for suite in _suites()
+            if suite.name.startswith("service/") and suite.name not in NOT_UNDER_TSAN]
+
+
+@dataclasses.dataclass
+class Kind:
+    """What the programs under test are built with, and the suites that are run with these."""
+    build: pathlib.Path
+    title: str
+    suites: callable
+    packages: tuple = ()
+
+
+KINDS = {
+    None: Kind(BUILD_ASAN, "Building server and tests with sanitizers", _suites),
+    "tsan": Kind(BUILD_TSAN, "Building server and tests with ThreadSanitizer", _tsan_suites),
+    "valgrind": Kind(BUILD_VALGRIND, "Building the tests for valgrind",
+                     lambda: [Suite("unit", run_valgrind)], ("valgrind",)),
+}
+
+
+def _choose(names, kind):
+    suites = kind.suites()
     if not names:
         return suites
     chosen = [suite for suite in suites if any(name in suite.name for name in names)]
@@ -343,19 +436,21 @@ def _run_all(context, suites):
     return results
 
 
-def run(names):
-    suites = _choose(names)
+def run(names, under=None):
+    """Runs the suites of a kind whose name has one of `names` in it, or all."""
+    kind = KINDS[under]
+    suites = _choose(names, kind)
     try:
-        _prepare()
+        _prepare(kind)
     except Problem as problem:
         say(problem.details)
         say(problem.sentence)
         say("0 passed, 1 failed")
         return 1
-    results = _run_all(Context(), suites)
+    results = _run_all(Context(kind.build), suites)
     failed = [suite.name for suite, result in zip(suites, results) if result.failed]
     if failed:
         say(f"\nfailed: {', '.join(failed)}; logs are in {pathlib.Path('.dev') / 'logs'}")
-        say(f"again: ./dev test {' '.join(failed)}")
+        say(f"again: ./dev test {f'--{under} ' if under else ''}{' '.join(failed)}")
     say(f"{sum(r.passed for r in results)} passed, {sum(r.failed for r in results)} failed")
     return 0 if results and not any(r.failed for r in results) else 1
