@@ -197,6 +197,14 @@ static uint64_t get_u64(const char *data)
     return be64toh(value);
 }
 
+static uint32_t read_u32(const uint8_t *data)
+{
+    uint32_t value;
+
+    memcpy(&value, data, sizeof(value));
+    return be32toh(value);
+}
+
 static bool has_length(enum db_type type, int length)
 {
     switch (type) {
@@ -215,6 +223,26 @@ static bool has_length(enum db_type type, int length)
     default:
         return true;
     }
+}
+
+/* One dimension or none, without NULLs, as encode_int8_array() writes it. */
+static enum status decode_int8_array(const uint8_t *data, size_t length, struct arena *arena,
+                                     struct db_int8_array *ret)
+{
+    size_t count = 0;
+    int64_t *items;
+
+    if (length < 12 || read_u32(data) > 1 || read_u32(data + 4) != 0)
+        return STATUS_INTERNAL;
+    if (read_u32(data) == 1)
+        count = length < 20 ? SIZE_MAX : read_u32(data + 12);
+    if (count > length / 12 || (count > 0 && length != 20 + count * 12))
+        return STATUS_INTERNAL;
+    items = arena_alloc_array(arena, count, sizeof(*items));
+    for (size_t i = 0; i < count; i++)
+        items[i] = (int64_t)get_u64((const char *)data + 24 + i * 12);
+    *ret = (struct db_int8_array){items, count};
+    return STATUS_OK;
 }
 
 static enum status decode_value(const struct db_field *field, const char *data, int length,
@@ -258,6 +286,8 @@ static enum status decode_value(const struct db_field *field, const char *data, 
     case DB_UUID:
         memcpy(out, data, 16);
         return STATUS_OK;
+    case DB_INT8_ARRAY:
+        return decode_int8_array((const uint8_t *)data, (size_t)length, arena, out);
     default:
         return STATUS_INTERNAL;
     }

@@ -15,6 +15,7 @@ struct chat;
 struct hub;
 struct keys;
 struct local_limits;
+struct send_batch;
 struct token_cache;
 struct workers;
 
@@ -24,6 +25,7 @@ struct app {
     struct redis *redis;
     struct hub *hub;                 /* live delivery */
     struct chat *chat;               /* chat's side of the hub */
+    struct send_batch *sends;        /* send_batch.c */
     struct token_cache *token_cache; /* authenticator.c */
     struct audit_queue *audit;       /* auditor.c */
     struct local_limits *limits;     /* limiter.c: while Redis is away */

@@ -1,71 +1,172 @@
--- Channels and messages.
+-- What is said in channels, and what happens to it.
 
--- name: channels_list :many
--- Channels every account can read, Global first, then by name.
--- out: id int8, kind int2, name text, last_sequence int8
-SELECT id, kind, name, last_sequence
-FROM channels
-WHERE kind = 1
-ORDER BY kind, name;
-
--- name: channels_heads :many
--- Newest numbers of the given channels; a channel that does not exist has no row.
--- in: ids int8[]
--- out: id int8, last_sequence int8
-SELECT id, last_sequence
-FROM channels
-WHERE id = ANY (@ids);
-
--- name: chat_speaker :one
--- Name of a character of the account. NOT_FOUND if it is not the account's or was deleted.
--- in: account_id int8, character_id int8
--- out: name text
-SELECT name
-FROM characters
-WHERE id = @character_id AND account_id = @account_id AND deleted_at IS NULL;
-
--- name: messages_insert :one
--- Says something: takes the channel's next number and writes the message under it, both or
--- neither. NOT_FOUND if there is no such channel; ALREADY_EXISTS if the account used the key.
--- in: channel_id int8, account_id int8, character_id int8, character_name text, text text, idempotency_key text?
--- out: sequence int8, sent_at timestamptz
-WITH numbered AS (
-    UPDATE channels
-    SET last_sequence = last_sequence + 1
-    WHERE id = @channel_id
-    RETURNING id, last_sequence
+-- name: messages_insert :many
+-- Says things, each under the next number of its channel. A row is missing from the answer when
+-- its channel is closed or not there, or when its account used its key before (also in this
+-- statement: give each key once). ALREADY_EXISTS, and nothing was said, when another call used a
+-- key meanwhile: the same again finds out which. `mentions` and `mentioned_accounts` are arrays
+-- in PostgreSQL's notation; keys '' are none.
+-- in: channel_ids int8[], account_ids int8[], character_ids int8[], character_names text[], texts text[], keys text[], request_hashes int8[], reply_tos int8[], mentions text[], mentioned_accounts text[]
+-- out: position int8, sequence int8, sent_at timestamptz
+WITH given AS (
+    SELECT i.position, i.channel_id, i.account_id, i.character_id, i.character_name, i.text,
+           nullif(i.key, '') AS key, i.request_hash, i.reply_to, i.mentions::bigint[] AS mentions,
+           i.mentioned_accounts::bigint[] AS mentioned_accounts
+    FROM unnest(@channel_ids, @account_ids, @character_ids, @character_names, @texts, @keys,
+                @request_hashes, @reply_tos, @mentions, @mentioned_accounts) WITH ORDINALITY
+        AS i (channel_id, account_id, character_id, character_name, text, key, request_hash, reply_to,
+              mentions, mentioned_accounts, position)
+), fresh AS (
+    SELECT g.position, g.channel_id, g.account_id, g.character_id, g.character_name, g.text, g.key,
+           g.request_hash, g.reply_to, g.mentions, g.mentioned_accounts,
+           row_number() OVER (PARTITION BY g.channel_id ORDER BY g.position) AS rank
+    FROM given AS g
+    WHERE NOT EXISTS (
+        SELECT FROM messages AS m
+        WHERE m.account_id = g.account_id AND m.idempotency_key = g.key
+    )
+), wanted AS (
+    SELECT channel_id, count(position) AS count
+    FROM fresh
+    GROUP BY channel_id
+), locked AS ( -- in one order everywhere, so that two statements never wait for each other
+    SELECT c.id
+    FROM channels AS c
+    WHERE c.id IN (SELECT channel_id FROM wanted) AND c.closed_at IS NULL
+    ORDER BY c.id
+    FOR NO KEY UPDATE
+), numbered AS (
+    UPDATE channels AS c
+    SET last_sequence = c.last_sequence + w.count
+    FROM locked AS l
+    JOIN wanted AS w ON w.channel_id = l.id
+    WHERE c.id = l.id
+    RETURNING c.id, c.last_sequence - w.count AS base
+), said AS (
+    INSERT INTO messages (channel_id, sequence, account_id, character_id, character_name, text,
+                          idempotency_key, request_hash, sent_at, reply_to, mentions)
+    SELECT f.channel_id, n.base + f.rank, f.account_id, f.character_id, f.character_name, f.text,
+           f.key, f.request_hash, clock_timestamp(), f.reply_to, f.mentions
+    FROM fresh AS f
+    JOIN numbered AS n ON n.id = f.channel_id
+    ORDER BY f.position
+    RETURNING channel_id, sequence, sent_at
+), mentioned AS (
+    INSERT INTO message_mentions (account_id, channel_id, sequence)
+    SELECT DISTINCT account.id, f.channel_id, n.base + f.rank
+    FROM fresh AS f
+    JOIN numbered AS n ON n.id = f.channel_id
+    CROSS JOIN LATERAL unnest(f.mentioned_accounts) AS account (id)
 )
-INSERT INTO messages (channel_id, sequence, account_id, character_id, character_name, text,
-                      idempotency_key, sent_at)
-SELECT id, last_sequence, @account_id, @character_id, @character_name, @text, @idempotency_key,
-       clock_timestamp()
-FROM numbered
-RETURNING sequence, sent_at;
+SELECT f.position, s.sequence, s.sent_at
+FROM fresh AS f
+JOIN numbered AS n ON n.id = f.channel_id
+JOIN said AS s ON s.channel_id = f.channel_id AND s.sequence = n.base + f.rank
+ORDER BY f.position;
 
 -- name: messages_find_by_key :one
--- The message an account sent under a key.
+-- The message an account sent under a key, and the hash of the call that did.
 -- in: account_id int8, idempotency_key text
--- out: channel_id int8, sequence int8, character_id int8, character_name text, text text, sent_at timestamptz
-SELECT channel_id, sequence, character_id, character_name, text, sent_at
+-- out: channel_id int8, sequence int8, request_hash int8
+SELECT channel_id, sequence, request_hash
 FROM messages
 WHERE account_id = @account_id AND idempotency_key = @idempotency_key;
 
+-- name: messages_get :one
+-- in: channel_id int8, sequence int8
+-- out: channel_id int8, sequence int8, account_id int8, character_id int8, character_name text, text text, sent_at timestamptz, mentions int8[], edited_at timestamptz?, deleted bool, reply_to int8, quote_name text?, quote_text text?
+SELECT m.channel_id, m.sequence, m.account_id, m.character_id, m.character_name, m.text, m.sent_at,
+       m.mentions, m.edited_at, m.deleted_at IS NOT NULL, m.reply_to, q.character_name, q.text
+FROM messages AS m
+LEFT JOIN messages AS q ON q.channel_id = m.channel_id AND q.sequence = m.reply_to
+WHERE m.channel_id = @channel_id AND m.sequence = @sequence;
+
 -- name: messages_before :many
--- The newest messages numbered below `before`, newest first.
--- in: channel_id int8, before int8, count int8
--- out: channel_id int8, sequence int8, character_id int8, character_name text, text text, sent_at timestamptz
-SELECT channel_id, sequence, character_id, character_name, text, sent_at
-FROM messages
-WHERE channel_id = @channel_id AND sequence < @before
-ORDER BY sequence DESC
+-- The newest messages numbered below `before` of authors not hidden, newest first.
+-- in: channel_id int8, before int8, hidden int8[], count int8
+-- out: channel_id int8, sequence int8, account_id int8, character_id int8, character_name text, text text, sent_at timestamptz, mentions int8[], edited_at timestamptz?, deleted bool, reply_to int8, quote_name text?, quote_text text?
+SELECT m.channel_id, m.sequence, m.account_id, m.character_id, m.character_name, m.text, m.sent_at,
+       m.mentions, m.edited_at, m.deleted_at IS NOT NULL, m.reply_to, q.character_name, q.text
+FROM messages AS m
+LEFT JOIN messages AS q ON q.channel_id = m.channel_id AND q.sequence = m.reply_to
+    AND q.account_id <> ALL (@hidden)
+WHERE m.channel_id = @channel_id AND m.sequence < @before AND m.account_id <> ALL (@hidden)
+ORDER BY m.sequence DESC
 LIMIT @count;
 
 -- name: messages_after :many
--- Messages numbered above `after`, oldest first.
--- in: channel_id int8, after int8, count int8
--- out: channel_id int8, sequence int8, character_id int8, character_name text, text text, sent_at timestamptz
-SELECT channel_id, sequence, character_id, character_name, text, sent_at
-FROM messages
-WHERE channel_id = @channel_id AND sequence > @after
-ORDER BY sequence
+-- Messages numbered above `after` of authors not hidden, oldest first.
+-- in: channel_id int8, after int8, hidden int8[], count int8
+-- out: channel_id int8, sequence int8, account_id int8, character_id int8, character_name text, text text, sent_at timestamptz, mentions int8[], edited_at timestamptz?, deleted bool, reply_to int8, quote_name text?, quote_text text?
+SELECT m.channel_id, m.sequence, m.account_id, m.character_id, m.character_name, m.text, m.sent_at,
+       m.mentions, m.edited_at, m.deleted_at IS NOT NULL, m.reply_to, q.character_name, q.text
+FROM messages AS m
+LEFT JOIN messages AS q ON q.channel_id = m.channel_id AND q.sequence = m.reply_to
+    AND q.account_id <> ALL (@hidden)
+WHERE m.channel_id = @channel_id AND m.sequence > @after AND m.account_id <> ALL (@hidden)
+ORDER BY m.sequence
 LIMIT @count;
+
+-- name: channel_events :many
+-- All that happened in a channel after a number, in order: messages as they are now, and changes
+-- as they were told, which have `change` and nothing of a message.
+-- in: channel_id int8, after int8, count int8
+-- out: channel_id int8, sequence int8, account_id int8, change bytea?, character_id int8, character_name text, text text, sent_at timestamptz, mentions int8[], edited_at timestamptz?, deleted bool, reply_to int8, quote_name text?, quote_text text?
+SELECT @channel_id, e.sequence, e.account_id, e.change, e.character_id, e.character_name, e.text,
+       e.sent_at, e.mentions, e.edited_at, e.deleted, e.reply_to, q.character_name, q.text
+FROM (
+    (SELECT sequence, account_id, NULL::bytea AS change, character_id, character_name, text,
+            sent_at, mentions, edited_at, deleted_at IS NOT NULL AS deleted, reply_to
+     FROM messages
+     WHERE channel_id = @channel_id AND sequence > @after
+     ORDER BY sequence
+     LIMIT @count)
+    UNION ALL
+    (SELECT sequence, account_id, event, 0, '', '', 'epoch'::timestamptz, '{}'::bigint[], NULL,
+            false, 0
+     FROM channel_changes
+     WHERE channel_id = @channel_id AND sequence > @after
+     ORDER BY sequence
+     LIMIT @count)
+    ORDER BY sequence
+    LIMIT @count
+) AS e
+LEFT JOIN messages AS q
+    ON e.reply_to > 0 AND q.channel_id = @channel_id AND q.sequence = e.reply_to
+ORDER BY e.sequence;
+
+-- name: message_quote :one
+-- What a reply answers. NOT_FOUND if there is no such message.
+-- in: channel_id int8, sequence int8
+-- out: account_id int8, character_name text, text text
+SELECT account_id, character_name, text
+FROM messages
+WHERE channel_id = @channel_id AND sequence = @sequence;
+
+-- name: mentionable :many
+-- Living characters among those given, with what decides whether their accounts may read the
+-- channel.
+-- in: channel_id int8, character_ids int8[]
+-- out: character_id int8, account_id int8, races int4, factions int4, role int2
+SELECT h.id, h.account_id, own.races, own.factions, coalesce(m.role, 0::smallint)
+FROM characters AS h
+CROSS JOIN LATERAL (
+    SELECT bit_or(1 << o.race) AS races, bit_or(1 << o.faction) AS factions
+    FROM characters AS o
+    WHERE o.account_id = h.account_id AND o.deleted_at IS NULL
+) AS own
+LEFT JOIN channel_members AS m
+    ON m.channel_id = @channel_id AND m.account_id = h.account_id AND m.left_at IS NULL
+WHERE h.id = ANY (@character_ids) AND h.deleted_at IS NULL;
+
+-- name: reactions_list :many
+-- Reactions of messages, those of one message together, most frequent first.
+-- in: account_id int8, channel_ids int8[], sequences int8[]
+-- out: channel_id int8, sequence int8, emoji text, count int8, mine bool
+SELECT r.channel_id, r.message_sequence, r.emoji, count(r.account_id),
+       bool_or(r.account_id = @account_id)
+FROM unnest(@channel_ids, @sequences) AS wanted (channel_id, sequence)
+JOIN message_reactions AS r
+    ON r.channel_id = wanted.channel_id AND r.message_sequence = wanted.sequence
+GROUP BY r.channel_id, r.message_sequence, r.emoji
+ORDER BY r.channel_id, r.message_sequence, count(r.account_id) DESC, r.emoji;

@@ -36,7 +36,7 @@ TYPES = {
     "bytea": ("DB_BYTES", "struct bytes ", "struct bytes "),
     "timestamptz": ("DB_TIMESTAMPTZ", "int64_t ", "int64_t "),
     "uuid": ("DB_UUID", "struct db_uuid ", "struct db_uuid "),
-    "int8[]": ("DB_INT8_ARRAY", "const int64_t *", None),
+    "int8[]": ("DB_INT8_ARRAY", "const int64_t *", "struct db_int8_array "),
     "text[]": ("DB_TEXT_ARRAY", "const char *const *", None),
 }
 ARRAYS = {"int8[]": "struct db_int8_array", "text[]": "struct db_text_array"}

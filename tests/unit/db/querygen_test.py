@@ -37,7 +37,7 @@ class Refusals(unittest.TestCase):
                     "unknown type 'integer'")
 
     def test_arrays_are_parameters_only(self):
-        self.expect("-- name: a :one\n-- out: x int8[]\nSELECT 1;\n", 2, "unknown type")
+        self.expect("-- name: a :one\n-- out: x text[]\nSELECT 1;\n", 2, "unknown type")
 
     def test_undeclared_parameter(self):
         self.expect("-- name: a :one\n-- out: x int8\nSELECT @y;\n", 1,

@@ -69,9 +69,9 @@ SELECT CASE WHEN pg_sleep(@seconds) IS NULL THEN 0 ELSE pg_backend_pid() END;
 
 -- name: types_echo :one
 -- in: small int2, normal int4, big int8, yes bool, real float8, words text, raw bytea, at timestamptz, key uuid, numbers int8[], names text[]
--- out: small int2, normal int4, big int8, yes bool, real float8, words text, raw bytea, at timestamptz, key uuid, numbers text, names text
+-- out: small int2, normal int4, big int8, yes bool, real float8, words text, raw bytea, at timestamptz, key uuid, numbers int8[], names text
 SELECT @small, @normal, @big, @yes, @real, @words, @raw, @at, @key,
-       array_to_string(@numbers, ','), array_to_string(@names, ',');
+       @numbers, array_to_string(@names, ',');
 
 -- name: types_echo_null :one
 -- in: small int2?, normal int4?, big int8?, yes bool?, real float8?, words text?, raw bytea?, at timestamptz?, key uuid?

@@ -1,0 +1,114 @@
+/* Rows of the database as messages of the API. */
+#include <string.h>
+
+#include "db/queries/chat.h"
+#include "handlers/chat_parts.h"
+#include "handlers/convert.h"
+
+#define EXCERPT_CHARACTERS 100
+
+/* Bytes of the first characters of UTF-8 text. */
+static size_t excerpt_length(const char *text)
+{
+    size_t length = 0, characters = 0;
+
+    for (; text[length] != '\0'; length++)
+        if (((unsigned char)text[length] & 0xC0) != 0x80 && ++characters > EXCERPT_CHARACTERS)
+            break;
+    return length;
+}
+
+Quote *chat_quote(struct arena *arena, int64_t sequence, const char *character_name,
+                  const char *text)
+{
+    Quote *quote = Quote_new(arena);
+
+    quote->sequence = sequence;
+    if (character_name != NULL)
+        quote->character_name = arena_strdup(arena, character_name);
+    if (text != NULL)
+        quote->excerpt = arena_strndup(arena, text, excerpt_length(text));
+    return quote;
+}
+
+Message *chat_message(struct arena *arena, const struct message_fields *fields)
+{
+    Message *message = Message_new(arena);
+
+    message->channel_id = fields->channel_id;
+    message->sequence = fields->sequence;
+    message->character_id = fields->character_id;
+    message->character_name = fields->character_name;
+    message->text = fields->text;
+    message->sent_at = timestamp_from_us(arena, fields->sent_at_us);
+    message->deleted = fields->deleted;
+    if (fields->edited)
+        message->edited_at = timestamp_from_us(arena, fields->edited_at_us);
+    if (fields->reply_to > 0)
+        message->reply_to =
+            chat_quote(arena, fields->reply_to, fields->quote_name, fields->quote_text);
+    message->n_mentioned_character_ids = fields->mentions.count;
+    message->mentioned_character_ids = arena_memdup(
+        arena, fields->mentions.items, fields->mentions.count * sizeof(*fields->mentions.items));
+    return message;
+}
+
+/* --- reactions --- */
+
+static bool is_of(const Message *message, const struct reactions_list_row *row)
+{
+    return message->channel_id == row->channel_id && message->sequence == row->sequence;
+}
+
+static void take_reactions(struct arena *arena, Message *message,
+                           const struct reactions_list_row *rows, size_t count)
+{
+    size_t mine = 0;
+
+    for (size_t i = 0; i < count; i++)
+        mine += is_of(message, &rows[i]);
+    if (mine == 0)
+        return;
+    message->reactions = arena_alloc_array(arena, mine, sizeof(*message->reactions));
+    for (size_t i = 0; i < count; i++) {
+        Reaction *reaction;
+        if (!is_of(message, &rows[i]))
+            continue;
+        reaction = Reaction_new(arena);
+        reaction->emoji = rows[i].emoji;
+        reaction->count = (int32_t)rows[i].count;
+        reaction->mine = rows[i].mine;
+        message->reactions[message->n_reactions++] = reaction;
+    }
+}
+
+enum status chat_add_reactions(struct db *db, struct arena *arena, int64_t account_id,
+                               Message **messages, size_t count)
+{
+    int64_t *channel_ids = arena_alloc_array(arena, count, sizeof(*channel_ids));
+    int64_t *sequences = arena_alloc_array(arena, count, sizeof(*sequences));
+    struct reactions_list_row *rows;
+    size_t row_count;
+
+    if (count == 0)
+        return STATUS_OK;
+    for (size_t i = 0; i < count; i++) {
+        channel_ids[i] = messages[i]->channel_id;
+        sequences[i] = messages[i]->sequence;
+    }
+    TRY(reactions_list(db, arena, account_id, channel_ids, count, sequences, count, &rows,
+                       &row_count));
+    for (size_t i = 0; i < count; i++)
+        take_reactions(arena, messages[i], rows, row_count);
+    return STATUS_OK;
+}
+
+enum status chat_get_message(struct rpc_call *call, int64_t channel_id, int64_t sequence,
+                             Message **ret)
+{
+    struct messages_get_row *row;
+
+    TRY(messages_get(call->app->db, call->arena, channel_id, sequence, &row));
+    *ret = chat_message(call->arena, MESSAGE_FIELDS(row));
+    return chat_add_reactions(call->app->db, call->arena, call->identity.account_id, ret, 1);
+}
