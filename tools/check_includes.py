@@ -77,12 +77,20 @@ def _may_see_internals(folder, target_folder):
             or (mirrored != folder and target_folder.endswith(mirrored)))
 
 
+def _is_part_of(name, header):
+    """chat_parts.h is what chat.c and chat_*.c share, and nobody else's."""
+    service, stem = header.removesuffix("_parts.h"), pathlib.PurePath(name).stem
+    return stem == service or stem.startswith(service + "_")
+
+
 def _wrong_header(name, target, implementers):
     folder = name.rpartition("/")[0]
     target_folder, _, header = target.rpartition("/")
     if header.endswith("internal.h") and not _may_see_internals(folder, target_folder):
         return f"{target} is internal to {target_folder}/"
     stem = header.removesuffix(".h")
+    if target_folder == "handlers" and stem.endswith("_parts"):
+        return None if _is_part_of(name, header) else f"{target} is for the files of its service"
     if (folder == target_folder == "handlers" and stem in implementers
             and stem != pathlib.PurePath(name).stem):
         return f"a handler does not know another; share through app.h, not {target}"

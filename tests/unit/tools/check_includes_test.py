@@ -90,6 +90,14 @@ class Includes(unittest.TestCase):
         self.refused({**tree, "handlers/auth.c": '#include "handlers/chat.h"\n'},
                      "handlers/auth.c:1", "handlers/chat.h")
 
+    def test_the_files_of_one_service_share_its_parts(self):
+        tree = {"handlers/chat_parts.h": '#include "waystone/chat/v1/chat_service.h"\n',
+                "handlers/chat.c": '#include "handlers/chat_parts.h"\n',
+                "handlers/chat_send.c": '#include "handlers/chat_parts.h"\n'}
+        self.accepted(tree)
+        self.refused({**tree, "handlers/auth.c": '#include "handlers/chat_parts.h"\n'},
+                     "handlers/auth.c:1", "handlers/chat_parts.h")
+
     def test_internal_headers_stay_in_their_folder(self):
         tree = {"base/loop_internal.h": "", "base/loop.c": '#include "base/loop_internal.h"\n'}
         self.accepted(tree)
