@@ -33,6 +33,10 @@
 #include "handlers/keys.h"
 #include "handlers/limiter.h"
 #include "handlers/meta.h"
+#include "handlers/sanctions.h"
+#include "handlers/social.h"
+#include "handlers/speech.h"
+#include "handlers/word_filters.h"
 #include "server/health.h"
 #include "server/http/http.h"
 #include "server/interceptors.h"
@@ -74,6 +78,8 @@ struct config {
     char *auth_signing_key, *auth_issuer;
     int64_t auth_access_token_s, auth_refresh_token_s;
     int64_t auth_hashing_threads, auth_hashing_queue;
+
+    int64_t chat_new_account_s;
 
     int64_t rpc_timeout_ms, rpc_max_request_bytes, rpc_rate_scale;
     int log_level;
@@ -164,6 +170,9 @@ static const struct config_key keys[] = {
            "Threads that hash passwords."),
     NUMBER("auth.hashing_queue", auth_hashing_queue, "64", 1, 4096,
            "Passwords that may wait to be hashed; more are refused."),
+
+    NUMBER("chat.new_account_s", chat_new_account_s, "86400", 0, 31536000,
+           "Accounts younger than this, in seconds, cannot send links; 0: all can."),
 
     NUMBER("rpc.timeout_ms", rpc_timeout_ms, "30000", 100, 600000,
            "Longest time of a unary call that sets no other."),
@@ -272,12 +281,16 @@ static void open_app(struct server_loop *self)
         .access_token_s = (uint32_t)config.auth_access_token_s,
         .refresh_token_s = (uint32_t)config.auth_refresh_token_s,
         .rate_scale = (uint32_t)config.rpc_rate_scale,
+        .new_account_s = (uint32_t)config.chat_new_account_s,
         .insecure_cookies = config.http_insecure_cookies,
     };
     chat_open(&self->app, self->loop);
     authenticator_open(&self->app);
     auditor_open(&self->app);
     limiter_open(&self->app);
+    sanctions_open(&self->app);
+    word_filters_open(&self->app);
+    speech_open(&self->app);
     rpc_server_attach_loop(server, &self->app);
 }
 
@@ -292,6 +305,9 @@ static void close_app(struct server_loop *self)
     redis_close(self->app.redis);
     authenticator_close(&self->app);
     limiter_close(&self->app);
+    sanctions_close(&self->app);
+    word_filters_close(&self->app);
+    speech_close(&self->app);
     chat_close(&self->app);
 }
 
@@ -416,6 +432,7 @@ static void build_server(void)
     auth_register(server);
     characters_register(server);
     chat_register(server);
+    social_register(server);
     health_serve(server, is_serving);
     reflection_serve(server);
     metrics = metrics_new(server, loop_count);

@@ -15,8 +15,11 @@ struct chat;
 struct hub;
 struct keys;
 struct local_limits;
+struct sanctions;
 struct send_batch;
+struct speakers;
 struct token_cache;
+struct word_filters;
 struct workers;
 
 struct app {
@@ -29,15 +32,19 @@ struct app {
     struct token_cache *token_cache; /* authenticator.c */
     struct audit_queue *audit;       /* auditor.c */
     struct local_limits *limits;     /* limiter.c: while Redis is away */
-    struct workers *workers;         /* password hashing; shared by all loops */
-    const struct keys *keys;         /* token signing keys; shared, read-only */
+    struct sanctions *sanctions;     /* sanctions.c: those in force */
+    struct word_filters *word_filters;
+    struct speakers *speakers; /* speech.c: who said what lately */
+    struct workers *workers;   /* password hashing; shared by all loops */
+    const struct keys *keys;   /* token signing keys; shared, read-only */
 
     /* configuration, the same on every loop */
     const char *issuer; /* "iss" and "aud" of access tokens */
     uint32_t access_token_s;
     uint32_t refresh_token_s;
-    uint32_t rate_scale;   /* multiplies the schema's rate limits; 1 in production */
-    bool insecure_cookies; /* cleartext loopback only: cookies without Secure */
+    uint32_t rate_scale;    /* multiplies the schema's rate limits; 1 in production */
+    uint32_t new_account_s; /* younger accounts cannot send links; 0: all can */
+    bool insecure_cookies;  /* cleartext loopback only: cookies without Secure */
 };
 
 #endif

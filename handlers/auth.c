@@ -13,6 +13,7 @@
 #include "handlers/convert.h"
 #include "handlers/passwords.h"
 #include "handlers/refresh_cookie.h"
+#include "handlers/sanctions.h"
 #include "handlers/tokens.h"
 #include "waystone/auth/v1/auth_service.h"
 
@@ -167,6 +168,7 @@ static enum status sign_in(struct rpc_call *call, const SignInRequest *req, Sign
 
     TRY(db_begin(call->app->db, call->arena, &tx));
     TRY(open_session(call, tx, row->id, &session_id, &refresh));
+    TRY(sanction_check_sign_in(call, tx, row->id));
     TRY(db_commit(tx));
 
     owner = (struct owner){row->id, row->user_name, row->email, row->role, row->created_at};

@@ -98,13 +98,17 @@ static bool take_from_redis(struct rpc_call *call, const char *key, uint64_t cal
     return true;
 }
 
+void limiter_take(struct rpc_call *call, const char *key, uint64_t calls, uint32_t period_s,
+                  struct limit_decision *ret)
+{
+    if (!take_from_redis(call, key, calls, period_s, ret))
+        take_locally(call->app, key, calls, period_s, ret);
+}
+
 static void take(struct rpc_call *call, const char *key, uint32_t calls, uint32_t period_s,
                  struct limit_decision *ret, void *user)
 {
-    uint64_t scaled = (uint64_t)calls * call->app->rate_scale;
-
-    if (!take_from_redis(call, key, scaled, period_s, ret))
-        take_locally(call->app, key, scaled, period_s, ret);
+    limiter_take(call, key, (uint64_t)calls * call->app->rate_scale, period_s, ret);
 }
 
 struct rate_limiter *limiter_interface(void)

@@ -11,6 +11,11 @@ struct rate_limiter *limiter_interface(void);
 void limiter_open(struct app *app);
 void limiter_close(struct app *app);
 
+/* Takes one call from a budget that all instances share, whatever rpc.rate_scale says: for rules of
+ * the game rather than protection. Suspends. */
+void limiter_take(struct rpc_call *call, const char *key, uint64_t calls, uint32_t period_s,
+                  struct limit_decision *ret);
+
 /* One step of the generic cell rate algorithm. `*tat_ms` is the theoretical arrival time kept
  * for the key (0 for a new one); moved on when the call is allowed. `calls` may come all at
  * once, after which one more is allowed every `period_s / calls`. Pure. */
