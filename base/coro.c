@@ -271,7 +271,7 @@ bool coro_can_start(void)
     return pool != NULL || atomic_load_explicit(&stacks, memory_order_relaxed) < LIMIT_STACKS;
 }
 
-struct coro *coro_start(struct loop *loop, void (*fn)(void *argument), void *argument)
+static struct coro *new_coro(struct loop *loop, void (*fn)(void *argument), void *argument)
 {
     struct coro *coro = take_stack();
 
@@ -283,8 +283,20 @@ struct coro *coro_start(struct loop *loop, void (*fn)(void *argument), void *arg
     coro->fiber = __tsan_create_fiber(0);
 #endif
     alive++;
+    return coro;
+}
+
+struct coro *coro_start(struct loop *loop, void (*fn)(void *argument), void *argument)
+{
+    struct coro *coro = new_coro(loop, fn, argument);
+
     make_ready(coro);
     return coro;
+}
+
+void coro_run(struct loop *loop, void (*fn)(void *argument), void *argument)
+{
+    resume(new_coro(loop, fn, argument));
 }
 
 struct coro *coro_self(void)

@@ -15,13 +15,17 @@
 #define MAX_ROUNDS 64
 #define IDLE_WAIT_MS 60000
 
+struct task_list {
+    struct loop_task *first, *last;
+};
+
 struct loop {
     h2o_evloop_t *h2o;
     unsigned index;
     uint64_t now_ms;
     atomic_bool stopping;
     struct ready_queue ready;
-    struct loop_task *deferred_first, *deferred_last;
+    struct task_list beginning, deferred;
     struct loop_timer **timers; /* heap; [1] is the earliest, [0] unused */
     size_t timer_count, timer_capacity;
     h2o_multithread_queue_t *queue;
@@ -193,23 +197,23 @@ static void run_timers(struct loop *loop)
     }
 }
 
-/* --- deferred tasks --- */
+/* --- tasks --- */
 
-void loop_defer(struct loop *loop, struct loop_task *task)
+static void add_task(struct task_list *list, struct loop_task *task)
 {
     if (task->queued)
         return;
     task->queued = true;
     task->next = NULL;
-    task->previous = loop->deferred_last;
-    if (loop->deferred_last != NULL)
-        loop->deferred_last->next = task;
+    task->previous = list->last;
+    if (list->last != NULL)
+        list->last->next = task;
     else
-        loop->deferred_first = task;
-    loop->deferred_last = task;
+        list->first = task;
+    list->last = task;
 }
 
-void loop_undefer(struct loop *loop, struct loop_task *task)
+static void remove_task(struct task_list *list, struct loop_task *task)
 {
     if (!task->queued)
         return;
@@ -217,29 +221,50 @@ void loop_undefer(struct loop *loop, struct loop_task *task)
     if (task->previous != NULL)
         task->previous->next = task->next;
     else
-        loop->deferred_first = task->next;
+        list->first = task->next;
     if (task->next != NULL)
         task->next->previous = task->previous;
     else
-        loop->deferred_last = task->previous;
+        list->last = task->previous;
 }
 
-/* Tasks deferred by tasks run in the same round; MAX_ROUNDS bounds what they can keep up by
- * way of coroutines, and a task must not defer itself. */
-static void run_deferred(struct loop *loop)
+/* Tasks added by tasks run in the same round; MAX_ROUNDS bounds what they can keep up by
+ * way of coroutines, and a task must not add itself. */
+static void run_tasks(struct task_list *list)
 {
-    while (loop->deferred_first != NULL) {
-        struct loop_task *task = loop->deferred_first;
-        loop_undefer(loop, task);
+    while (list->first != NULL) {
+        struct loop_task *task = list->first;
+        remove_task(list, task);
         task->fn(task);
     }
+}
+
+void loop_defer(struct loop *loop, struct loop_task *task)
+{
+    add_task(&loop->deferred, task);
+}
+
+void loop_undefer(struct loop *loop, struct loop_task *task)
+{
+    remove_task(&loop->deferred, task);
+}
+
+void loop_begin(struct loop *loop, struct loop_task *task)
+{
+    add_task(&loop->beginning, task);
+}
+
+void loop_unbegin(struct loop *loop, struct loop_task *task)
+{
+    remove_task(&loop->beginning, task);
 }
 
 /* --- ticks --- */
 
 static bool has_work(const struct loop *loop)
 {
-    return loop->ready.first != NULL || loop->deferred_first != NULL;
+    return loop->ready.first != NULL || loop->beginning.first != NULL ||
+           loop->deferred.first != NULL;
 }
 
 /* A write in step 4 that needs no waiting leaves its callback with h2o, which looks at it only
@@ -272,7 +297,8 @@ void loop_tick(struct loop *loop, int max_wait_ms)
     run_timers(loop);
     for (int round = 0; round < MAX_ROUNDS && has_work(loop); round++) {
         coro_run_ready(&loop->ready);
-        run_deferred(loop);
+        run_tasks(&loop->beginning);
+        run_tasks(&loop->deferred);
     }
 }
 

@@ -6,7 +6,7 @@
  *
  *   1. poll sockets and run their callbacks (h2o),
  *   2. run messages posted by other threads and expired timers,
- *   3. resume every coroutine that became ready,
+ *   3. resume every coroutine that became ready, and run the tasks that begin something,
  *   4. run deferred tasks; repeat 3 and 4 until neither is left.
  *
  * Callbacks only mark coroutines ready; they run in step 3, so handler code never runs inside
@@ -86,6 +86,15 @@ void loop_defer(struct loop *loop, struct loop_task *task);
 
 /* No effect when it is not queued. */
 void loop_undefer(struct loop *loop, struct loop_task *task);
+
+/* --- work that begins once all that came was read --- */
+
+/* Runs the task once in step 3 of this tick, in order. What the same reading takes back never
+ * begins: see loop_unbegin(). A task must not begin itself. */
+void loop_begin(struct loop *loop, struct loop_task *task);
+
+/* No effect when it is not queued. */
+void loop_unbegin(struct loop *loop, struct loop_task *task);
 
 /* --- messages from any thread --- */
 

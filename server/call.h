@@ -46,8 +46,9 @@ struct call_state {
     const struct rpc_server *server;
     const struct rpc_entry *entry; /* NULL: unknown method */
     struct exchange *exchange;
-    struct wire wire;  /* wire.arena lives as long as the call; call.arena may be a message's */
-    struct coro *coro; /* NULL before it starts and after it ended */
+    struct wire wire; /* wire.arena lives as long as the call; call.arena may be a message's */
+    struct loop_task start; /* queued once there is enough of the request for a coroutine */
+    struct coro *coro;      /* NULL before it starts and after it ended */
     struct call_state *next, *previous;
 
     unsigned references;

@@ -150,6 +150,7 @@ void call_finish(struct call_state *state, enum status status)
         state->outcome.message = call_default_message(status);
     }
     loop_timer_cancel(state->call.loop, &state->deadline);
+    loop_unbegin(state->call.loop, &state->start);
     if (state->coro == NULL)
         buffer_free(&state->in);
     if (!state->closed)
@@ -254,8 +255,10 @@ static enum status run_call(struct call_state *state)
 static void call_main(void *argument)
 {
     struct call_state *state = argument;
-    enum status status = run_call(state);
+    enum status status;
 
+    state->coro = coro_self();
+    status = run_call(state);
     state->coro = NULL;
     if (state->parked && status == STATUS_OK) {
         /* What ended the call after the handler's last wait was told to the coroutine only. */
@@ -270,14 +273,25 @@ static void call_main(void *argument)
     call_unref(state);
 }
 
-static void start_coroutine(struct call_state *state)
+static void begin(struct loop_task *task)
 {
+    struct call_state *state =
+        (struct call_state *)((char *)task - offsetof(struct call_state, start));
+
     if (!coro_can_start()) {
         call_finish(state, STATUS_RESOURCE_EXHAUSTED);
         return;
     }
     state->references++;
-    state->coro = coro_start(state->call.loop, call_main, state);
+    coro_run(state->call.loop, call_main, state);
+}
+
+/* Not before all that came was read: a call that is reset in the same breath costs no more than
+ * the reading of it. */
+static void start_coroutine(struct call_state *state)
+{
+    state->start.fn = begin;
+    loop_begin(state->call.loop, &state->start);
 }
 
 /* --- deadline --- */

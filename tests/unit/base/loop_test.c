@@ -278,6 +278,43 @@ Test(loop, watch_tells_reading_and_writing)
     close(ends[1]);
 }
 
+/* --- tasks --- */
+
+static char order[16];
+
+struct lettered {
+    struct loop_task task;
+    char letter;
+};
+
+static void note_letter(struct loop_task *task)
+{
+    order[strlen(order)] = MEMBER_OF(struct lettered, task, task)->letter;
+}
+
+Test(loop, tasks_begin_before_the_deferred_ones_and_can_be_taken_back)
+{
+    struct lettered tasks[] = {{{note_letter}, 'a'},
+                               {{note_letter}, 'b'},
+                               {{note_letter}, 'c'},
+                               {{note_letter}, 'd'},
+                               {{note_letter}, 'e'}};
+
+    loop_defer(loop, &tasks[0].task);
+    for (int i = 1; i < 5; i++)
+        loop_begin(loop, &tasks[i].task);
+    loop_begin(loop, &tasks[2].task); /* it is queued */
+    loop_unbegin(loop, &tasks[1].task);
+    loop_unbegin(loop, &tasks[3].task);
+    loop_unbegin(loop, &tasks[3].task);
+    cr_expect_str_eq(order, "");
+    loop_tick(loop, 1000);
+    cr_expect_str_eq(order, "cea");
+    loop_begin(loop, &tasks[3].task);
+    loop_tick(loop, 1000);
+    cr_expect_str_eq(order, "cead");
+}
+
 /* --- h2o's own callbacks --- */
 
 struct writer {

@@ -353,9 +353,11 @@ static void query_after_interruption(void *argument)
     struct world *world = sleepless->world;
     CLEANUP(db_rollbackp) struct db *tx = NULL;
     struct items_insert_row *row = NULL;
+    struct interruption interruption;
 
     cr_assert_eq(db_begin(world->db, world->arena, &tx), STATUS_OK);
     cr_assert_eq(items_insert(tx, world->arena, "too late", NULL, NULL, &row), STATUS_OK);
+    interrupt_after(world, &interruption, coro_self(), 10, STATUS_CANCELLED);
     cr_assert_eq(coro_sleep(10000), STATUS_CANCELLED);
     sleepless->status = items_insert(world->db, world->arena, "later yet", NULL, NULL, &row);
     sleepless->commit_status = db_commit(tx);
@@ -365,11 +367,8 @@ Test(db_query, nothing_is_sent_for_whom_nobody_waits)
 {
     CLEANUP(world_stopp) struct world *world = world_start();
     struct sleepless sleepless = {world, STATUS_UNKNOWN, STATUS_UNKNOWN};
-    struct interruption interruption;
 
-    interrupt_after(world, &interruption,
-                    world_start_coro(world, query_after_interruption, &sleepless), 50,
-                    STATUS_CANCELLED);
+    world_start_coro(world, query_after_interruption, &sleepless);
     world_drain(world);
     cr_expect_eq(sleepless.status, STATUS_CANCELLED);
     cr_expect_eq(sleepless.commit_status, STATUS_CANCELLED);

@@ -1,8 +1,6 @@
 /* Calls are bounded by stacks: past LIMIT_STACKS a call is refused and the server lives on, where
  * it would otherwise meet the kernel's bound on mappings and end. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
-#include <string.h>
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
 #else
@@ -12,50 +10,12 @@
 #include "base/coro.h"
 #include "base/limits.h"
 #include "google/rpc/error_details.h"
-#include "server/call.h"
+#include "tests/unit/server/fake_exchange.h"
 
 /* What the server starts for itself beyond the bound; nobody may refuse that. */
 #define OWN_COROUTINES 100
 
-static struct buffer answer;
 static int handled;
-
-static void start(struct exchange *e, int s, const struct http_header *h, size_t n)
-{
-}
-static void write_bytes(struct exchange *e, const void *d, size_t n)
-{
-    buffer_append(&answer, d, n);
-}
-static void write_shared(struct exchange *e, const void *p, size_t n, struct shared_bytes *b)
-{
-}
-static void end(struct exchange *e, const struct http_header *t, size_t n)
-{
-}
-static void reset(struct exchange *e, uint32_t code)
-{
-}
-static void consume(struct exchange *e, size_t n)
-{
-}
-static size_t pending(const struct exchange *e)
-{
-    return 0;
-}
-static void release(struct exchange *e)
-{
-    arena_free(e->arena);
-}
-
-static const struct exchange_transport transport = {.start = start,
-                                                    .write = write_bytes,
-                                                    .write_shared = write_shared,
-                                                    .end = end,
-                                                    .reset = reset,
-                                                    .consume = consume,
-                                                    .pending = pending,
-                                                    .release = release};
 
 static enum status handle(struct rpc_call *call, const void *service)
 {
@@ -71,36 +31,6 @@ static const struct rpc_method method = {.path = "/a.B/C",
                                          .access = RPC_ACCESS_PUBLIC,
                                          .invoke = handle};
 static const struct rpc_service service = {"a.B", &method, 1};
-
-/* Calls once; returns the status in the trailers of gRPC-Web. */
-static int call(struct rpc_server *server, struct loop *loop)
-{
-    static const struct http_header type = {"content-type", 12, "application/grpc-web", 20};
-    static const uint8_t body[5];
-    static const char name[] = "grpc-status: ";
-    struct arena *arena = arena_new();
-    struct exchange *exchange = arena_alloc(arena, sizeof(*exchange));
-    const char *status;
-
-    *exchange = (struct exchange){.transport = &transport,
-                                  .loop = loop,
-                                  .arena = arena,
-                                  .method = "POST",
-                                  .path = "/a.B/C",
-                                  .peer = "192.0.2.1",
-                                  .headers = (struct http_header *)&type,
-                                  .header_count = 1,
-                                  .http_major = 1};
-    buffer_clear(&answer);
-    cr_assert(rpc_accept(server, exchange));
-    exchange->events->on_body(exchange, body, sizeof(body), true);
-    loop_tick(loop, 0);
-    exchange->events->on_closed(exchange, STATUS_OK);
-    buffer_append_char(&answer, '\0');
-    status = memmem(buffer_data(&answer), answer.length, name, sizeof(name) - 1);
-    cr_assert_not_null(status, "the call was not answered");
-    return atoi(status + sizeof(name) - 1);
-}
 
 struct waiter {
     struct awaitable released;
@@ -136,7 +66,7 @@ Test(stacks, past_the_bound_calls_are_refused_until_some_have_ended, .timeout = 
     loop_tick(loop, 0);
     cr_assert_eq(count, LIMIT_STACKS);
     cr_expect_not(coro_can_start());
-    cr_expect_eq(call(server, loop), STATUS_RESOURCE_EXHAUSTED);
+    cr_expect_eq(fake_exchange_call(server, loop, "/a.B/C"), STATUS_RESOURCE_EXHAUSTED);
     cr_expect_eq(handled, 0);
 
     while (count < LIMIT_STACKS + OWN_COROUTINES)
@@ -148,9 +78,8 @@ Test(stacks, past_the_bound_calls_are_refused_until_some_have_ended, .timeout = 
         awaitable_complete(&waiters[i].released, STATUS_OK);
     loop_tick(loop, 0);
     cr_expect_eq(coro_count(), 0);
-    cr_expect_eq(call(server, loop), STATUS_OK);
+    cr_expect_eq(fake_exchange_call(server, loop, "/a.B/C"), STATUS_OK);
     cr_expect_eq(handled, 1);
-    buffer_free(&answer);
     loop_free(loop);
     rpc_server_free(server);
 }

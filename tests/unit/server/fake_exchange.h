@@ -1,0 +1,17 @@
+/* fake_exchange.h - a request of gRPC-Web without a socket. */
+#ifndef WAYSTONE_TESTS_UNIT_SERVER_FAKE_EXCHANGE_H
+#define WAYSTONE_TESTS_UNIT_SERVER_FAKE_EXCHANGE_H
+
+#include "server/call.h"
+
+/* A POST to `path`, freed with its call. What is answered is dropped. */
+struct exchange *fake_exchange_new(struct loop *loop, const char *path);
+
+/* The whole request: one empty message. */
+void fake_exchange_send(struct exchange *exchange);
+
+/* Sends it, runs a tick, and returns the status in the answer's trailers; fails the test when
+ * there is none. */
+int fake_exchange_call(struct rpc_server *server, struct loop *loop, const char *path);
+
+#endif
