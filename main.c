@@ -32,6 +32,7 @@
 #include "handlers/chat.h"
 #include "handlers/keys.h"
 #include "handlers/limiter.h"
+#include "handlers/live.h"
 #include "handlers/meta.h"
 #include "handlers/sanctions.h"
 #include "handlers/social.h"
@@ -234,7 +235,7 @@ static void update_metrics(struct server_loop *self)
     metrics_set(metrics, METRICS_DB_WRITE_BUSY, db.write_busy);
     metrics_set(metrics, METRICS_DB_WAITING, db.write_waiting);
     metrics_set(metrics, METRICS_REDIS_UP, redis_is_ready(self->app.redis));
-    metrics_set(metrics, METRICS_HUB_SUBSCRIBERS, (int64_t)hub.followers);
+    metrics_set(metrics, METRICS_HUB_SUBSCRIBERS, (int64_t)hub.subscribers);
     metrics_add(metrics, METRICS_CONNECTIONS_ACCEPTED, http.accepted - self->last_http.accepted);
     metrics_add(metrics, METRICS_CONNECTIONS_ABUSIVE, http.abusive - self->last_http.abusive);
     metrics_add(metrics, METRICS_DB_QUERIES, db.queries - self->last_db.queries);
@@ -284,7 +285,8 @@ static void open_app(struct server_loop *self)
         .new_account_s = (uint32_t)config.chat_new_account_s,
         .insecure_cookies = config.http_insecure_cookies,
     };
-    chat_open(&self->app, self->loop);
+    live_open(&self->app);
+    chat_open(&self->app);
     authenticator_open(&self->app);
     auditor_open(&self->app);
     limiter_open(&self->app);
@@ -302,6 +304,7 @@ static void close_app(struct server_loop *self)
         loop_tick(self->loop, 10);
     auditor_close(&self->app);
     db_close(self->app.db);
+    live_close(&self->app);
     redis_close(self->app.redis);
     authenticator_close(&self->app);
     limiter_close(&self->app);

@@ -11,9 +11,9 @@
 #include "db/redis.h"
 
 struct audit_queue;
-struct chat;
 struct hub;
 struct keys;
+struct live;
 struct local_limits;
 struct sanctions;
 struct send_batch;
@@ -27,7 +27,7 @@ struct app {
     struct db *db;
     struct redis *redis;
     struct hub *hub;                 /* live delivery */
-    struct chat *chat;               /* chat's side of the hub */
+    struct live *live;               /* copies through Redis: live.c */
     struct send_batch *sends;        /* send_batch.c */
     struct token_cache *token_cache; /* authenticator.c */
     struct audit_queue *audit;       /* auditor.c */

@@ -1,9 +1,7 @@
 /* ChatService: channels and what is said in them.
  *
  * Everything that happens in a channel takes the channel's next number and is written under it,
- * so that it is durable before anybody hears of it. Then a copy goes to the hub of this loop and,
- * through Redis, to every other loop of every instance; a copy that is lost on the way is
- * found by the hub in the database (server/live/hub.h). */
+ * so that it is durable before anybody hears of it. Then it is published (handlers/live.h). */
 #include "handlers/chat.h"
 
 #include "handlers/chat_parts.h"
@@ -23,14 +21,13 @@ void chat_register(struct rpc_server *server)
     chat_service_register(server, &handlers);
 }
 
-void chat_open(struct app *app, struct loop *loop)
+void chat_open(struct app *app)
 {
     send_batch_open(app);
-    chat_live_open(app, loop);
+    chat_live_open(app);
 }
 
 void chat_close(struct app *app)
 {
-    chat_live_close(app);
     send_batch_close(app);
 }

@@ -90,8 +90,7 @@ enum status chat_stream_messages(struct rpc_call *call, const StreamMessagesRequ
                                  struct stream_messages_stream *out);
 enum status chat_converse(struct rpc_call *call, struct converse_stream *stream);
 
-/* The source of channels' events; sets app->chat and app->hub. */
-void chat_live_open(struct app *app, struct loop *loop);
-void chat_live_close(struct app *app);
+/* Adds the source of channels' events to app->hub. */
+void chat_live_open(struct app *app);
 
 #endif

@@ -206,6 +206,11 @@ bool rpc_send_shared(struct rpc_call *call, struct shared_bytes *bytes);
 void rpc_on_writable(struct rpc_call *call,
                      void (*on_writable)(struct rpc_call *call, void *argument), void *argument);
 
+/* Keeps the call's memory for somebody who may outlast it; each hold is released once. A held call
+ * may have ended: sending is then without effect. */
+void rpc_hold(struct rpc_call *call);
+void rpc_release(struct rpc_call *call);
+
 /* Ends a parked stream. */
 void rpc_parked_finish(struct rpc_call *call, enum status status, const char *message);
 

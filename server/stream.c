@@ -138,6 +138,16 @@ void rpc_park(struct rpc_call *call, rpc_parked_end_fn on_end, void *argument)
         start_answer(state);
 }
 
+void rpc_hold(struct rpc_call *call)
+{
+    call->state->references++;
+}
+
+void rpc_release(struct rpc_call *call)
+{
+    call_unref(call->state);
+}
+
 void rpc_on_writable(struct rpc_call *call,
                      void (*on_writable)(struct rpc_call *call, void *argument), void *argument)
 {

@@ -103,12 +103,12 @@ ORDER BY c.kind, CASE WHEN c.kind = 8 THEN (
 ) END NULLS LAST, lower(coalesce(peer.name, c.name)), c.id;
 
 -- name: channels_heads :many
--- Newest and archived numbers of the given channels; a channel that does not exist has no row.
--- in: ids int8[]
--- out: id int8, last_sequence int8, archived_sequence int8
-SELECT id, last_sequence, archived_sequence
-FROM channels
-WHERE id = ANY (@ids);
+-- Newest numbers of those of the channels that have come further than the number given for them.
+-- in: ids int8[], known int8[]
+-- out: id int8, last_sequence int8
+SELECT channels.id, channels.last_sequence
+FROM unnest(@ids, @known) AS asked (id, known)
+JOIN channels ON channels.id = asked.id AND channels.last_sequence > asked.known;
 
 -- name: channels_ensure_family :exec
 -- The family channel of an account, unless it is there.

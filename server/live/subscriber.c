@@ -1,0 +1,432 @@
+/* Subscribers: what they follow, and sending it. */
+#include "server/live/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Topics on their way in or out, beyond those that are followed. */
+#define FOLLOWINGS_MAX (3 * HUB_FOLLOW_MAX)
+
+/* --- encodings --- */
+
+static struct shared_bytes *to_json(struct hub *hub, const struct shared_bytes *binary)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    ProtobufCMessage *message;
+    const char *error;
+
+    if (message_decode(arena, hub->config.message_type, binary->data, binary->length, &message,
+                       &error) != STATUS_OK)
+        return NULL;
+    return rpc_encode_shared(message, RPC_CODEC_JSON);
+}
+
+struct shared_bytes *encoded_for(struct hub *hub, struct shared_bytes **by_codec,
+                                 enum rpc_codec codec)
+{
+    if (by_codec[codec] == NULL)
+        by_codec[codec] = to_json(hub, by_codec[RPC_CODEC_BINARY]);
+    return by_codec[codec];
+}
+
+/* --- sending --- */
+
+bool subscriber_send(struct hub_subscriber *subscriber, struct shared_bytes **by_codec)
+{
+    struct hub *hub = subscriber->hub;
+    struct shared_bytes *bytes;
+
+    if (subscriber->full)
+        return false;
+    bytes = encoded_for(hub, by_codec, rpc_codec(subscriber->call));
+    if (bytes != NULL && !rpc_send_shared(subscriber->call, bytes)) {
+        subscriber->full = true;
+        return false;
+    }
+    subscriber->last_sent_ms = loop_now_ms(hub->loop);
+    hub->deliveries++;
+    return true;
+}
+
+bool subscriber_send_once(struct hub_subscriber *subscriber, struct shared_bytes *message)
+{
+    struct shared_bytes *by_codec[RPC_CODEC_COUNT] = {[RPC_CODEC_BINARY] = message};
+    bool sent = subscriber_send(subscriber, by_codec);
+
+    for (int codec = 0; codec < RPC_CODEC_COUNT; codec++)
+        shared_bytes_unref(by_codec[codec]);
+    return sent;
+}
+
+bool subscriber_hides(const struct hub_subscriber *subscriber, int64_t origin)
+{
+    size_t low = 0, high = subscriber->hidden_count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (subscriber->hidden[middle] == origin)
+            return true;
+        if (subscriber->hidden[middle] < origin)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+bool following_reset(struct following *following, int64_t sequence)
+{
+    struct hub_subscriber *subscriber = following->subscriber;
+
+    if (subscriber->full ||
+        !subscriber_send_once(subscriber, subscriber->hub->config.reset(following->key, sequence)))
+        return false;
+    following->cursor = sequence;
+    return true;
+}
+
+/* Sends from the ring. False when it cannot go on for now. */
+static bool pump_log(struct following *following)
+{
+    struct hub_subscriber *subscriber = following->subscriber;
+    struct topic *topic = following->topic;
+
+    if (topic->head - following->cursor > HUB_REPLAY_MAX &&
+        !following_reset(following, topic->head))
+        return false;
+    while (following->cursor < topic->head) {
+        struct ring_entry *entry = topic_entry(topic, following->cursor + 1);
+        if (entry == NULL) {
+            worker_start(subscriber);
+            return false;
+        }
+        if (!subscriber_hides(subscriber, entry->origin) &&
+            !subscriber_send(subscriber, entry->encoded))
+            return false;
+        following->cursor++;
+    }
+    return true;
+}
+
+static bool pump_state(struct following *following)
+{
+    struct topic *topic = following->topic;
+
+    if (following->cursor == topic->head)
+        return true;
+    if (following->subscriber->full ||
+        !subscriber_send(following->subscriber,
+                         topic_state_entry(topic, following->cursor)->encoded))
+        return false;
+    following->cursor = topic->head;
+    return true;
+}
+
+static void pump_active(struct following *following)
+{
+    struct hub_subscriber *subscriber = following->subscriber;
+    const struct hub_config *config = &subscriber->hub->config;
+    bool state = is_state(following->topic);
+
+    if (!(state ? pump_state(following) : pump_log(following)) || following->caught_up ||
+        subscriber->full)
+        return;
+    following->caught_up = subscriber_send_once(
+        subscriber, config->caught_up(following->key, state ? 0 : following->cursor));
+}
+
+static void tell_end(struct following *following)
+{
+    struct hub_subscriber *subscriber = following->subscriber;
+
+    if (!subscriber->full && subscriber_send_once(subscriber, subscriber->hub->config.ended(
+                                                                  following->key, following->end)))
+        following_remove(following);
+}
+
+void following_pump(struct following *following)
+{
+    /* The worker is in the middle of it and pumps when it is done. */
+    if (following->busy)
+        return;
+    if (following->state == FOLLOWING_ACTIVE)
+        pump_active(following);
+    else if (following->state == FOLLOWING_ENDED)
+        tell_end(following);
+}
+
+void subscriber_pump(struct hub_subscriber *subscriber)
+{
+    for (struct following *following = subscriber->followings, *next;
+         following != NULL && !subscriber->full; following = next) {
+        next = following->next;
+        following_pump(following);
+    }
+    worker_start(subscriber);
+}
+
+static void on_writable(struct rpc_call *call, void *argument)
+{
+    struct hub_subscriber *subscriber = argument;
+
+    subscriber->full = false;
+    subscriber_pump(subscriber);
+}
+
+/* --- followings --- */
+
+static void tell_following(struct following *following, bool on)
+{
+    struct hub_subscriber *subscriber = following->subscriber;
+    const struct hub_config *config = &subscriber->hub->config;
+
+    if (subscriber->counts && config->following != NULL)
+        config->following(config->user, following->key, &subscriber->call->identity, on);
+}
+
+void following_attach(struct following *following, struct topic *topic)
+{
+    if (is_state(topic))
+        following->cursor = -1; /* the first thing is a picture */
+    else if (following->cursor < 0)
+        following->cursor = topic->head;
+    following->topic = topic;
+    following->state = FOLLOWING_ACTIVE;
+    following->previous_follower = NULL;
+    following->next_follower = topic->followers;
+    if (topic->followers != NULL)
+        topic->followers->previous_follower = following;
+    topic->followers = following;
+    following->subscriber->hub->following_count++;
+    tell_following(following, true);
+}
+
+static void detach(struct following *following)
+{
+    struct topic *topic = following->topic;
+
+    if (topic == NULL)
+        return;
+    following->topic = NULL;
+    if (following->previous_follower != NULL)
+        following->previous_follower->next_follower = following->next_follower;
+    else
+        topic->followers = following->next_follower;
+    if (following->next_follower != NULL)
+        following->next_follower->previous_follower = following->previous_follower;
+    following->subscriber->hub->following_count--;
+    tell_following(following, false);
+    topic_release(topic);
+}
+
+void following_remove(struct following *following)
+{
+    struct hub_subscriber *subscriber = following->subscriber;
+    struct following **link = &subscriber->followings;
+
+    while (*link != following)
+        link = &(*link)->next;
+    *link = following->next;
+    subscriber->following_count--;
+    detach(following);
+    if (following->busy)
+        following->removed = true;
+    else
+        free(following);
+}
+
+void following_end(struct following *following, enum hub_end reason)
+{
+    detach(following);
+    following->state = FOLLOWING_ENDED;
+    following->end = (uint8_t)reason;
+    following_pump(following);
+}
+
+static uint8_t priority_of(struct hub *hub, uint8_t kind)
+{
+    return source_of(hub, kind)->priority;
+}
+
+static struct following *find_following(struct hub_subscriber *subscriber, struct hub_topic key)
+{
+    struct following *following = subscriber->followings;
+
+    while (following != NULL && (following->key.kind != key.kind || following->key.id != key.id))
+        following = following->next;
+    return following;
+}
+
+static struct following *add_following(struct hub_subscriber *subscriber, struct hub_topic key,
+                                       int64_t after)
+{
+    struct hub *hub = subscriber->hub;
+    struct following **link = &subscriber->followings;
+    struct following *following = hub_calloc(1, sizeof(*following));
+
+    following->subscriber = subscriber;
+    following->key = key;
+    following->cursor = after;
+    following->state = FOLLOWING_WANTED;
+    while (*link != NULL && priority_of(hub, (*link)->key.kind) <= priority_of(hub, key.kind))
+        link = &(*link)->next;
+    following->next = *link;
+    *link = following;
+    subscriber->following_count++;
+    return following;
+}
+
+static size_t count_followed(const struct hub_subscriber *subscriber)
+{
+    size_t count = 0;
+
+    for (const struct following *at = subscriber->followings; at != NULL; at = at->next)
+        count += at->state != FOLLOWING_ENDED;
+    return count;
+}
+
+static enum status renew(struct hub_subscriber *subscriber, struct hub_topic key, int64_t after,
+                         struct following **ret)
+{
+    struct following *old = find_following(subscriber, key);
+
+    if (old != NULL)
+        following_remove(old);
+    if (subscriber->following_count >= FOLLOWINGS_MAX)
+        return STATUS_RESOURCE_EXHAUSTED;
+    *ret = add_following(subscriber, key, after);
+    return STATUS_OK;
+}
+
+enum status hub_change(struct hub_subscriber *subscriber, const struct hub_wish *follow,
+                       size_t follow_count, const struct hub_topic *unfollow, size_t unfollow_count)
+{
+    struct following *following;
+
+    for (size_t i = 0; i < unfollow_count; i++) {
+        TRY(renew(subscriber, unfollow[i], -1, &following));
+        following_end(following, HUB_END_LEFT);
+    }
+    for (size_t i = 0; i < follow_count; i++) {
+        TRY(renew(subscriber, follow[i].topic, follow[i].after, &following));
+        if (count_followed(subscriber) > HUB_FOLLOW_MAX)
+            following_end(following, HUB_END_TOO_MANY);
+    }
+    worker_start(subscriber);
+    return STATUS_OK;
+}
+
+/* --- rechecks --- */
+
+void hub_recheck(struct hub *hub, struct hub_topic key, int64_t account_id)
+{
+    struct topic *topic = topic_find(hub, key);
+
+    if (topic == NULL)
+        return;
+    for (struct following *at = topic->followers; at != NULL; at = at->next_follower)
+        if (at->subscriber->account_id == account_id) {
+            at->recheck = true;
+            worker_start(at->subscriber);
+        }
+}
+
+void hub_reload_hidden(struct hub *hub, int64_t account_id)
+{
+    for (struct hub_subscriber *at = hub->subscribers; at != NULL; at = at->next)
+        if (at->account_id == account_id) {
+            at->hidden_known = false;
+            worker_start(at);
+        }
+}
+
+/* --- life --- */
+
+struct hub_subscriber *hub_subscribe(struct hub *hub, struct rpc_call *call, bool counts)
+{
+    struct hub_subscriber *subscriber = hub_calloc(1, sizeof(*subscriber));
+
+    subscriber->hub = hub;
+    subscriber->call = call;
+    subscriber->account_id = call->identity.account_id;
+    subscriber->counts = counts;
+    subscriber->hidden_known = hub->config.hidden == NULL;
+    subscriber->last_sent_ms = loop_now_ms(hub->loop);
+    subscriber->next = hub->subscribers;
+    if (hub->subscribers != NULL)
+        hub->subscribers->previous = subscriber;
+    hub->subscribers = subscriber;
+    hub->subscriber_count++;
+    rpc_on_writable(call, on_writable, subscriber);
+    return subscriber;
+}
+
+void subscriber_free(struct hub_subscriber *subscriber)
+{
+    free(subscriber->hidden);
+    free(subscriber);
+}
+
+void hub_unsubscribe(struct hub_subscriber *subscriber)
+{
+    struct hub *hub;
+
+    if (subscriber == NULL)
+        return;
+    hub = subscriber->hub;
+    while (subscriber->followings != NULL)
+        following_remove(subscriber->followings);
+    if (subscriber->previous != NULL)
+        subscriber->previous->next = subscriber->next;
+    else
+        hub->subscribers = subscriber->next;
+    if (subscriber->next != NULL)
+        subscriber->next->previous = subscriber->previous;
+    hub->subscriber_count--;
+    rpc_on_writable(subscriber->call, NULL, NULL);
+    if (subscriber->worker == NULL) {
+        subscriber_free(subscriber);
+        return;
+    }
+    subscriber->gone = true;
+    coro_interrupt(subscriber->worker, STATUS_CANCELLED);
+}
+
+void hub_unsubscribep(struct hub_subscriber **subscriber)
+{
+    hub_unsubscribe(*subscriber);
+}
+
+static void on_parked_end(struct rpc_call *call, void *argument)
+{
+    struct hub_subscriber *subscriber = argument;
+
+    if (subscriber->on_end != NULL)
+        subscriber->on_end(subscriber, subscriber->end_argument);
+    hub_unsubscribe(subscriber);
+}
+
+void hub_subscriber_park(struct hub_subscriber *subscriber,
+                         void (*on_end)(struct hub_subscriber *subscriber, void *argument),
+                         void *argument)
+{
+    subscriber->on_end = on_end;
+    subscriber->end_argument = argument;
+    rpc_park(subscriber->call, on_parked_end, subscriber);
+}
+
+enum status hub_follow(struct hub_subscriber *subscriber, struct hub_topic topic, int64_t after)
+{
+    struct following *following;
+    enum status status;
+
+    assert(subscriber->followings == NULL && subscriber->worker == NULL);
+    following = add_following(subscriber, topic, after);
+    status = worker_look_up(subscriber, following);
+    if (status == STATUS_OK)
+        subscriber_pump(subscriber);
+    else
+        following_remove(following);
+    return status;
+}
