@@ -24,16 +24,21 @@
 #include "base/workers.h"
 #include "db/db.h"
 #include "db/redis.h"
+#include "handlers/account_events.h"
 #include "handlers/app.h"
-#include "handlers/auditor.h"
+#include "handlers/audit.h"
 #include "handlers/auth.h"
 #include "handlers/authenticator.h"
 #include "handlers/characters.h"
 #include "handlers/chat.h"
+#include "handlers/expiry.h"
+#include "handlers/jobs.h"
 #include "handlers/keys.h"
 #include "handlers/limiter.h"
 #include "handlers/live.h"
 #include "handlers/meta.h"
+#include "handlers/notifications.h"
+#include "handlers/outbox.h"
 #include "handlers/sanctions.h"
 #include "handlers/social.h"
 #include "handlers/speech.h"
@@ -288,11 +293,13 @@ static void open_app(struct server_loop *self)
     live_open(&self->app);
     chat_open(&self->app);
     authenticator_open(&self->app);
-    auditor_open(&self->app);
+    audit_open(&self->app);
     limiter_open(&self->app);
     sanctions_open(&self->app);
     word_filters_open(&self->app);
     speech_open(&self->app);
+    jobs_open(&self->app);
+    outbox_open(&self->app);
     rpc_server_attach_loop(server, &self->app);
 }
 
@@ -302,7 +309,9 @@ static void close_app(struct server_loop *self)
     /* The connections are closed; what still runs for them is told, and writes its audit. */
     while (rpc_open_calls() > 0)
         loop_tick(self->loop, 10);
-    auditor_close(&self->app);
+    outbox_close(&self->app);
+    jobs_close(&self->app);
+    audit_close(&self->app);
     db_close(self->app.db);
     live_close(&self->app);
     redis_close(self->app.redis);
@@ -436,12 +445,16 @@ static void build_server(void)
     characters_register(server);
     chat_register(server);
     social_register(server);
+    notifications_register(server);
+    account_events_register();
+    audit_register();
+    expiry_register();
     health_serve(server, is_serving);
     reflection_serve(server);
     metrics = metrics_new(server, loop_count);
     steps[0] = interceptor_logging();
     steps[1] = interceptor_metrics(metrics);
-    steps[2] = interceptor_audit(auditor_interface());
+    steps[2] = interceptor_audit(audit_interface());
     steps[3] = interceptor_access(authenticator_interface());
     steps[4] = interceptor_limits(limiter_interface());
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)

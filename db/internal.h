@@ -97,8 +97,8 @@ struct db {
     struct loop *loop;
     struct db_config config;
     struct workers *workers;
-    struct db_connection connections[DB_MAX_CONNECTIONS];
-    unsigned connection_count; /* the read lane's first */
+    struct db_connection *connections; /* the read lane's first; NULL in a transaction */
+    unsigned connection_count;
     struct db_waiter *waiting_first, *waiting_last;
     struct db_stats stats;
     bool closing;

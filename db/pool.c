@@ -15,9 +15,9 @@ struct db *db_open(struct loop *loop, const struct db_config *config, struct wor
     struct db *pool = calloc(1, sizeof(*pool));
     unsigned count = config->read_connections + config->write_connections;
 
-    if (pool == NULL)
-        abort();
     assert(count <= DB_MAX_CONNECTIONS);
+    if (pool == NULL || (pool->connections = calloc(count, sizeof(*pool->connections))) == NULL)
+        abort();
     pool->pool = pool;
     pool->loop = loop;
     pool->config = *config;
@@ -53,6 +53,7 @@ void db_close(struct db *pool)
     fail_waiters(pool);
     while (coro_count() > 0 || has_cancels(pool))
         loop_tick(pool->loop, 10);
+    free(pool->connections);
     free(pool);
 }
 

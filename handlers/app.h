@@ -12,12 +12,14 @@
 
 struct audit_queue;
 struct hub;
+struct jobs;
 struct keys;
 struct live;
 struct local_limits;
 struct sanctions;
 struct send_batch;
 struct speakers;
+struct outbox;
 struct token_cache;
 struct word_filters;
 struct workers;
@@ -30,7 +32,9 @@ struct app {
     struct live *live;               /* copies through Redis: live.c */
     struct send_batch *sends;        /* send_batch.c */
     struct token_cache *token_cache; /* authenticator.c */
-    struct audit_queue *audit;       /* auditor.c */
+    struct audit_queue *audit;       /* audit.c */
+    struct outbox *outbox;           /* outbox.c */
+    struct jobs *jobs;               /* jobs.c; of the first loop only */
     struct local_limits *limits;     /* limiter.c: while Redis is away */
     struct sanctions *sanctions;     /* sanctions.c: those in force */
     struct word_filters *word_filters;

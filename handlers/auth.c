@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "db/queries/accounts.h"
 #include "handlers/app.h"
+#include "handlers/audit.h"
 #include "handlers/authenticator.h"
 #include "handlers/convert.h"
 #include "handlers/passwords.h"
@@ -108,6 +109,12 @@ static enum status open_session(struct rpc_call *call, struct db *tx, int64_t ac
     return new_refresh_token(call, tx, row->id, ret_refresh);
 }
 
+/* The call itself, in the transaction of what it does. */
+static enum status audit_call(struct rpc_call *call, struct db *tx)
+{
+    return audit_add(tx, call, &(struct audit_act){.action = call->method->path});
+}
+
 /* --- handlers --- */
 
 static enum status fail_taken(struct rpc_call *call, const RegisterRequest *req)
@@ -138,9 +145,10 @@ static enum status register_account(struct rpc_call *call, const RegisterRequest
         return fail_taken(call, req);
     TRY(s);
     TRY(open_session(call, tx, row->id, &session_id, &refresh));
+    call->identity.account_id = row->id; /* for the audit log */
+    TRY(audit_call(call, tx));
     TRY(db_commit(tx));
 
-    call->identity.account_id = row->id; /* for the audit log */
     owner = (struct owner){row->id, req->user_name, req->email, row->role, row->created_at};
     return session_to_api(call, &owner, session_id, &refresh,
                           req->token_transport == TOKEN_TRANSPORT_COOKIE, &res->session);
@@ -169,6 +177,7 @@ static enum status sign_in(struct rpc_call *call, const SignInRequest *req, Sign
     TRY(db_begin(call->app->db, call->arena, &tx));
     TRY(open_session(call, tx, row->id, &session_id, &refresh));
     TRY(sanction_check_sign_in(call, tx, row->id));
+    TRY(audit_call(call, tx));
     TRY(db_commit(tx));
 
     owner = (struct owner){row->id, row->user_name, row->email, row->role, row->created_at};
@@ -245,7 +254,12 @@ static enum status refresh_session(struct rpc_call *call, const RefreshSessionRe
 
 static enum status sign_out(struct rpc_call *call, const SignOutRequest *req, SignOutResponse *res)
 {
-    TRY(sessions_revoke(call->app->db, call->identity.session_id));
+    CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
+
+    TRY(db_begin(call->app->db, call->arena, &tx));
+    TRY(sessions_revoke(tx, call->identity.session_id));
+    TRY(audit_call(call, tx));
+    TRY(db_commit(tx));
     authenticator_session_ended(call->app, call->identity.session_id);
     refresh_cookie_clear(call);
     return STATUS_OK;

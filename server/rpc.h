@@ -93,6 +93,7 @@ struct rpc_call {
     const char *peer;         /* client's numeric address */
     const char *request_id;   /* in logs, and in x-request-id of failed calls */
     bool secure;              /* came over TLS */
+    bool audited;             /* its act is in the audit log, within its transaction */
     struct call_state *state; /* the runtime's own */
 };
 

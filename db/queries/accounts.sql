@@ -1,4 +1,4 @@
--- Accounts, sessions, idempotency keys, the audit log.
+-- Accounts, sessions, idempotency keys.
 
 -- name: accounts_insert :one
 -- Registers an account. ALREADY_EXISTS if the name or the address is taken.
@@ -104,10 +104,50 @@ WHERE account_id = @account_id AND method = @method AND key = @key;
 INSERT INTO idempotency_keys (account_id, method, key, request_hash, response)
 VALUES (@account_id, @method, @key, @request_hash, @response);
 
--- name: audit_insert :exec
--- Writes a batch; the arrays have the same length. An account_id of 0 is anonymous.
--- in: happened_at_us int8[], methods text[], statuses text[], account_ids int8[], peers text[], request_ids text[]
-INSERT INTO audit_log (happened_at, method, status, account_id, peer, request_id)
-SELECT to_timestamp(t / 1000000.0), m, s, nullif(a, 0), p, r
-FROM unnest(@happened_at_us, @methods, @statuses, @account_ids, @peers, @request_ids)
-     AS batch (t, m, s, a, p, r);
+-- name: accounts_roles_changed_since :many
+-- Accounts whose role changed at or after a time.
+-- in: since timestamptz
+-- out: id int8, role int2, role_changed_at timestamptz
+SELECT id, role, role_changed_at
+FROM accounts
+WHERE role_changed_at >= @since
+ORDER BY role_changed_at;
+
+-- name: accounts_find :one
+-- The account with this name, address or number, for operators.
+-- in: who text
+-- out: id int8, user_name text, email text, role int2, created_at timestamptz, role_changed_at timestamptz?
+SELECT id, user_name, email, role, created_at, role_changed_at
+FROM accounts
+WHERE lower(user_name) = lower(@who) OR lower(email) = lower(@who) OR id::text = @who
+ORDER BY id
+LIMIT 1;
+
+-- name: accounts_set_role :execrows
+-- No row when the account has the role already.
+-- in: id int8, role int2
+UPDATE accounts
+SET role = @role
+WHERE id = @id AND role <> @role;
+
+-- name: accounts_staff :many
+-- Accounts of at least a role above player, highest first.
+-- in: role int2, count int8
+-- out: id int8, user_name text, role int2, role_changed_at timestamptz?
+SELECT id, user_name, role, role_changed_at
+FROM accounts
+WHERE role >= @role AND role > 2
+ORDER BY role DESC, id
+LIMIT @count;
+
+-- name: accounts_counts :one
+-- What belongs to an account, for operators.
+-- in: id int8
+-- out: characters int8, open_sessions int8, last_session_at timestamptz?, unread_notifications int8
+SELECT (SELECT count(*) FROM characters WHERE account_id = @id AND deleted_at IS NULL),
+       (SELECT count(*) FROM sessions s
+        WHERE s.account_id = @id AND s.revoked_at IS NULL
+          AND EXISTS (SELECT 1 FROM refresh_tokens t
+                      WHERE t.session_id = s.id AND t.used_at IS NULL AND t.expires_at > now())),
+       (SELECT max(created_at) FROM sessions WHERE account_id = @id),
+       (SELECT count(*) FROM notifications WHERE account_id = @id AND read_at IS NULL);

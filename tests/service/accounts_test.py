@@ -271,8 +271,8 @@ class Revocation(unittest.TestCase):
 
 class Audit(unittest.TestCase):
     def records(self, account):
-        return world.psql("SELECT method, status FROM audit_log WHERE account_id = "
-                          f"{account} ORDER BY id").splitlines()
+        return world.psql("SELECT action, status FROM audit_log WHERE account_id = "
+                          f"{account} ORDER BY happened_at").splitlines()
 
     def test_who_did_what_is_written(self):
         player = Player(world.server)

@@ -90,7 +90,7 @@ class Game(unittest.TestCase):
             os.kill(server.pid(), signal.SIGTERM)
             self.assertTrue(server.process.wait(20))
         self.assertEqual(server.process.exit_code(), 0)
-        recorded = world.psql("SELECT count(*) FROM audit_log WHERE method LIKE '%SignIn'")
+        recorded = world.psql("SELECT count(*) FROM audit_log WHERE action LIKE '%SignIn'")
         self.assertEqual(recorded, "1")
         sock.close()
 

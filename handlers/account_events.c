@@ -1,0 +1,157 @@
+#include "handlers/account_events.h"
+
+#include "db/queries/notifications.h"
+#include "handlers/convert.h"
+#include "handlers/outbox.h"
+
+#define NOTIFY_ACCOUNT "notify.account"
+#define NOTIFY_ROLE "notify.role"
+#define PREFIX_BYTES 8 /* account or role, before the notification */
+#define PAGE_ACCOUNTS 200
+
+struct account_event_note {
+    int64_t account_id;
+    AccountEvent *event;
+    struct account_event_note *next;
+};
+
+/* --- events --- */
+
+enum status account_event_add(struct db *tx, struct arena *arena, struct account_events *written,
+                              int64_t account_id, AccountEvent *event)
+{
+    struct account_event_note *note = arena_alloc(arena, sizeof(*note));
+    struct account_events_insert_row *row;
+    struct buffer encoded = {0};
+    enum status s;
+
+    event->sequence = 0;
+    message_encode(&event->base, &encoded);
+    s = account_events_insert(tx, arena, account_id,
+                              (struct bytes){buffer_data(&encoded), encoded.length}, &row);
+    buffer_free(&encoded);
+    TRY(s);
+    event->sequence = row->sequence;
+    *note = (struct account_event_note){.account_id = account_id, .event = event};
+    if (written->last != NULL)
+        written->last->next = note;
+    else
+        written->first = note;
+    written->last = note;
+    return STATUS_OK;
+}
+
+void account_events_publish(struct app *app, struct arena *arena, struct account_events *written)
+{
+    *written = (struct account_events){0};
+}
+
+/* --- notifications --- */
+
+enum status notify_add(struct db *tx, struct arena *arena, struct account_events *written,
+                       int64_t account_id, Notification *notification)
+{
+    AccountEvent *event = AccountEvent_new(arena);
+    struct notifications_insert_row *row;
+
+    TRY(notifications_insert(tx, arena, account_id, (int16_t)notification->kind, notification->text,
+                             notification->channel_id, notification->message_sequence,
+                             notification->character_id, notification->subject_id, &row));
+    notification->id = row->id;
+    notification->created_at = timestamp_from_us(arena, row->created_at);
+    event->event_case = ACCOUNT_EVENT_EVENT_NOTIFICATION;
+    event->notification = notification;
+    return account_event_add(tx, arena, written, account_id, event);
+}
+
+/* --- notifications left to the outbox --- */
+
+static enum status add_later(struct db *tx, const char *kind, int64_t whom,
+                             const Notification *notification)
+{
+    struct buffer payload = {0};
+    enum status s;
+
+    for (int shift = 8 * (PREFIX_BYTES - 1); shift >= 0; shift -= 8)
+        buffer_append_char(&payload, (char)((uint64_t)whom >> shift));
+    message_encode(&notification->base, &payload);
+    s = outbox_add(tx, kind, OUTBOX_NORMAL, (struct bytes){buffer_data(&payload), payload.length});
+    buffer_free(&payload);
+    return s;
+}
+
+enum status notify_later(struct db *tx, int64_t account_id, const Notification *notification)
+{
+    return add_later(tx, NOTIFY_ACCOUNT, account_id, notification);
+}
+
+enum status notify_role_later(struct db *tx, enum rpc_access role, const Notification *notification)
+{
+    return add_later(tx, NOTIFY_ROLE, role, notification);
+}
+
+static enum status read_later(struct outbox_task *task, int64_t *ret_whom,
+                              Notification **ret_notification)
+{
+    ProtobufCMessage *message;
+    uint64_t whom = 0;
+    const char *error;
+
+    if (task->payload.length < PREFIX_BYTES)
+        return outbox_fail_task(task, STATUS_INVALID_ARGUMENT, "the payload is too short");
+    for (size_t i = 0; i < PREFIX_BYTES; i++)
+        whom = whom << 8 | task->payload.data[i];
+    if (message_decode(task->arena, &Notification_type, task->payload.data + PREFIX_BYTES,
+                       task->payload.length - PREFIX_BYTES, &message, &error) != STATUS_OK)
+        return outbox_fail_task(task, STATUS_INVALID_ARGUMENT, "%s", error);
+    *ret_whom = (int64_t)whom;
+    *ret_notification = (Notification *)message;
+    return STATUS_OK;
+}
+
+static enum status do_notify_account(struct outbox_task *task)
+{
+    Notification *notification;
+    int64_t account_id;
+
+    TRY(read_later(task, &account_id, &notification));
+    return notify_add(task->tx, task->arena, task->written, account_id, notification);
+}
+
+/* Each account gets a copy of its own, which carries its id. */
+static enum status notify_copy(struct outbox_task *task, int64_t account_id)
+{
+    Notification *notification;
+    int64_t role;
+
+    TRY(read_later(task, &role, &notification));
+    return notify_add(task->tx, task->arena, task->written, account_id, notification);
+}
+
+static enum status do_notify_role(struct outbox_task *task)
+{
+    struct accounts_of_role_row *rows;
+    Notification *notification;
+    int64_t role, after = 0;
+    size_t count;
+
+    TRY(read_later(task, &role, &notification));
+    if (role <= RPC_ACCESS_PLAYER || role > RPC_ACCESS_SERVICE)
+        return outbox_fail_task(task, STATUS_INVALID_ARGUMENT, "%lld is no role of staff",
+                                (long long)role);
+    do {
+        TRY(accounts_of_role(task->tx, task->arena, (int16_t)role, after, PAGE_ACCOUNTS, &rows,
+                             &count));
+        for (size_t i = 0; i < count; i++)
+            TRY(notify_copy(task, rows[i].id));
+        if (count > 0)
+            after = rows[count - 1].id;
+    } while (count == PAGE_ACCOUNTS);
+    return STATUS_OK;
+}
+
+void account_events_register(void)
+{
+    outbox_register(NOTIFY_ACCOUNT, do_notify_account);
+    outbox_register(NOTIFY_ROLE, do_notify_role);
+}

@@ -1,0 +1,45 @@
+#include "handlers/background.h"
+
+#include "base/clock.h"
+#include "base/coro.h"
+
+#define GRACE_MS 1000
+
+static void turn_main(void *argument)
+{
+    struct background *background = argument;
+    uint64_t delay_ms = background->turn(background);
+
+    background->running = NULL;
+    if (!background->stopping)
+        loop_timer_set(background->app->loop, &background->timer, delay_ms);
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+    struct background *background =
+        (struct background *)((char *)timer - offsetof(struct background, timer));
+
+    background->running = coro_start(background->app->loop, turn_main, background);
+}
+
+void background_start(struct background *background, struct app *app,
+                      uint64_t (*turn)(struct background *background), uint64_t first_ms)
+{
+    *background = (struct background){.app = app, .turn = turn, .timer.fn = on_timer};
+    loop_timer_set(app->loop, &background->timer, first_ms);
+}
+
+void background_stop(struct background *background)
+{
+    uint64_t until_ms = clock_monotonic_ms() + GRACE_MS;
+
+    background->stopping = true;
+    loop_timer_cancel(background->app->loop, &background->timer);
+    while (background->running != NULL && clock_monotonic_ms() < until_ms)
+        loop_tick(background->app->loop, 10);
+    if (background->running != NULL)
+        coro_interrupt(background->running, STATUS_CANCELLED);
+    while (background->running != NULL)
+        loop_tick(background->app->loop, 10);
+}

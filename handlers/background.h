@@ -1,0 +1,27 @@
+/* background.h - what a loop does without being called: one coroutine, again and again.
+ *
+ * Each turn runs on a coroutine of its own and says when the next one comes. Everything belongs
+ * to the loop's thread. */
+#ifndef WAYSTONE_HANDLERS_BACKGROUND_H
+#define WAYSTONE_HANDLERS_BACKGROUND_H
+
+#include "handlers/app.h"
+
+struct background {
+    struct app *app;
+    /* One turn; suspends. Returns the milliseconds until the next. */
+    uint64_t (*turn)(struct background *background);
+    struct loop_timer timer;
+    struct coro *running;
+    bool stopping; /* a turn that sees it ends soon */
+};
+
+/* `background` lives until background_stop(). */
+void background_start(struct background *background, struct app *app,
+                      uint64_t (*turn)(struct background *background), uint64_t first_ms);
+
+/* No turn comes any more. One that runs may go on for a second, and is then interrupted; ticks
+ * the loop until it has ended. */
+void background_stop(struct background *background);
+
+#endif

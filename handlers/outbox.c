@@ -1,0 +1,451 @@
+#include "handlers/outbox.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/coro.h"
+#include "base/log.h"
+#include "db/queries/platform.h"
+#include "handlers/background.h"
+#include "handlers/leases.h"
+
+#define MAX_KINDS 32
+#define PRIORITIES 3
+#define GROUP "waystone"
+
+#define RELAY_LEASE "outbox"
+#define RELAY_LEASE_MS 5000
+#define RELAY_RENEW_MS 2000
+#define RELAY_IDLE_MS 50
+#define RELAY_OTHER_MS 1000 /* another relays, or Redis is away */
+#define RELAY_ROWS 200
+/* Numbers that wait in a stream; more stay in PostgreSQL. */
+#define STREAM_HIGH_WATER 1000
+#define STREAM_MAXLEN "10000"
+#define CLEAN_MS 600000
+
+#define READ_COUNT "8"
+#define CONSUMER_IDLE_MS 50
+#define DIRECT_IDLE_MS 200
+#define DIRECT_ROWS 8
+#define CLAIM_MS 15000
+#define CLAIM_IDLE "15000"
+
+/* A row handed out more often has perhaps ended processes: its attempts count before they begin. */
+#define CAREFUL_AFTER 3
+#define FIRST_PAUSE_MS 200
+#define LONGEST_PAUSE_MS 300000
+
+static const char *const streams[PRIORITIES] = {"waystone:outbox:0", "waystone:outbox:1",
+                                                "waystone:outbox:2"};
+
+struct kind {
+    const char *name;
+    outbox_fn fn;
+};
+
+/* Written before the loops start. */
+static struct kind kinds[MAX_KINDS];
+static size_t kind_count;
+
+struct outbox {
+    struct background consumer;
+    struct background relay; /* of the process's first loop */
+    char name[LEASE_HOLDER_BYTES];
+    uint64_t claimed_ms;
+    struct lease lease;
+    uint64_t renew_ms, cleaned_ms;
+};
+
+enum status outbox_add(struct db *tx, const char *kind, enum outbox_priority priority,
+                       struct bytes payload)
+{
+    return outbox_insert(tx, kind, (int16_t)priority, payload);
+}
+
+void outbox_register(const char *kind, outbox_fn fn)
+{
+    assert(kind_count < MAX_KINDS);
+    kinds[kind_count++] = (struct kind){kind, fn};
+}
+
+enum status outbox_fail_task(struct outbox_task *task, enum status status, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(task->error, sizeof(task->error), format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+/* --- one row --- */
+
+static outbox_fn find(const char *name)
+{
+    for (size_t i = 0; i < kind_count; i++)
+        if (strcmp(kinds[i].name, name) == 0)
+            return kinds[i].fn;
+    return NULL;
+}
+
+static enum status run_task(struct outbox_task *task)
+{
+    outbox_fn fn = find(task->kind);
+
+    /* Perhaps of a newer version that is being rolled out: another instance may know it. */
+    if (fn == NULL)
+        return outbox_fail_task(task, STATUS_UNIMPLEMENTED, "no such kind of work here");
+    return fn(task);
+}
+
+static enum status do_row(struct app *app, struct arena *arena, int64_t id,
+                          struct outbox_task *task, int32_t *ret_attempts)
+{
+    CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
+    struct account_events written = {0};
+    struct outbox_lock_row *row;
+
+    TRY(db_begin(app->db, arena, &tx));
+    TRY(outbox_lock(tx, arena, id, &row));
+    *task = (struct outbox_task){.app = app, .arena = arena, .kind = row->kind};
+    if (row->attempts >= OUTBOX_MAX_ATTEMPTS) {
+        *ret_attempts = row->attempts - 1; /* the last was counted when it began */
+        return outbox_fail_task(task, STATUS_INTERNAL, "it was begun and never ended");
+    }
+    if (row->handed_out > CAREFUL_AFTER) {
+        TRY(outbox_count_attempt(tx, id, row->attempts + 1));
+        TRY(db_commit(tx));
+        TRY(db_begin(app->db, arena, &tx));
+        TRY(outbox_lock(tx, arena, id, &row));
+        row->attempts--;
+    }
+    *ret_attempts = row->attempts;
+    task->tx = tx;
+    task->payload = row->payload;
+    task->written = &written;
+    TRY(run_task(task));
+    TRY(outbox_done(tx, id));
+    TRY(db_commit(tx));
+    account_events_publish(app, arena, &written);
+    return STATUS_OK;
+}
+
+static uint64_t pause_ms(int32_t attempts)
+{
+    uint64_t pause = FIRST_PAUSE_MS;
+
+    for (int32_t i = 1; i < attempts && pause < LONGEST_PAUSE_MS; i++)
+        pause *= 2;
+    if (pause > LONGEST_PAUSE_MS)
+        pause = LONGEST_PAUSE_MS;
+    return pause / 2 + (uint64_t)random() % (pause / 2 + 1);
+}
+
+static enum status note_failure(struct app *app, int64_t id, const struct outbox_task *task,
+                                enum status why, int32_t attempts)
+{
+    char error[256];
+
+    snprintf(error, sizeof(error), "%s%s%s", status_name(why), task->error[0] ? ": " : "",
+             task->error);
+    if (why != STATUS_INVALID_ARGUMENT && attempts < OUTBOX_MAX_ATTEMPTS)
+        return outbox_fail(app->db, id, attempts, error, (int64_t)pause_ms(attempts));
+    log_error("outbox row became a dead letter", LOG_INT("id", id), LOG_STRING("kind", task->kind),
+              LOG_STRING("error", error));
+    return outbox_bury(app->db, id, attempts, error);
+}
+
+/* Whatever happens here, the row is done, buried, due later, or due again when its time is over. */
+static void process(struct app *app, int64_t id)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    struct outbox_task task = {.kind = NULL};
+    int32_t attempts = 0;
+    enum status s = do_row(app, arena, id, &task, &attempts);
+
+    if (s == STATUS_OK || task.kind == NULL || s == STATUS_UNAVAILABLE ||
+        coro_interrupted() != STATUS_OK)
+        return;
+    (void)!note_failure(app, id, &task, s, attempts + 1);
+}
+
+/* --- the consumer: by Redis --- */
+
+static enum status command(struct app *app, struct arena *arena, size_t count,
+                           const char *const *words, struct redis_value *ret)
+{
+    return redis_command(app->redis, arena, count, words, NULL, ret);
+}
+
+/* Also after Redis has forgotten everything. One that exists answers with an error. */
+static void make_groups(struct app *app, struct arena *arena)
+{
+    struct redis_value value;
+
+    for (size_t i = 0; i < PRIORITIES; i++) {
+        const char *words[] = {"XGROUP", "CREATE", streams[i], GROUP, "0", "MKSTREAM"};
+        (void)!command(app, arena, 6, words, &value);
+    }
+}
+
+/* The number an entry ["1-0", ["id", "17"]] carries; 0 when it is none. */
+static int64_t entry_number(const struct redis_value *entry)
+{
+    const struct redis_value *fields = entry->item_count == 2 ? &entry->items[1] : NULL;
+
+    if (fields == NULL || fields->type != REDIS_ARRAY || fields->item_count != 2 ||
+        fields->items[1].type != REDIS_STRING)
+        return 0;
+    return strtoll(fields->items[1].string, NULL, 10);
+}
+
+/* What comes next is PostgreSQL's matter: the entries have done their work however it went. */
+static void forget(struct app *app, struct arena *arena, const char *stream,
+                   const struct redis_value *entries, size_t count)
+{
+    const char **words = arena_alloc_array(arena, count + 3, sizeof(*words));
+    struct redis_value value;
+
+    words[0] = "XACK";
+    words[1] = stream;
+    words[2] = GROUP;
+    for (size_t i = 0; i < count; i++)
+        words[3 + i] = entries[i].items[0].string;
+    (void)!command(app, arena, count + 3, words, &value);
+    words[1] = "XDEL";
+    words[2] = stream;
+    (void)!command(app, arena, count + 2, words + 1, &value);
+}
+
+/* Returns how many were done. */
+static size_t process_entries(struct outbox *outbox, struct arena *arena, const char *stream,
+                              const struct redis_value *entries)
+{
+    struct app *app = outbox->consumer.app;
+    size_t done = 0;
+
+    if (entries->type != REDIS_ARRAY)
+        return 0;
+    for (; done < entries->item_count && !outbox->consumer.stopping; done++)
+        process(app, entry_number(&entries->items[done]));
+    if (done > 0)
+        forget(app, arena, stream, entries->items, done);
+    return done;
+}
+
+/* Entries that a consumer was given and never forgot: it is gone. Their rows were handed out anew
+ * long ago, but the entries have to go. */
+static void claim_left(struct outbox *outbox, struct arena *arena)
+{
+    struct app *app = outbox->consumer.app;
+    struct redis_value value;
+
+    outbox->claimed_ms = clock_monotonic_ms();
+    for (size_t i = 0; i < PRIORITIES; i++) {
+        const char *words[] = {"XAUTOCLAIM", streams[i], GROUP,   outbox->name,
+                               CLAIM_IDLE,   "0-0",      "COUNT", "100"};
+        if (command(app, arena, 8, words, &value) == STATUS_OK && value.item_count >= 2)
+            process_entries(outbox, arena, streams[i], &value.items[1]);
+    }
+}
+
+static enum status consume(struct outbox *outbox, struct arena *arena, size_t *ret_done)
+{
+    struct app *app = outbox->consumer.app;
+    const char *words[] = {"XREADGROUP", "GROUP",   GROUP,      outbox->name, "COUNT",
+                           READ_COUNT,   "STREAMS", streams[0], streams[1],   streams[2],
+                           ">",          ">",       ">"};
+    struct redis_value value;
+    enum status s = command(app, arena, sizeof(words) / sizeof(words[0]), words, &value);
+
+    *ret_done = 0;
+    if (s == STATUS_INTERNAL)
+        make_groups(app, arena); /* NOGROUP */
+    TRY(s);
+    for (size_t p = 0; p < PRIORITIES; p++)
+        for (size_t i = 0; i < value.item_count; i++) {
+            const struct redis_value *part = &value.items[i];
+            if (part->item_count == 2 && strcmp(part->items[0].string, streams[p]) == 0)
+                *ret_done += process_entries(outbox, arena, streams[p], &part->items[1]);
+        }
+    if (clock_monotonic_ms() - outbox->claimed_ms > CLAIM_MS)
+        claim_left(outbox, arena);
+    return STATUS_OK;
+}
+
+/* --- the consumer: without Redis --- */
+
+static enum status take_directly(struct outbox *outbox, struct arena *arena, size_t *ret_done)
+{
+    struct app *app = outbox->consumer.app;
+    struct outbox_any_due_row *any;
+    struct outbox_hand_out_row *rows;
+    size_t count;
+
+    *ret_done = 0;
+    TRY(outbox_any_due(app->db, arena, &any));
+    for (int16_t p = 0; any->due && p < PRIORITIES && *ret_done == 0; p++) {
+        TRY(outbox_hand_out(app->db, arena, p, DIRECT_ROWS, OUTBOX_VISIBILITY_MS, RELAY_LEASE, 0,
+                            &rows, &count));
+        for (size_t i = 0; i < count && !outbox->consumer.stopping; i++)
+            process(app, rows[i].id);
+        *ret_done = count;
+    }
+    return STATUS_OK;
+}
+
+static uint64_t consumer_turn(struct background *background)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    struct outbox *outbox = background->app->outbox;
+    size_t done;
+
+    if (redis_is_ready(background->app->redis)) {
+        enum status s = consume(outbox, arena, &done);
+        return s == STATUS_OK && done > 0 ? 0 : CONSUMER_IDLE_MS;
+    }
+    if (take_directly(outbox, arena, &done) == STATUS_OK && done > 0)
+        return 0;
+    return DIRECT_IDLE_MS;
+}
+
+/* --- the relay --- */
+
+static const char add_script[] =
+    "for i = 1, #ARGV do redis.call('XADD', KEYS[1], 'MAXLEN', '~', " STREAM_MAXLEN
+    ", '*', 'id', ARGV[i]) end";
+
+static enum status add_entries(struct app *app, struct arena *arena, const char *stream,
+                               const struct outbox_hand_out_row *rows, size_t count)
+{
+    const char **words = arena_alloc_array(arena, count + 4, sizeof(*words));
+    struct redis_value value;
+
+    words[0] = "EVAL";
+    words[1] = add_script;
+    words[2] = "1";
+    words[3] = stream;
+    for (size_t i = 0; i < count; i++)
+        words[4 + i] = arena_printf(arena, "%lld", (long long)rows[i].id);
+    return command(app, arena, count + 4, words, &value);
+}
+
+static enum status relay_priority(struct outbox *outbox, struct arena *arena, int16_t priority,
+                                  size_t *ret_count)
+{
+    struct app *app = outbox->relay.app;
+    const char *words[] = {"XLEN", streams[priority]};
+    struct outbox_hand_out_row *rows;
+    struct redis_value length;
+
+    *ret_count = 0;
+    TRY(command(app, arena, 2, words, &length));
+    if (length.integer >= STREAM_HIGH_WATER)
+        return STATUS_OK;
+    TRY(outbox_hand_out(app->db, arena, priority, RELAY_ROWS, OUTBOX_VISIBILITY_MS, RELAY_LEASE,
+                        outbox->lease.token, &rows, ret_count));
+    return *ret_count > 0 ? add_entries(app, arena, streams[priority], rows, *ret_count)
+                          : STATUS_OK;
+}
+
+/* Consumers that were not seen for long and left nothing: their processes are gone. */
+static void clean_group(struct app *app, struct arena *arena, const char *stream)
+{
+    const char *list[] = {"XINFO", "CONSUMERS", stream, GROUP};
+    struct redis_value consumers, value;
+
+    if (command(app, arena, 4, list, &consumers) != STATUS_OK)
+        return;
+    for (size_t i = 0; i < consumers.item_count; i++) {
+        const struct redis_value *one = &consumers.items[i];
+        const char *drop[] = {"XGROUP", "DELCONSUMER", stream, GROUP, NULL};
+        if (one->item_count < 6 || one->items[3].integer != 0 || one->items[5].integer < CLEAN_MS)
+            continue;
+        drop[4] = one->items[1].string;
+        (void)!command(app, arena, 5, drop, &value);
+    }
+}
+
+static void clean(struct outbox *outbox, struct arena *arena)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (now_ms - outbox->cleaned_ms < CLEAN_MS)
+        return;
+    outbox->cleaned_ms = now_ms;
+    for (size_t i = 0; i < PRIORITIES; i++)
+        clean_group(outbox->relay.app, arena, streams[i]);
+}
+
+static enum status hold_lease(struct outbox *outbox, struct arena *arena)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (now_ms < outbox->renew_ms)
+        return STATUS_OK;
+    TRY(lease_take(outbox->relay.app->db, arena, &outbox->lease));
+    outbox->renew_ms = now_ms + RELAY_RENEW_MS;
+    return STATUS_OK;
+}
+
+static enum status relay(struct outbox *outbox, struct arena *arena, size_t *ret_count)
+{
+    struct outbox_any_due_row *any;
+    size_t count;
+
+    *ret_count = 0;
+    TRY(hold_lease(outbox, arena));
+    clean(outbox, arena);
+    TRY(outbox_any_due(outbox->relay.app->db, arena, &any));
+    for (int16_t p = 0; any->due && p < PRIORITIES; p++) {
+        TRY(relay_priority(outbox, arena, p, &count));
+        *ret_count += count;
+    }
+    return STATUS_OK;
+}
+
+static uint64_t relay_turn(struct background *background)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    struct outbox *outbox = background->app->outbox;
+    size_t count;
+
+    if (!redis_is_ready(background->app->redis) || relay(outbox, arena, &count) != STATUS_OK) {
+        outbox->renew_ms = 0;
+        return RELAY_OTHER_MS;
+    }
+    return count > 0 ? 0 : RELAY_IDLE_MS;
+}
+
+/* --- life --- */
+
+void outbox_open(struct app *app)
+{
+    struct outbox *outbox = calloc(1, sizeof(*outbox));
+
+    if (outbox == NULL)
+        abort();
+    lease_name_holder(outbox->name);
+    outbox->lease = (struct lease){.name = RELAY_LEASE, .ttl_ms = RELAY_LEASE_MS};
+    memcpy(outbox->lease.holder, outbox->name, sizeof(outbox->name));
+    app->outbox = outbox;
+    background_start(&outbox->consumer, app, consumer_turn, CONSUMER_IDLE_MS);
+    if (loop_index(app->loop) == 0)
+        background_start(&outbox->relay, app, relay_turn, RELAY_IDLE_MS);
+}
+
+void outbox_close(struct app *app)
+{
+    struct outbox *outbox = app->outbox;
+
+    if (outbox->relay.app != NULL)
+        background_stop(&outbox->relay);
+    background_stop(&outbox->consumer);
+    free(outbox);
+    app->outbox = NULL;
+}

@@ -1,0 +1,64 @@
+/* outbox.h - what is still to be done about a change, recorded in the transaction of the change.
+ *
+ * Whoever changes something adds a row (outbox_add()) that names a kind of work and carries a
+ * payload; after the commit the work is done by some instance, soon, and its effect is there
+ * exactly once, whatever is killed or forgotten meanwhile:
+ *
+ *   - one instance, by lease, hands rows that are due to Redis Streams, one for each priority; a
+ *     consumer group spreads them over the loops of all instances;
+ *   - Redis carries numbers only. The row stays in PostgreSQL until the transaction of its effect
+ *     deletes it. A row that was handed out and is still there after OUTBOX_VISIBILITY_MS is
+ *     handed out again; one that comes twice is found done, or in another's hands;
+ *   - work that fails is tried again with growing pauses; after OUTBOX_MAX_ATTEMPTS, or at once
+ *     with INVALID_ARGUMENT, it becomes a dead letter, which people look at (waystone-admin);
+ *   - while Redis is away, loops take rows from PostgreSQL themselves.
+ *
+ * Rows of one priority are begun about in the order of their commits, and may overtake each other.
+ */
+#ifndef WAYSTONE_HANDLERS_OUTBOX_H
+#define WAYSTONE_HANDLERS_OUTBOX_H
+
+#include "handlers/account_events.h"
+#include "handlers/app.h"
+
+#define OUTBOX_VISIBILITY_MS 5000
+#define OUTBOX_MAX_ATTEMPTS 12
+
+/* As in the table; what is urgent goes first. */
+enum outbox_priority { OUTBOX_URGENT = 0, OUTBOX_NORMAL = 1, OUTBOX_BULK = 2 };
+
+/* Adds work within a transaction. `kind` such as "chat.mention", at most 64 bytes; the payload at
+ * most 64 KiB. Queries may as well insert into `outbox` (kind, priority, payload) themselves.
+ * Suspends. */
+enum status outbox_add(struct db *tx, const char *kind, enum outbox_priority priority,
+                       struct bytes payload) MUST_CHECK;
+
+/* --- doing it --- */
+
+struct outbox_task {
+    struct app *app;
+    struct arena *arena;
+    struct db *tx; /* the effect belongs in here; it is committed by whoever calls */
+    const char *kind;
+    struct bytes payload;
+    struct account_events *written; /* told live after the commit */
+    char error[200];                /* why it failed, in words; may stay empty */
+};
+
+/* Does the work of one row. OK: the transaction is committed, with the row's end. Anything else
+ * rolls it back: UNAVAILABLE (no attempt: something is away) is tried again soon, INVALID_ARGUMENT
+ * (the payload will never do) is buried, the rest counts and is tried again. Suspends. */
+typedef enum status (*outbox_fn)(struct outbox_task *task);
+
+/* Sets the words of a failure and returns `status`. */
+enum status outbox_fail_task(struct outbox_task *task, enum status status, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/* Names who does a kind; before the server starts, `kind` static. */
+void outbox_register(const char *kind, outbox_fn fn);
+
+/* Relay (on the process's first loop) and consumer. `app->db` and `app->redis` must be open. */
+void outbox_open(struct app *app);
+void outbox_close(struct app *app);
+
+#endif
