@@ -1,4 +1,5 @@
-"""./dev bench [unary] [stream] [large] [grpcpp] [read] [chat] [connections] [attacks] [json]: what it costs, measured.
+"""./dev bench [unary] [stream] [large] [grpcpp] [read] [chat] [connections] [sends] [slow] [attacks] [json]: what it costs,
+measured.
 
 Every bench but json starts a server of its own (release build) on a fresh PostgreSQL and Redis,
 runs tools/loadgen against it and prints each figure as one JSON line and then all of them as a
@@ -29,6 +30,7 @@ import certificates  # noqa: E402
 import nodejs  # noqa: E402
 from console import Problem, say  # noqa: E402
 from paths import BUILD, LOGS, STATE  # noqa: E402
+from players import Crowd  # noqa: E402
 from postgres import PROGRAMS, Cluster  # noqa: E402
 from processes import Process  # noqa: E402
 from redis_server import Redis  # noqa: E402
@@ -52,7 +54,20 @@ TARGETS = {
     "grpcpp_ratio": (0.5, "at most"),
     "read_grpc_cpu_us": (20, "at most"),
     "read_ratio_to_pgbench": (1, "at least"),
-    "chat_delivery_cpu_us": (11, "at most"),
+    "chat_delivery_cpu_us": (9, "at most"),
+    "chat_burst_delivery_cpu_us": (3, "at most"),
+    "chat_10000_delivery_p99": (250, "at most"),
+    "connections_connect_time": (20, "at most"),
+    "connections_memory": (24, "at most"),
+    "connections_idle_cpu": (5, "at most"),
+    "connections_delivery_p99": (50, "at most"),
+    "connections_tls_connect_time": (20, "at most"),
+    "connections_tls_memory": (60, "at most"),
+    "connections_tls_idle_cpu": (5, "at most"),
+    "connections_tls_delivery_p99": (50, "at most"),
+    "sends_rate": (10_000, "at least"),
+    "slow_slow_memory": (128, "at most"),
+    "slow_p99_ratio": (1.25, "at most"),
     "message_json_encode_ratio": (5, "at least"),
     "message_json_decode_ratio": (5, "at least"),
     "page_json_encode_ratio": (5, "at least"),
@@ -85,14 +100,14 @@ class Bench:
             self.cluster.remove()
 
     @contextlib.contextmanager
-    def server(self, loops=1, **options):
-        """A fresh server: its memory and caches have seen nothing yet."""
+    def server(self, loops=1, tls=None, **options):
+        """A fresh server: its memory and caches have seen nothing yet. `tls`: certificate, key."""
         self._start_services()
         self.redis.command("FLUSHALL")
         dsn = self.cluster.fresh_database("bench")
         server = Server(BUILD / "waystone", HOME, "waystone", LOGS / "bench-server.log")
         server.log_path.unlink(missing_ok=True)
-        server.configure(settings(free_port(), dsn, self.redis.socket_path, self.key,
+        server.configure(settings(free_port(), dsn, self.redis.socket_path, self.key, tls,
                                   http__loops=loops, rpc__rate_scale=1000,
                                   log__level="warning", **options))
         server.start()
@@ -327,25 +342,109 @@ def bench_read(bench):
 
 # --- chat ---
 
+def crowd_file(bench, count, in_channel):
+    """A file of `count` players with `in_channel` in each of their channels, one channel for every
+    player. Returns it and the first channel."""
+    crowd = Crowd(bench.cluster, "bench", bench.key)
+    crowd.add(count)
+    channels = [crowd.add_channel(first, first + in_channel)
+                for first in range(0, count, in_channel)]
+    return (crowd.write(HOME / "players", lambda number: [channels[number // in_channel]]),
+            channels[0])
+
+
 def bench_chat(bench):
-    """1,000 listeners on their own connections, 10 messages a second."""
+    """1,000 listeners on their own connections, messages one by one and in bursts; then 10,000."""
     with bench.server() as server:
-        speaker = Speaker(server)
-        bench.load("chat", "chat", server.port, server.pid(), "--connections", 1000, "--rate",
-                   10, "--seconds", 20, *speaker.options())
+        path, channel = crowd_file(bench, 1000, 1000)
+        shape = ["--players", path, "--channel", channel, "--connections", 1000]
+        bench.load("chat", "chat", server.port, server.pid(), "--rate", 10, "--seconds", 20,
+                   *shape)
+        bench.load("chat", "chat_burst", server.port, server.pid(), "--rate", 100, "--burst", 20,
+                   "--seconds", 10, *shape)
+        bench.load("chat", "chat_typed", server.port, server.pid(), "--rate", 10, "--seconds", 10,
+                   "--typed", *shape)
+    with bench.server() as server:
+        path, channel = crowd_file(bench, 10_000, 10_000)
+        bench.load("chat", "chat_10000", server.port, server.pid(), "--rate", 1, "--seconds", 30,
+                   "--players", path, "--channel", channel, "--connections", 10_000)
+
+
+def bench_slow(bench):
+    """1,000 listeners of whom 10 read 8 KB a second and are told 25: what the server holds for
+    them, and whether the others notice."""
+    with bench.server() as server:
+        path, channel = crowd_file(bench, 1000, 1000)
+        shape = ["--players", path, "--channel", channel, "--connections", 1000, "--rate", 50,
+                 "--burst", 10, "--text-bytes", 400, "--seconds", 30]
+        ratios = []
+        for _ in range(3):
+            bench.load("chat", "slow_none", server.port, server.pid(), *shape)
+            bench.load("chat", "slow", server.port, server.pid(), "--slow", 10, *shape)
+            ratios.append(bench.value("slow_delivery_p99") / bench.value("slow_none_delivery_p99"))
+        bench.record("slow_p99_ratio", sorted(ratios)[1], "times", runs=3)
+
+
+# --- sends ---
+
+PGBENCH_ROWS = """
+CREATE TABLE rows (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account_id bigint NOT NULL,
+                   text text NOT NULL, sent_at timestamptz NOT NULL DEFAULT now())"""
+PGBENCH_INSERT = """INSERT INTO rows (account_id, text)
+VALUES (:client_id, 'Message of those that are counted.');
+"""
+
+
+def pgbench_inserts(bench, connections, seconds):
+    """Rows a second that pgbench inserts, each in a transaction of its own."""
+    dsn = bench.cluster.fresh_database("pgbench")
+    bench.cluster.psql(PGBENCH_ROWS, "pgbench")
+    script = HOME / "insert.sql"
+    script.write_text(PGBENCH_INSERT, encoding="ascii")
+    answer = subprocess.run(
+        [str(PROGRAMS / "pgbench"), "-n", "-M", "prepared", "-f", str(script), "-c",
+         str(connections), "-j", "1", "-T", str(seconds), dsn],
+        capture_output=True, text=True, check=True)
+    return float(re.search(r"tps = ([\d.]+)", answer.stdout)[1])
+
+
+def bench_sends(bench):
+    """Messages a second that one loop acknowledges, each on the disk before, beside pgbench
+    inserting one row per transaction on 16 connections to the same cluster."""
+    with bench.server() as server:
+        if bench.cluster.psql("SHOW fsync; SHOW synchronous_commit").split() != ["on", "on"]:
+            raise Problem("This PostgreSQL does not wait for the disk.")
+        path, _ = crowd_file(bench, 1000, 500)
+        ratios = []
+        for _ in range(3):
+            rate = pgbench_inserts(bench, 16, 6)
+            bench.record("pgbench_insert_rate", rate, "rows/s", connections=16)
+            before = int(bench.cluster.psql("SELECT count(*) FROM messages", "bench"))
+            bench.load("sends", "sends", server.port, server.pid(), "--players", path,
+                       "--player-count", 1000, "--connections", 20, "--seconds", 6, "--also",
+                       f"postgres={bench.cluster.process.pid()}")
+            stored = int(bench.cluster.psql("SELECT count(*) FROM messages", "bench")) - before
+            if stored != bench.value("sends_said"):
+                raise Problem(f"{bench.value('sends_said')} messages were acknowledged and "
+                              f"{stored} are stored.")
+            ratios.append(bench.value("sends_rate") / rate)
+        bench.record("sends_ratio_to_pgbench", sorted(ratios)[1], "times", runs=3)
 
 
 # --- connections ---
 
 def bench_connections(bench):
-    """Memory of connections that do nothing and of players who listen."""
-    for count in (1000, 5000):
-        with bench.server() as server:
-            bench.load("idle", f"idle_{count}", server.port, server.pid(), "--connections", count)
-        with bench.server() as server:
-            speaker = Speaker(server)
-            bench.load("idle", f"listening_{count}", server.port, server.pid(), "--connections",
-                       count, "--listening", *speaker.options())
+    """Memory of connections that do nothing; 10,000 players in cleartext and in TLS: how long they
+    take to connect, what they cost while nothing happens, and delivery to 1,000 of them."""
+    with bench.server() as server:
+        bench.load("idle", "idle_5000", server.port, server.pid(), "--connections", 5000)
+    for name, tls in (("connections", None),
+                      ("connections_tls", certificates.ensure_certificate(HOME / "keys"))):
+        with bench.server(tls=tls) as server:
+            path, channel = crowd_file(bench, 10_000, 1000)
+            bench.load("chat", name, server.port, server.pid(), "--players", path, "--connections",
+                       10_000, "--channel", channel, "--idle-seconds", 45, "--rate", 10,
+                       "--seconds", 20, *(["--certificate", tls[0]] if tls else []))
 
 
 # --- attacks ---
@@ -529,7 +628,8 @@ def bench_json(bench):
 
 BENCHES = {"unary": bench_unary, "stream": bench_stream, "large": bench_large,
            "grpcpp": bench_grpcpp, "read": bench_read, "chat": bench_chat,
-           "connections": bench_connections, "attacks": bench_attacks, "json": bench_json}
+           "connections": bench_connections, "sends": bench_sends, "slow": bench_slow,
+           "attacks": bench_attacks, "json": bench_json}
 
 
 def verdict(name, value):

@@ -48,9 +48,14 @@ def unique(prefix):
 
 
 class World:
-    """Servers under test. Options of the configuration are given with "__" for the dot."""
+    """Servers under test. Options of the configuration are given with "__" for the dot.
 
-    def __init__(self, name, servers=1, tls=False, private=False, env=None, **options):
+    `postgres` are settings of a private PostgreSQL; without fsync it survives being killed, since
+    the kernel has what it wrote, but not without synchronous_commit.
+    """
+
+    def __init__(self, name, servers=1, tls=False, private=False, env=None, postgres=None,
+                 **options):
         self.name = name
         self.home = HOME / name
         shutil.rmtree(self.home, ignore_errors=True)
@@ -61,14 +66,15 @@ class World:
         self.tls = certificates.ensure_certificate(HOME / "keys") if tls else None
         self.key = certificates.ensure_signing_key(self.home / "keys")
         self.private = private
-        self._start_services()
+        self._start_services(THROW_AWAY if postgres is None else postgres)
         self.servers = []
         for _ in range(servers):
             self.add_server()
 
-    def _start_services(self):
+    def _start_services(self, postgres_settings):
         if self.private:
-            self.cluster = Cluster(self.home, LOGS / f"test-{self.name}-postgres.log", THROW_AWAY)
+            self.cluster = Cluster(self.home, LOGS / f"test-{self.name}-postgres.log",
+                                   postgres_settings)
             self.redis = Redis(self.home, LOGS / f"test-{self.name}-redis.log")
             self.cluster.start()
             self.redis.start()

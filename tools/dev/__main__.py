@@ -50,7 +50,7 @@ def _build(_):
 
 def _test(arguments):
     import testing
-    return testing.run(arguments.names, arguments.under)
+    return testing.run(arguments.names, arguments.under, arguments.rounds, arguments.seed)
 
 
 def _bench(arguments):
@@ -113,13 +113,18 @@ def _parser():
                          help="the suites of the services only, under ThreadSanitizer")
     command.add_argument("--valgrind", action="store_const", dest="under", const="valgrind",
                          help="the unit tests only, under valgrind")
+    command.add_argument("--rounds", type=int, metavar="N",
+                         help="disturbances of the suite delivery (a few)")
+    command.add_argument("--seed", type=int, metavar="N",
+                         help="their order, as an earlier run has told it (a new one)")
     command = add("lint", _lint, "check the sources, or only with the checks whose name has a NAME")
     command.add_argument("names", nargs="*", metavar="NAME")
     command.add_argument("--accept-api", action="store_true",
                          help="make the API as it is now the one that changes are compared with")
     add("fmt", _fmt, "format the sources")
     command = add("bench", _bench, "measure: unary, stream, large, grpcpp, read, chat, "
-                                   "connections, attacks, json (all by default)")
+                                   "connections, sends, slow, attacks, json (all by "
+                                   "default)")
     command.add_argument("names", nargs="*", metavar="NAME")
     command = add("fuzz", _fuzz, "run the fuzz targets, or those whose name has a NAME in it")
     command.add_argument("names", nargs="*", metavar="NAME")

@@ -231,9 +231,10 @@ class Cluster:
         self.psql(f'CREATE DATABASE "{name}"')
         return self.dsn(name)
 
-    def stop(self, timeout_s=30):
-        # SIGINT: PostgreSQL's "fast" shutdown, which disconnects clients.
-        self.process.stop(timeout_s, signal.SIGINT)
+    def stop(self, timeout_s=30, number=signal.SIGINT):
+        """SIGINT is PostgreSQL's "fast" shutdown, which disconnects clients; SIGQUIT the
+        "immediate" one, after which it recovers when it starts."""
+        self.process.stop(timeout_s, number)
 
     def remove(self):
         """Deletes the data for good."""

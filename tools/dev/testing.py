@@ -35,7 +35,9 @@ SERVICE_JS = SERVICE / "js"
 E2E = ROOT / "tests" / "e2e"
 DOCS_TEST = E2E / "docs.test.mjs"
 PYTHON = "/usr/bin/python3"
+DELIVERY_TEST = SERVICE / "delivery_test.py"
 SUITE_TIMEOUT_S = 600
+ROUND_TIMEOUT_S = 60  # of delivery; most take 6
 # Data of tests is thrown away; waiting for the disk would only make them slower.
 THROW_AWAY = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
 
@@ -75,11 +77,13 @@ class Services:
 
 
 class Context:
-    """What suites share. `build` has the programs under test."""
+    """What suites share. `build` has the programs under test; `rounds` and `seed` are those of
+    the delivery suite, None: its own."""
 
-    def __init__(self, build=BUILD_ASAN, services=None):
+    def __init__(self, build=BUILD_ASAN, services=None, rounds=None, seed=None):
         self.build = build
         self.services = services or Services()
+        self.rounds, self.seed = rounds, seed
         self._node = None
 
     def node(self):
@@ -96,13 +100,14 @@ class Context:
             "WAYSTONE_TEST_REDIS": str(self.services.redis.socket_path),
             "WAYSTONE_TEST_SERVER": str(self.build / "waystone"),
             "WAYSTONE_TEST_HOME": str(HOME),
+            "WAYSTONE_TEST_LOADGEN": str(BUILD_ASAN / "tools" / "loadgen" / "loadgen"),
             "PYTHONPATH": f"{GENERATED}:{SERVICE}:{ROOT / 'tools' / 'dev'}",
             "PYTHONDONTWRITEBYTECODE": "1",
         })
         return env
 
 
-def _run(argv, env, cwd=ROOT, output=None):
+def _run(argv, env, cwd=ROOT, output=None, timeout_s=SUITE_TIMEOUT_S):
     """Runs a test program with its output on ours, or in a file. Returns the exit code.
 
     It gets a session of its own, so that a program that hangs is ended with all it started.
@@ -111,9 +116,9 @@ def _run(argv, env, cwd=ROOT, output=None):
     child = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output,
                              stderr=output and subprocess.STDOUT, start_new_session=True)
     try:
-        return child.wait(SUITE_TIMEOUT_S)
+        return child.wait(timeout_s)
     except subprocess.TimeoutExpired:
-        say(f"not finished after {SUITE_TIMEOUT_S} s; ended: {' '.join(map(str, argv))}")
+        say(f"not finished after {timeout_s} s; ended: {' '.join(map(str, argv))}")
         return 124
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -220,12 +225,23 @@ def generate_python():
         raise Problem("The Python client cannot be generated from api/.", answer.stderr)
 
 
-def run_python(context, path):
+def run_python(context, path, timeout_s=SUITE_TIMEOUT_S, **more):
     report = RESULTS / f"{path.stem}.json"
     code = _run([PYTHON, str(ROOT / "tools" / "dev" / "run_unittest.py"), str(path),
-                 str(report)], context.environment())
+                 str(report)], context.environment(dict(os.environ, **more)), timeout_s=timeout_s)
     counts = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
     return _result(code, counts.get("passed", 0), counts.get("failed", 0))
+
+
+def run_delivery(context):
+    """Chat on two servers while everything around them breaks."""
+    more = {}
+    if context.rounds is not None:
+        more["WAYSTONE_TEST_ROUNDS"] = str(context.rounds)
+    if context.seed is not None:
+        more["WAYSTONE_TEST_SEED"] = str(context.seed)
+    return run_python(context, DELIVERY_TEST,
+                      SUITE_TIMEOUT_S + ROUND_TIMEOUT_S * (context.rounds or 0), **more)
 
 
 def _run_node(context, folder, files, name):
@@ -356,9 +372,10 @@ def _python_suite(path):
 
 
 def _suites():
-    python = [_python_suite(path) for path in sorted(SERVICE.glob("*_test.py"))]
+    python = [_python_suite(path) for path in sorted(SERVICE.glob("*_test.py"))
+              if path != DELIVERY_TEST]
     return [Suite("style", run_style), Suite("unit", run_unit), Suite("fuzz", run_fuzz),
-            Suite("web", run_web), *python,
+            Suite("web", run_web), *python, Suite("delivery", run_delivery),
             Suite("tsan", run_tsan),
             Suite("service/js", run_js), Suite("service/docs", run_docs),
             Suite("conformance/protobuf", run_protobuf),
@@ -436,7 +453,7 @@ def _run_all(context, suites):
     return results
 
 
-def run(names, under=None):
+def run(names, under=None, rounds=None, seed=None):
     """Runs the suites of a kind whose name has one of `names` in it, or all."""
     kind = KINDS[under]
     suites = _choose(names, kind)
@@ -447,7 +464,7 @@ def run(names, under=None):
         say(problem.sentence)
         say("0 passed, 1 failed")
         return 1
-    results = _run_all(Context(kind.build), suites)
+    results = _run_all(Context(kind.build, rounds=rounds, seed=seed), suites)
     failed = [suite.name for suite, result in zip(suites, results) if result.failed]
     if failed:
         say(f"\nfailed: {', '.join(failed)}; logs are in {pathlib.Path('.dev') / 'logs'}")

@@ -253,7 +253,7 @@ static void report(struct run *run, const struct cpu_reading *before,
 void run_calls(const struct options *options)
 {
     struct run run = {.options = options};
-    struct engine *engine = engine_new(options->target);
+    struct engine *engine = engine_new(options->target, options->certificate);
     struct cpu_reading before, after;
     uint64_t start_us, elapsed_us;
     struct call *calls;

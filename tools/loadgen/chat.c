@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "tools/loadgen/grpc.h"
 #include "tools/loadgen/link.h"
-#include "tools/loadgen/listener.h"
+#include "tools/loadgen/listeners.h"
 #include "tools/loadgen/options.h"
 
 #include <inttypes.h>
@@ -17,17 +17,23 @@
 
 #define SEND_PATH "/waystone.chat.v1.ChatService/SendMessage"
 #define SAMPLES_MAX (16 * 1024 * 1024)
-#define LAST_DELIVERY_MS 10000
+#define LAST_DELIVERY_MS 30000
+#define SETTLE_MS 2000
+/* What a slow listener reads: 8 KB a second. */
+#define SLOW_BYTES 4096
+#define SLOW_INTERVAL_MS 500
 
 struct chat {
     const struct options *options;
-    struct engine *engine;
+    struct listeners listeners;
     struct link *sender;
     uint64_t run_id; /* tells this run's messages from others' */
     uint64_t sent, answered;
-    uint64_t delivered;   /* messages of this run, over all listeners */
+    uint64_t in_channel, slow_in_channel; /* listeners */
+    uint64_t delivered, delivered_slowly; /* messages of this run, over all listeners */
     int64_t *sequence_of; /* [number]: its place in the channel; 0: nobody got it yet */
     struct samples deliveries, answers;
+    uint64_t next_slow_ms;
 };
 
 /* --- sending --- */
@@ -60,6 +66,18 @@ static void on_sent(struct link_stream *stream)
     free(sending);
 }
 
+static char *write_text(const struct chat *chat, struct arena *arena, uint64_t number,
+                        uint64_t started_us)
+{
+    char *text = arena_alloc(arena, TEXT_BYTES_MAX + 1);
+    size_t length = (size_t)snprintf(text, TEXT_BYTES_MAX, "load %" PRIx64 " %" PRIu64 " %" PRIu64,
+                                     chat->run_id, number, started_us);
+
+    for (; length < chat->options->text_bytes; length++)
+        text[length] = " more words"[length % 11];
+    return text;
+}
+
 static void write_send_request(struct sending *sending, uint64_t number)
 {
     const struct chat *chat = sending->chat;
@@ -67,9 +85,8 @@ static void write_send_request(struct sending *sending, uint64_t number)
     SendMessageRequest *request = SendMessageRequest_new(arena);
 
     request->channel_id = chat->options->channel_id;
-    request->character_id = chat->options->character_id;
-    request->text = arena_printf(arena, "load %" PRIx64 " %" PRIu64 " %" PRIu64, chat->run_id,
-                                 number, sending->started_us);
+    request->character_id = chat->listeners.players.items[0].character_id;
+    request->text = write_text(chat, arena, number, sending->started_us);
     request->idempotency_key = arena_printf(arena, "%" PRIx64 "-%" PRIu64, chat->run_id, number);
     grpc_write(&sending->body, &request->base);
 }
@@ -87,19 +104,18 @@ static void send_next(struct chat *chat)
         .method = "POST",
         .path = SEND_PATH,
         .content_type = GRPC_CONTENT_TYPE,
-        .authorization = chat->options->authorization,
+        .authorization = chat->listeners.players.items[0].authorization,
         .body = {buffer_data(&sending->body), sending->body.length},
     };
     sending->stream.on_end = on_sent;
     link_start(chat->sender, &sending->stream);
-    link_flush(chat->sender);
 }
 
 /* --- listening --- */
 
 static void on_message(struct listener *listener, const Message *message)
 {
-    struct chat *chat = listener->owner;
+    struct chat *chat = listener->all->owner;
     uint64_t run_id, number, sent_us;
 
     /* Somebody else may speak in the channel. */
@@ -107,50 +123,97 @@ static void on_message(struct listener *listener, const Message *message)
                &sent_us) != 3 ||
         run_id != chat->run_id)
         return;
-    samples_add(&chat->deliveries, clock_monotonic_us() - sent_us);
     if (number >= chat->sent)
         fail("a listener got message number %" PRIu64 ", which was never sent", number);
     if (chat->sequence_of[number] == 0)
         chat->sequence_of[number] = message->sequence;
-    /* The channel's numbers have no gaps and never repeat, which listener.c checks; so a
+    /* The channel's numbers have no gaps and never repeat, which listeners.c checks; so a
      * message that keeps its place for everyone came once and in order. */
     if (chat->sequence_of[number] != message->sequence)
         fail("message %" PRIu64 " was told with two places in the channel", number);
-    chat->delivered++;
+    if (listener->slow) {
+        chat->delivered_slowly++;
+    } else {
+        samples_add(&chat->deliveries, clock_monotonic_us() - sent_us);
+        chat->delivered++;
+    }
+}
+
+/* Whether a listener follows the channel that is spoken in. */
+static bool hears(const struct chat *chat, const struct listener *listener)
+{
+    for (size_t i = 0; i < listener->feed.channel_count; i++)
+        if (listener->feed.channels[i].id == chat->options->channel_id)
+            return true;
+    return false;
+}
+
+static void count_listeners(struct chat *chat)
+{
+    for (size_t i = 0; i < chat->options->connections; i++) {
+        const struct listener *listener = &chat->listeners.items[i];
+        if (hears(chat, listener) && listener->slow)
+            chat->slow_in_channel++;
+        else if (hears(chat, listener))
+            chat->in_channel++;
+    }
 }
 
 /* --- the run --- */
 
+static void poll_once(struct chat *chat, int max_wait_ms)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (chat->options->slow > 0 && chat->next_slow_ms != 0 && now_ms >= chat->next_slow_ms) {
+        chat->next_slow_ms = now_ms + SLOW_INTERVAL_MS;
+        for (size_t i = 0; i < chat->options->connections; i++)
+            if (chat->listeners.items[i].slow)
+                link_read_some(chat->listeners.items[i].link, SLOW_BYTES);
+    }
+    engine_poll(chat->listeners.engine, max_wait_ms);
+}
+
+static void wait_ms(struct chat *chat, uint64_t duration_ms)
+{
+    uint64_t end_ms = clock_monotonic_ms() + duration_ms;
+    uint64_t now_ms;
+
+    while ((now_ms = clock_monotonic_ms()) < end_ms)
+        poll_once(chat, (int)(end_ms - now_ms < 50 ? end_ms - now_ms : 50));
+}
+
 static void send_at_rate(struct chat *chat, uint64_t count)
 {
-    uint64_t interval_us = (uint64_t)(1e6 / chat->options->rate);
+    uint64_t interval_us = (uint64_t)(1e6 * chat->options->burst / chat->options->rate);
     uint64_t next_us = clock_monotonic_us();
 
     while (chat->sent < count) {
         uint64_t now_us = clock_monotonic_us();
         if (now_us >= next_us) {
-            send_next(chat);
+            for (unsigned i = 0; i < chat->options->burst && chat->sent < count; i++)
+                send_next(chat);
+            link_flush(chat->sender);
             next_us += interval_us;
         } else {
-            engine_poll(chat->engine, (int)((next_us - now_us + 999) / 1000));
+            poll_once(chat, (int)((next_us - now_us + 999) / 1000));
         }
     }
 }
 
-static void wait_for_the_last(struct chat *chat)
+static void wait_for_the_last(struct chat *chat, const uint64_t *delivered, uint64_t wanted)
 {
-    uint64_t wanted = chat->sent * chat->options->connections;
     uint64_t end_ms = clock_monotonic_ms() + LAST_DELIVERY_MS;
 
-    while (chat->delivered < wanted || chat->answered < chat->sent) {
+    while (*delivered < wanted || chat->answered < chat->sent) {
         if (clock_monotonic_ms() > end_ms)
             fail("%" PRIu64 " of %" PRIu64 " deliveries and %" PRIu64 " of %" PRIu64
                  " answers have come",
-                 chat->delivered, wanted, chat->answered, chat->sent);
-        engine_poll(chat->engine, 10);
+                 *delivered, wanted, chat->answered, chat->sent);
+        poll_once(chat, 10);
     }
-    if (chat->delivered != wanted)
-        fail("%" PRIu64 " deliveries instead of %" PRIu64, chat->delivered, wanted);
+    if (*delivered != wanted)
+        fail("%" PRIu64 " deliveries instead of %" PRIu64, *delivered, wanted);
 }
 
 static void report(struct chat *chat, const struct cpu_reading *before,
@@ -169,30 +232,110 @@ static void report(struct chat *chat, const struct cpu_reading *before,
                  "messages", chat->sent);
 }
 
+/* The memory that listeners take and, while nobody speaks, the CPU. */
+static void connect_and_idle(struct chat *chat)
+{
+    const struct options *options = chat->options;
+    uint64_t before_bytes, after_bytes, start_us;
+    struct cpu_reading before, after;
+
+    wait_ms(chat, SETTLE_MS);
+    before_bytes = process_rss_bytes(options->pid);
+    cpu_read(&before, options);
+    listeners_open(&chat->listeners);
+    cpu_read(&after, options);
+    wait_ms(chat, SETTLE_MS);
+    after_bytes = process_rss_bytes(options->pid);
+    print_figure(options->name, "connect_time", (double)chat->listeners.connected_us / 1e6, "s",
+                 "players", options->connections);
+    if (options->pid == 0)
+        return;
+    cpu_print(options, &before, &after, "connect_cpu_us", "players", options->connections);
+    print_figure(options->name, "memory",
+                 ((double)after_bytes - (double)before_bytes) / 1024 / options->connections,
+                 "KiB/player", "players", options->connections);
+    if (options->idle_ms == 0)
+        return;
+    cpu_read(&before, options);
+    start_us = clock_monotonic_us();
+    wait_ms(chat, options->idle_ms);
+    cpu_read(&after, options);
+    print_figure(options->name, "idle_cpu",
+                 (double)(after.server_ns - before.server_ns) / 10 /
+                     (double)(clock_monotonic_us() - start_us),
+                 "% of a core", "players", options->connections);
+}
+
+static void make_some_slow(struct chat *chat)
+{
+    for (size_t i = 0; i < chat->options->connections; i++)
+        if (chat->listeners.items[i].slow)
+            link_make_slow(chat->listeners.items[i].link);
+    chat->next_slow_ms = clock_monotonic_ms();
+}
+
+/* What the server holds for the slow ones, who then read as fast as others and get the rest. */
+static void let_the_slow_catch_up(struct chat *chat, uint64_t before_bytes)
+{
+    const struct options *options = chat->options;
+    uint64_t wanted = chat->sent * chat->slow_in_channel;
+    uint64_t after_bytes = process_rss_bytes(options->pid);
+
+    print_figure(options->name, "backlog",
+                 (double)(wanted - chat->delivered_slowly) / (double)chat->slow_in_channel,
+                 "messages", "slow", options->slow);
+    print_figure(options->name, "slow_memory",
+                 ((double)after_bytes - (double)before_bytes) / 1024 / options->slow, "KiB/player",
+                 "slow", options->slow);
+    chat->next_slow_ms = 0;
+    for (size_t i = 0; i < options->connections; i++)
+        if (chat->listeners.items[i].slow)
+            link_make_fast(chat->listeners.items[i].link);
+    wait_for_the_last(chat, &chat->delivered_slowly, wanted);
+}
+
+static void talk(struct chat *chat, uint64_t count)
+{
+    const struct options *options = chat->options;
+    uint64_t before_bytes = process_rss_bytes(options->pid);
+    struct cpu_reading before, after;
+
+    if (options->slow > 0)
+        make_some_slow(chat);
+    cpu_read(&before, options);
+    send_at_rate(chat, count);
+    wait_for_the_last(chat, &chat->delivered, chat->sent * chat->in_channel);
+    cpu_read(&after, options);
+    report(chat, &before, &after);
+    if (options->slow > 0 && chat->slow_in_channel > 0)
+        let_the_slow_catch_up(chat, before_bytes);
+}
+
 void run_chat(const struct options *options)
 {
     uint64_t count = (uint64_t)(options->rate * options->duration_ms / 1000);
-    struct chat chat = {.options = options, .engine = engine_new(options->target)};
-    struct cpu_reading before, after;
-    struct listener *listeners;
+    struct chat chat = {.options = options,
+                        .listeners = {.options = options,
+                                      .engine = engine_new(options->target, options->certificate),
+                                      .on_message = on_message,
+                                      .owner = &chat}};
 
-    if (options->authorization == NULL || options->character_id == 0)
-        fail("chat needs --token and --character");
+    if (options->slow >= options->connections)
+        fail("not all listeners can be slow");
+    players_read(&chat.listeners.players, options->players_path, options->connections);
     chat.run_id = (uint64_t)clock_wall_us() * 1000 + (uint64_t)getpid() % 1000;
     chat.sequence_of = calloc(count + 1, sizeof(*chat.sequence_of));
     if (chat.sequence_of == NULL)
         abort();
     samples_init(&chat.deliveries, SAMPLES_MAX);
     samples_init(&chat.answers, count + 1);
-    listeners = listeners_open(chat.engine, options, on_message, &chat);
-    chat.sender = link_open(chat.engine);
-    cpu_read(&before, options);
-    send_at_rate(&chat, count);
-    wait_for_the_last(&chat);
-    cpu_read(&after, options);
-    report(&chat, &before, &after);
-    listeners_free(listeners, options);
-    engine_free(chat.engine);
+    chat.sender = link_open(chat.listeners.engine);
+    connect_and_idle(&chat);
+    count_listeners(&chat);
+    if (count > 0)
+        talk(&chat, count);
+    engine_free(chat.listeners.engine);
+    listeners_free(&chat.listeners);
     samples_free(&chat.deliveries);
     samples_free(&chat.answers);
     free(chat.sequence_of);

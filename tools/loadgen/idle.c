@@ -1,7 +1,6 @@
-/* idle.c - server memory of connections that do nothing, or that follow a channel. */
+/* idle.c - server memory of connections that do nothing. */
 #include "base/clock.h"
 #include "tools/loadgen/link.h"
-#include "tools/loadgen/listener.h"
 #include "tools/loadgen/options.h"
 
 #include <stddef.h>
@@ -18,8 +17,7 @@ static void settle(struct engine *engine)
 
 void run_idle(const struct options *options)
 {
-    struct engine *engine = engine_new(options->target);
-    struct listener *listeners = NULL;
+    struct engine *engine = engine_new(options->target, options->certificate);
     uint64_t before_bytes, after_bytes;
 
     if (options->pid == 0)
@@ -29,11 +27,8 @@ void run_idle(const struct options *options)
     link_open(engine);
     settle(engine);
     before_bytes = process_rss_bytes(options->pid);
-    if (options->listening)
-        listeners = listeners_open(engine, options, NULL, NULL);
-    else
-        for (unsigned i = 0; i < options->connections; i++)
-            link_open(engine);
+    for (unsigned i = 0; i < options->connections; i++)
+        link_open(engine);
     settle(engine);
     after_bytes = process_rss_bytes(options->pid);
     if (before_bytes == 0 || after_bytes == 0)
@@ -41,7 +36,5 @@ void run_idle(const struct options *options)
     print_figure(options->name, "memory",
                  ((double)after_bytes - (double)before_bytes) / 1024 / options->connections,
                  "KiB/connection", "connections", options->connections);
-    if (listeners != NULL)
-        listeners_free(listeners, options);
     engine_free(engine);
 }

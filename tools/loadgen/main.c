@@ -5,6 +5,7 @@
 #include "tools/loadgen/link.h"
 #include "tools/loadgen/options.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -27,6 +28,7 @@ int main(int count, char **arguments)
 
     options_read(&options, count, arguments);
     raise_file_limit(options.connections);
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
     if (strcmp(options.mode, "unary") == 0 || strcmp(options.mode, "read") == 0 ||
         strcmp(options.mode, "call") == 0)
         run_calls(&options);
@@ -34,8 +36,12 @@ int main(int count, char **arguments)
         run_idle(&options);
     else if (strcmp(options.mode, "chat") == 0)
         run_chat(&options);
+    else if (strcmp(options.mode, "sends") == 0)
+        run_sends(&options);
+    else if (strcmp(options.mode, "delivery") == 0)
+        run_delivery(&options);
     else
-        fail("'%s' is no mode: unary, read, call, idle or chat", options.mode);
+        fail("'%s' is no mode", options.mode);
     options_free(&options);
     return 0;
 }

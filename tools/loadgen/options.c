@@ -10,17 +10,27 @@
 static const char usage[] =
     "loadgen MODE --target HOST:PORT [options]\n"
     "\n"
-    "unary   small calls that need no database\n"
-    "call    any call with one request: --path, --message FILE, --answer-bytes\n"
-    "read    authenticated reads of one character: --token, --character\n"
-    "idle    memory of connections that do nothing; --listening: that follow a channel\n"
-    "chat    listeners on their own connections, one sender: --token, --character, --channel\n"
+    "unary     small calls that need no database\n"
+    "call      any call with one request: --path, --message FILE, --answer-bytes\n"
+    "read      authenticated reads of one character: --token, --character\n"
+    "idle      memory of connections that do nothing\n"
+    "chat      players who listen on their own connections; the first speaks in --channel\n"
+    "sends     players who say one message after the other, on --connections\n"
+    "delivery  players who talk and listen on --connections to one or more --target, separated by\n"
+    "          commas, until the end of input; a line of input is a check of what all have heard\n"
     "\n"
     "--protocol grpc|connect-json|connect-proto|get   (unary, read; get: any file, --path)\n"
     "--message FILE    its encoding, without envelope   --answer-bytes N   size of the answer's "
     "body\n"
     "--connections N   --streams N (at once, on each)   --seconds N   --warmup-seconds N\n"
-    "--rate N          messages a second (chat)\n"
+    "--certificate F   the server's: TLS\n"
+    "--players FILE    lines of: CHARACTER TOKEN CHANNEL,...   --player-count N   of them "
+    "(delivery,\n"
+    "                  sends); chat takes one for each connection\n"
+    "--rate N          messages a second (chat, delivery)   --burst N   at once (chat)\n"
+    "--text-bytes N    length of a message (chat)   --slow N   listeners who read slowly (chat)\n"
+    "--idle-seconds N  measure the server while nobody speaks (chat)\n"
+    "--typed           StreamMessages instead of Subscribe   --presence   follow who is there\n"
     "--pid PID         the server, whose CPU and memory are measured\n"
     "--also NAME=PID   another process and its children, shown beside it\n"
     "--name NAME       what the figures are called\n"
@@ -90,7 +100,15 @@ enum option_id {
     OPTION_CHARACTER,
     OPTION_CHANNEL,
     OPTION_RATE,
-    OPTION_LISTENING,
+    OPTION_CERTIFICATE,
+    OPTION_PLAYERS,
+    OPTION_PLAYER_COUNT,
+    OPTION_BURST,
+    OPTION_TEXT_BYTES,
+    OPTION_SLOW,
+    OPTION_IDLE,
+    OPTION_TYPED,
+    OPTION_PRESENCE,
 };
 
 static const struct option names[] = {
@@ -110,7 +128,15 @@ static const struct option names[] = {
     {"character", required_argument, NULL, OPTION_CHARACTER},
     {"channel", required_argument, NULL, OPTION_CHANNEL},
     {"rate", required_argument, NULL, OPTION_RATE},
-    {"listening", no_argument, NULL, OPTION_LISTENING},
+    {"certificate", required_argument, NULL, OPTION_CERTIFICATE},
+    {"players", required_argument, NULL, OPTION_PLAYERS},
+    {"player-count", required_argument, NULL, OPTION_PLAYER_COUNT},
+    {"burst", required_argument, NULL, OPTION_BURST},
+    {"text-bytes", required_argument, NULL, OPTION_TEXT_BYTES},
+    {"slow", required_argument, NULL, OPTION_SLOW},
+    {"idle-seconds", required_argument, NULL, OPTION_IDLE},
+    {"typed", no_argument, NULL, OPTION_TYPED},
+    {"presence", no_argument, NULL, OPTION_PRESENCE},
     {NULL, 0, NULL, 0},
 };
 
@@ -138,8 +164,17 @@ static void set_text(struct options *options, enum option_id id, char *value)
     case OPTION_TOKEN:
         set_authorization(options, value);
         break;
-    case OPTION_LISTENING:
-        options->listening = true;
+    case OPTION_CERTIFICATE:
+        options->certificate = value;
+        break;
+    case OPTION_PLAYERS:
+        options->players_path = value;
+        break;
+    case OPTION_TYPED:
+        options->typed = true;
+        break;
+    case OPTION_PRESENCE:
+        options->presence = true;
         break;
     default:
         break;
@@ -156,7 +191,7 @@ static void set_number(struct options *options, enum option_id id, const char *v
         options->streams = (unsigned)number(value, 1, 1000);
         break;
     case OPTION_SECONDS:
-        options->duration_ms = (unsigned)(1000 * number(value, 0.1, 86400));
+        options->duration_ms = (unsigned)(1000 * number(value, 0, 86400));
         break;
     case OPTION_WARMUP:
         options->warmup_ms = (unsigned)(1000 * number(value, 0, 86400));
@@ -176,6 +211,21 @@ static void set_number(struct options *options, enum option_id id, const char *v
     case OPTION_RATE:
         options->rate = number(value, 0.01, 1e6);
         break;
+    case OPTION_PLAYER_COUNT:
+        options->players = (unsigned)number(value, 1, 60000);
+        break;
+    case OPTION_BURST:
+        options->burst = (unsigned)number(value, 1, 1000);
+        break;
+    case OPTION_TEXT_BYTES:
+        options->text_bytes = (unsigned)number(value, 1, TEXT_BYTES_MAX);
+        break;
+    case OPTION_SLOW:
+        options->slow = (unsigned)number(value, 0, 60000);
+        break;
+    case OPTION_IDLE:
+        options->idle_ms = (unsigned)(1000 * number(value, 0, 86400));
+        break;
     default:
         break;
     }
@@ -192,7 +242,9 @@ void options_read(struct options *options, int count, char **arguments)
                                 .duration_ms = 5000,
                                 .path = "/",
                                 .channel_id = 1,
-                                .rate = 10};
+                                .rate = 10,
+                                .burst = 1,
+                                .players = 1};
     while ((id = getopt_long(count, arguments, "", names, NULL)) != -1) {
         if (id == '?') {
             fputs(usage, stderr);

@@ -17,11 +17,13 @@ struct also {
 };
 
 #define ALSO_MAX 4
+#define TEXT_BYTES_MAX 500
 
 struct options {
     const char *mode;
-    const char *target; /* "127.0.0.1:8080" */
-    const char *name;   /* prefix of the figures */
+    const char *target;      /* "127.0.0.1:8080"; of "delivery" several with commas between */
+    const char *certificate; /* the server's, in TLS; NULL: cleartext */
+    const char *name;        /* prefix of the figures */
     enum wire_protocol protocol;
     const char *path;         /* of WIRE_GET and of "call" */
     const char *message_path; /* of "call": a file with the request's encoding */
@@ -35,7 +37,14 @@ struct options {
     char *authorization; /* "Bearer ..."; NULL: none */
     int64_t character_id, channel_id;
     double rate;    /* messages a second */
-    bool listening; /* idle connections follow the channel */
+    unsigned burst; /* messages said at once; the rate stays */
+    unsigned text_bytes;
+    const char *players_path;
+    unsigned players;
+    unsigned slow; /* of the listeners, how many read slowly */
+    unsigned idle_ms;
+    bool typed;    /* ChatService.StreamMessages instead of EventService.Subscribe */
+    bool presence; /* of the first channel is followed, too */
 };
 
 /* Ends the program with the usage when the arguments are wrong. */
@@ -60,5 +69,7 @@ void cpu_print(const struct options *options, const struct cpu_reading *before,
 void run_calls(const struct options *options); /* unary, read, call */
 void run_idle(const struct options *options);
 void run_chat(const struct options *options);
+void run_sends(const struct options *options);
+void run_delivery(const struct options *options);
 
 #endif
