@@ -1,5 +1,4 @@
-"""./dev bench [unary] [stream] [large] [grpcpp] [read] [chat] [connections] [sends] [slow] [attacks] [json]: what it costs,
-measured.
+"""./dev bench [NAME...]: what it costs, measured. BENCHES at the end of this file names them.
 
 Every bench but json starts a server of its own (release build) on a fresh PostgreSQL and Redis,
 runs tools/loadgen against it and prints each figure as one JSON line and then all of them as a
@@ -342,6 +341,9 @@ def bench_read(bench):
 
 # --- chat ---
 
+FEED = ["--typed"]  # ChatService.StreamMessages
+
+
 def crowd_file(bench, count, in_channel):
     """A file of `count` players with `in_channel` in each of their channels, one channel for every
     player. Returns it and the first channel."""
@@ -357,17 +359,15 @@ def bench_chat(bench):
     """1,000 listeners on their own connections, messages one by one and in bursts; then 10,000."""
     with bench.server() as server:
         path, channel = crowd_file(bench, 1000, 1000)
-        shape = ["--players", path, "--channel", channel, "--connections", 1000]
+        shape = ["--players", path, "--channel", channel, "--connections", 1000, *FEED]
         bench.load("chat", "chat", server.port, server.pid(), "--rate", 10, "--seconds", 20,
                    *shape)
         bench.load("chat", "chat_burst", server.port, server.pid(), "--rate", 100, "--burst", 20,
                    "--seconds", 10, *shape)
-        bench.load("chat", "chat_typed", server.port, server.pid(), "--rate", 10, "--seconds", 10,
-                   "--typed", *shape)
     with bench.server() as server:
         path, channel = crowd_file(bench, 10_000, 10_000)
         bench.load("chat", "chat_10000", server.port, server.pid(), "--rate", 1, "--seconds", 30,
-                   "--players", path, "--channel", channel, "--connections", 10_000)
+                   "--players", path, "--channel", channel, "--connections", 10_000, *FEED)
 
 
 def bench_slow(bench):
@@ -376,7 +376,7 @@ def bench_slow(bench):
     with bench.server() as server:
         path, channel = crowd_file(bench, 1000, 1000)
         shape = ["--players", path, "--channel", channel, "--connections", 1000, "--rate", 50,
-                 "--burst", 10, "--text-bytes", 400, "--seconds", 30]
+                 "--burst", 10, "--text-bytes", 400, "--seconds", 30, *FEED]
         ratios = []
         for _ in range(3):
             bench.load("chat", "slow_none", server.port, server.pid(), *shape)
@@ -444,7 +444,8 @@ def bench_connections(bench):
             path, channel = crowd_file(bench, 10_000, 1000)
             bench.load("chat", name, server.port, server.pid(), "--players", path, "--connections",
                        10_000, "--channel", channel, "--idle-seconds", 45, "--rate", 10,
-                       "--seconds", 20, *(["--certificate", tls[0]] if tls else []))
+                       "--seconds", 20, *FEED,
+                       *(["--certificate", tls[0]] if tls else []))
 
 
 # --- attacks ---
