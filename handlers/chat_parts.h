@@ -1,11 +1,14 @@
 /* chat_parts.h - what the files of ChatService share; nobody else includes it.
  *
  * chat.c            registration, life of the loop's state
- * chat_channels.c   channels: list, find, make, change, whispers
+ * chat_channels.c   channels: list, find, make, change
+ * chat_whispers.c   channels of two characters
  * chat_members.c    who is in a channel
  * chat_send.c       saying something
- * chat_changes.c    changing and taking back what was said, reactions
- * chat_history.c    pages and search
+ * chat_changes.c    changing and taking back what was said
+ * chat_reactions.c  reactions
+ * chat_history.c    pages
+ * chat_search.c     search
  * chat_markers.c    read markers, muting
  * chat_live.c       following a channel; the hub's source
  * chat_convert.c    rows to messages of the API */
@@ -59,10 +62,78 @@ enum status chat_get_message(struct rpc_call *call, int64_t channel_id, int64_t 
 enum status chat_describe(struct rpc_call *call, struct db *db, const int64_t *ids, size_t count,
                           Channel ***ret_channels, size_t *ret_count) MUST_CHECK;
 
+/* The same for one. NOT_FOUND (said) if it was closed. */
+enum status chat_describe_one(struct rpc_call *call, struct db *db, int64_t channel_id,
+                              Channel **ret_channel) MUST_CHECK;
+
+/* NOT_FOUND, as for every channel the caller may not know of. */
+enum status chat_no_channel(struct rpc_call *call, int64_t channel_id);
+
 enum status chat_list_channels(struct rpc_call *call, const ListChannelsRequest *req,
                                ListChannelsResponse *res);
 enum status chat_get_channel(struct rpc_call *call, const GetChannelRequest *req,
                              GetChannelResponse *res);
+enum status chat_find_channels(struct rpc_call *call, const FindChannelsRequest *req,
+                               FindChannelsResponse *res);
+enum status chat_create_channel(struct rpc_call *call, const CreateChannelRequest *req,
+                                CreateChannelResponse *res);
+enum status chat_update_channel(struct rpc_call *call, const UpdateChannelRequest *req,
+                                UpdateChannelResponse *res);
+
+/* --- chat_whispers.c --- */
+
+/* Before something is said in a whisper: whoever left it is brought back to hear it. Suspends. */
+enum status chat_wake_whisper(struct rpc_call *call, const struct channel_access *access)
+    MUST_CHECK;
+
+enum status chat_open_whisper(struct rpc_call *call, const OpenWhisperRequest *req,
+                              OpenWhisperResponse *res);
+
+/* --- chat_members.c --- */
+
+/* Within a transaction that holds the channel: makes an account a member with nothing unread, and
+ * counts it. `*ret_new` tells whether it was none before. */
+enum status chat_put_member(struct db *tx, int64_t channel_id, int64_t account_id,
+                            int64_t character_id, ChannelRole role, bool *ret_new) MUST_CHECK;
+
+/* Custom channels an account may be in, and own. */
+#define CHAT_MAX_JOINED 200
+#define CHAT_MAX_OWNED 20
+
+enum status chat_join_channel(struct rpc_call *call, const JoinChannelRequest *req,
+                              JoinChannelResponse *res);
+enum status chat_leave_channel(struct rpc_call *call, const LeaveChannelRequest *req,
+                               LeaveChannelResponse *res);
+enum status chat_list_members(struct rpc_call *call, const ListMembersRequest *req,
+                              ListMembersResponse *res);
+enum status chat_add_member(struct rpc_call *call, const AddMemberRequest *req,
+                            AddMemberResponse *res);
+enum status chat_remove_member(struct rpc_call *call, const RemoveMemberRequest *req,
+                               RemoveMemberResponse *res);
+enum status chat_set_member_role(struct rpc_call *call, const SetMemberRoleRequest *req,
+                                 SetMemberRoleResponse *res);
+
+/* --- chat_changes.c --- */
+
+/* Within the transaction of a change: takes the channel's next number, puts it into the event at
+ * `sequence` and writes the event. NOT_FOUND if the channel was closed. Suspends. */
+enum status chat_record(struct rpc_call *call, struct db *tx, int64_t channel_id, int64_t *sequence,
+                        const StreamMessagesResponse *event) MUST_CHECK;
+
+/* Holds a message of a channel within a transaction. NOT_FOUND (said) if there is none. */
+struct messages_lock_row;
+enum status chat_lock_message(struct rpc_call *call, struct db *tx, int64_t channel_id,
+                              int64_t sequence, struct messages_lock_row **ret) MUST_CHECK;
+
+enum status chat_edit_message(struct rpc_call *call, const EditMessageRequest *req,
+                              EditMessageResponse *res);
+enum status chat_delete_message(struct rpc_call *call, const DeleteMessageRequest *req,
+                                DeleteMessageResponse *res);
+
+/* --- chat_reactions.c --- */
+
+enum status chat_set_reaction(struct rpc_call *call, const SetReactionRequest *req,
+                              SetReactionResponse *res);
 
 /* --- chat_send.c --- */
 
@@ -77,6 +148,18 @@ enum status chat_send_message(struct rpc_call *call, const SendMessageRequest *r
 
 enum status chat_list_messages(struct rpc_call *call, const ListMessagesRequest *req,
                                ListMessagesResponse *res);
+
+/* --- chat_search.c --- */
+
+enum status chat_search_messages(struct rpc_call *call, const SearchMessagesRequest *req,
+                                 SearchMessagesResponse *res);
+
+/* --- chat_markers.c --- */
+
+enum status chat_mark_read(struct rpc_call *call, const MarkReadRequest *req,
+                           MarkReadResponse *res);
+enum status chat_set_channel_muted(struct rpc_call *call, const SetChannelMutedRequest *req,
+                                   SetChannelMutedResponse *res);
 
 /* --- chat_live.c --- */
 

@@ -132,8 +132,7 @@ static enum status explain(struct saying *saying)
     if (saying->item.key[0] != '\0')
         s = find_sent(saying);
     if (s == STATUS_NOT_FOUND)
-        return rpc_fail(saying->call, s, "there is no channel %lld",
-                        (long long)saying->req->channel_id);
+        return chat_no_channel(saying->call, saying->req->channel_id);
     return s;
 }
 
@@ -185,6 +184,7 @@ enum status chat_say(struct rpc_call *call, const SendMessageRequest *req, Messa
     prepare(&saying, call, req);
     TRY(quote_answered(&saying));
     TRY(name_mentioned(&saying));
+    TRY(chat_wake_whisper(call, &saying.access));
     TRY(send_batch_say(call->app, &saying.item));
     if (saying.item.sequence == 0)
         TRY(explain(&saying));

@@ -116,3 +116,220 @@ JOIN channels ON channels.id = asked.id AND channels.last_sequence > asked.known
 INSERT INTO channels (kind, key, name, created_by)
 VALUES (5, @account_id, 'Family', @account_id)
 ON CONFLICT (kind, key, key2) WHERE kind <> 9 DO NOTHING;
+
+-- name: channels_lock :one
+-- Holds a channel against other changes of it and its members. NOT_FOUND if it is closed.
+-- in: channel_id int8
+-- out: kind int2, name text, topic text, open bool, slow_mode_s int4, member_count int4, last_sequence int8
+SELECT kind, name, topic, open, slow_mode_s, member_count, last_sequence
+FROM channels
+WHERE id = @channel_id AND closed_at IS NULL
+FOR NO KEY UPDATE;
+
+-- name: channels_find_open :many
+-- Open custom channels whose names contain some text, most members first.
+-- in: name_contains text, count int8
+-- out: id int8
+SELECT id
+FROM channels
+WHERE kind = 9 AND open AND closed_at IS NULL AND strpos(lower(name), lower(@name_contains)) > 0
+ORDER BY member_count DESC, id
+LIMIT @count;
+
+-- name: channels_insert_custom :one
+-- ALREADY_EXISTS if a custom channel has the name.
+-- in: name text, topic text, open bool, account_id int8
+-- out: id int8
+INSERT INTO channels (kind, name, topic, open, created_by)
+VALUES (9, @name, @topic, @open, @account_id)
+RETURNING id;
+
+-- name: channels_update :exec
+-- ALREADY_EXISTS if another custom channel has the name.
+-- in: channel_id int8, name text, topic text, open bool, slow_mode_s int4
+UPDATE channels
+SET name = @name, topic = @topic, open = @open, slow_mode_s = @slow_mode_s
+WHERE id = @channel_id;
+
+-- name: channels_insert_whisper :exec
+-- The channel between two characters, unless it is there.
+-- in: low_character_id int8, high_character_id int8, account_id int8
+INSERT INTO channels (kind, key, key2, name, created_by)
+VALUES (8, @low_character_id, @high_character_id, 'Whisper', @account_id)
+ON CONFLICT (kind, key, key2) WHERE kind <> 9 DO NOTHING;
+
+-- name: channels_lock_whisper :one
+-- in: low_character_id int8, high_character_id int8
+-- out: id int8
+SELECT id
+FROM channels
+WHERE kind = 8 AND key = @low_character_id AND key2 = @high_character_id
+FOR NO KEY UPDATE;
+
+-- name: channels_add_members :exec
+-- Counts members who came (or, below 0, left).
+-- in: channel_id int8, difference int4
+UPDATE channels
+SET member_count = member_count + @difference
+WHERE id = @channel_id;
+
+-- name: channels_close :exec
+-- in: channel_id int8
+UPDATE channels
+SET closed_at = now()
+WHERE id = @channel_id;
+
+-- name: channels_take_number :one
+-- The next number of a channel, which is the caller's when its transaction commits.
+-- in: channel_id int8
+-- out: last_sequence int8
+UPDATE channels
+SET last_sequence = last_sequence + 1
+WHERE id = @channel_id AND closed_at IS NULL
+RETURNING last_sequence;
+
+-- name: channel_changes_insert :exec
+-- in: channel_id int8, sequence int8, account_id int8, event bytea
+INSERT INTO channel_changes (channel_id, sequence, account_id, event)
+VALUES (@channel_id, @sequence, @account_id, @event);
+
+-- name: joiners_lock :one
+-- Holds an account against joining two channels at a time, and tells how many custom channels it
+-- is in and how many of these it owns.
+-- in: account_id int8
+-- out: joined int8, owned int8
+SELECT (SELECT count(m.channel_id)
+        FROM channel_members AS m
+        JOIN channels AS c ON c.id = m.channel_id
+        WHERE m.account_id = a.id AND m.left_at IS NULL AND c.kind = 9),
+       (SELECT count(m.channel_id)
+        FROM channel_members AS m
+        JOIN channels AS c ON c.id = m.channel_id
+        WHERE m.account_id = a.id AND m.left_at IS NULL AND c.kind = 9 AND m.role = 3)
+FROM accounts AS a
+WHERE a.id = @account_id
+FOR NO KEY UPDATE OF a;
+
+-- name: members_put :execrows
+-- Makes an account a member, unless it is one: then nothing changes and no row is counted.
+-- in: channel_id int8, account_id int8, character_id int8, role int2
+INSERT INTO channel_members (channel_id, account_id, character_id, role)
+VALUES (@channel_id, @account_id, @character_id, @role)
+ON CONFLICT (channel_id, account_id) DO UPDATE
+SET character_id = excluded.character_id, role = excluded.role, joined_at = now(), left_at = NULL
+WHERE channel_members.left_at IS NOT NULL;
+
+-- name: members_put_absent :exec
+-- A whisper's other side, who is not in it before something is said.
+-- in: channel_id int8, account_id int8, character_id int8
+INSERT INTO channel_members (channel_id, account_id, character_id, role, left_at)
+VALUES (@channel_id, @account_id, @character_id, 1, now())
+ON CONFLICT (channel_id, account_id) DO NOTHING;
+
+-- name: members_return :many
+-- Brings back who left a whisper, whose characters still live.
+-- in: channel_id int8
+-- out: account_id int8
+UPDATE channel_members AS m
+SET left_at = NULL, joined_at = now()
+FROM characters AS h
+WHERE m.channel_id = @channel_id AND m.left_at IS NOT NULL
+  AND h.id = m.character_id AND h.deleted_at IS NULL
+RETURNING m.account_id;
+
+-- name: members_leave :execrows
+-- in: channel_id int8, account_id int8
+UPDATE channel_members
+SET left_at = clock_timestamp()
+WHERE channel_id = @channel_id AND account_id = @account_id AND left_at IS NULL;
+
+-- name: members_get :one
+-- A member by account, also one who left. NOT_FOUND if it never was one.
+-- in: channel_id int8, account_id int8
+-- out: role int2, present bool
+SELECT role, left_at IS NULL
+FROM channel_members
+WHERE channel_id = @channel_id AND account_id = @account_id;
+
+-- name: members_find :one
+-- A member by character.
+-- in: channel_id int8, character_id int8
+-- out: account_id int8, role int2, joined_at timestamptz, name text
+SELECT m.account_id, m.role, m.joined_at, h.name
+FROM channel_members AS m
+JOIN characters AS h ON h.id = m.character_id
+WHERE m.channel_id = @channel_id AND m.character_id = @character_id AND m.left_at IS NULL;
+
+-- name: members_find_account :one
+-- A member by account.
+-- in: channel_id int8, account_id int8
+-- out: character_id int8, role int2, joined_at timestamptz, name text
+SELECT m.character_id, m.role, m.joined_at, h.name
+FROM channel_members AS m
+JOIN characters AS h ON h.id = m.character_id
+WHERE m.channel_id = @channel_id AND m.account_id = @account_id AND m.left_at IS NULL;
+
+-- name: members_heir :one
+-- Who has been in the channel for longest, the given account aside.
+-- in: channel_id int8, account_id int8
+-- out: account_id int8
+SELECT account_id
+FROM channel_members
+WHERE channel_id = @channel_id AND account_id <> @account_id AND left_at IS NULL
+ORDER BY joined_at, account_id
+LIMIT 1;
+
+-- name: members_set_role :exec
+-- in: channel_id int8, account_id int8, role int2
+UPDATE channel_members
+SET role = @role
+WHERE channel_id = @channel_id AND account_id = @account_id;
+
+-- name: members_list :many
+-- Members whose names come after the given one, by name.
+-- in: channel_id int8, after_name text, count int8
+-- out: character_id int8, name text, role int2, joined_at timestamptz
+SELECT m.character_id, h.name, m.role, m.joined_at
+FROM channel_members AS m
+JOIN characters AS h ON h.id = m.character_id
+WHERE m.channel_id = @channel_id AND m.left_at IS NULL AND lower(h.name) > lower(@after_name)
+ORDER BY lower(h.name)
+LIMIT @count;
+
+-- name: character_by_name :one
+-- A living character, without regard to case.
+-- in: name text
+-- out: id int8, account_id int8, name text
+SELECT id, account_id, name
+FROM characters
+WHERE lower(name) = lower(@name) AND deleted_at IS NULL;
+
+-- name: readers_start :exec
+-- A new member has nothing unread.
+-- in: account_id int8, channel_id int8
+INSERT INTO channel_readers (account_id, channel_id, read_sequence)
+SELECT @account_id, id, last_sequence
+FROM channels
+WHERE id = @channel_id
+ON CONFLICT (account_id, channel_id) DO UPDATE
+SET read_sequence = greatest(channel_readers.read_sequence, excluded.read_sequence);
+
+-- name: readers_move :execrows
+-- Moves a read marker forward; no row is counted when it is there already.
+-- in: account_id int8, channel_id int8, sequence int8
+INSERT INTO channel_readers (account_id, channel_id, read_sequence)
+VALUES (@account_id, @channel_id, @sequence)
+ON CONFLICT (account_id, channel_id) DO UPDATE
+SET read_sequence = excluded.read_sequence
+WHERE channel_readers.read_sequence < excluded.read_sequence;
+
+-- name: readers_mute :execrows
+-- No row is counted when it is so already. Whoever never read the channel has then read it.
+-- in: account_id int8, channel_id int8, muted bool
+INSERT INTO channel_readers (account_id, channel_id, read_sequence, muted)
+SELECT @account_id, id, last_sequence, @muted
+FROM channels
+WHERE id = @channel_id
+ON CONFLICT (account_id, channel_id) DO UPDATE
+SET muted = excluded.muted
+WHERE channel_readers.muted <> excluded.muted;

@@ -170,3 +170,76 @@ JOIN message_reactions AS r
     ON r.channel_id = wanted.channel_id AND r.message_sequence = wanted.sequence
 GROUP BY r.channel_id, r.message_sequence, r.emoji
 ORDER BY r.channel_id, r.message_sequence, count(r.account_id) DESC, r.emoji;
+
+-- name: messages_lock :one
+-- Holds a message against other changes; `fresh`: said within the last 24 hours.
+-- in: channel_id int8, sequence int8
+-- out: account_id int8, text text, deleted bool, fresh bool
+SELECT account_id, text, deleted_at IS NOT NULL, sent_at > now() - interval '24 hours'
+FROM messages
+WHERE channel_id = @channel_id AND sequence = @sequence
+FOR NO KEY UPDATE;
+
+-- name: messages_edit :one
+-- in: channel_id int8, sequence int8, text text
+-- out: edited_at timestamptz?
+UPDATE messages
+SET text = @text, edited_at = clock_timestamp()
+WHERE channel_id = @channel_id AND sequence = @sequence
+RETURNING edited_at;
+
+-- name: messages_delete :exec
+-- Takes a message back: its number stays, without text and what hung on it.
+-- in: channel_id int8, sequence int8, by_moderator bool
+WITH reactions AS (
+    DELETE FROM message_reactions
+    WHERE channel_id = @channel_id AND message_sequence = @sequence
+), mentions AS (
+    DELETE FROM message_mentions
+    WHERE channel_id = @channel_id AND sequence = @sequence
+)
+UPDATE messages
+SET text = '', mentions = '{}', deleted_at = clock_timestamp(),
+    deleted_by_moderator = @by_moderator
+WHERE channel_id = @channel_id AND sequence = @sequence;
+
+-- name: reactions_put :execrows
+-- in: channel_id int8, message_sequence int8, emoji text, account_id int8
+INSERT INTO message_reactions (channel_id, message_sequence, emoji, account_id)
+VALUES (@channel_id, @message_sequence, @emoji, @account_id)
+ON CONFLICT (channel_id, message_sequence, emoji, account_id) DO NOTHING;
+
+-- name: reactions_take :execrows
+-- in: channel_id int8, message_sequence int8, emoji text, account_id int8
+DELETE FROM message_reactions
+WHERE channel_id = @channel_id AND message_sequence = @message_sequence AND emoji = @emoji
+  AND account_id = @account_id;
+
+-- name: reactions_count :one
+-- Accounts who put this reaction on a message, and how many different ones it has.
+-- in: channel_id int8, message_sequence int8, emoji text
+-- out: count int8, kinds int8
+SELECT count(account_id) FILTER (WHERE emoji = @emoji), count(DISTINCT emoji)
+FROM message_reactions
+WHERE channel_id = @channel_id AND message_sequence = @message_sequence;
+
+-- name: search_words :one
+-- What of a search an index can look up; '' or 'T' when there is nothing.
+-- in: query text
+-- out: words text
+SELECT querytree(websearch_to_tsquery('simple', @query));
+
+-- name: messages_search :many
+-- Messages with the words, newest first, before a place in that order.
+-- in: channel_ids int8[], query text, hidden int8[], before_at timestamptz, before_channel_id int8, before_sequence int8, count int8
+-- out: channel_id int8, sequence int8, account_id int8, character_id int8, character_name text, text text, sent_at timestamptz, mentions int8[], edited_at timestamptz?, deleted bool, reply_to int8, quote_name text?, quote_text text?
+SELECT m.channel_id, m.sequence, m.account_id, m.character_id, m.character_name, m.text, m.sent_at,
+       m.mentions, m.edited_at, m.deleted_at IS NOT NULL, m.reply_to, q.character_name, q.text
+FROM messages AS m
+LEFT JOIN messages AS q ON q.channel_id = m.channel_id AND q.sequence = m.reply_to
+    AND q.account_id <> ALL (@hidden)
+WHERE to_tsvector('simple', m.text) @@ websearch_to_tsquery('simple', @query)
+  AND m.channel_id = ANY (@channel_ids) AND m.account_id <> ALL (@hidden)
+  AND (m.sent_at, m.channel_id, m.sequence) < (@before_at, @before_channel_id, @before_sequence)
+ORDER BY m.sent_at DESC, m.channel_id DESC, m.sequence DESC
+LIMIT @count;

@@ -1,0 +1,144 @@
+/* ChatService: changing and taking back what was said. */
+#include <string.h>
+
+#include "db/queries/channels.h"
+#include "db/queries/chat.h"
+#include "handlers/chat_parts.h"
+#include "handlers/convert.h"
+
+enum status chat_record(struct rpc_call *call, struct db *tx, int64_t channel_id, int64_t *sequence,
+                        const StreamMessagesResponse *event)
+{
+    struct channels_take_number_row *number;
+    struct buffer encoded = {0};
+    enum status s = channels_take_number(tx, call->arena, channel_id, &number);
+
+    if (s == STATUS_NOT_FOUND)
+        return chat_no_channel(call, channel_id);
+    TRY(s);
+    *sequence = number->last_sequence;
+    message_encode(&event->base, &encoded);
+    s = channel_changes_insert(tx, channel_id, *sequence, call->identity.account_id,
+                               (struct bytes){buffer_data(&encoded), encoded.length});
+    buffer_free(&encoded);
+    return s;
+}
+
+static enum status no_message(struct rpc_call *call, int64_t sequence)
+{
+    return rpc_fail(call, STATUS_NOT_FOUND, "there is no message %lld in this channel",
+                    (long long)sequence);
+}
+
+enum status chat_lock_message(struct rpc_call *call, struct db *tx, int64_t channel_id,
+                              int64_t sequence, struct messages_lock_row **ret)
+{
+    enum status s = messages_lock(tx, call->arena, channel_id, sequence, ret);
+
+    return s == STATUS_NOT_FOUND ? no_message(call, sequence) : s;
+}
+
+/* --- EditMessage --- */
+
+static enum status check_editable(struct rpc_call *call, const struct messages_lock_row *message)
+{
+    if (message->account_id != call->identity.account_id)
+        return rpc_fail(call, STATUS_PERMISSION_DENIED, "only its author changes a message");
+    if (message->deleted)
+        return rpc_fail(call, STATUS_FAILED_PRECONDITION, "the message was taken back");
+    if (!message->fresh)
+        return rpc_fail(call, STATUS_FAILED_PRECONDITION, "messages can be changed for 24 hours");
+    return STATUS_OK;
+}
+
+static enum status edit(struct rpc_call *call, const EditMessageRequest *req, const char *text)
+{
+    CLEANUP(db_rollbackp) struct db *tx = NULL;
+    StreamMessagesResponse *event = StreamMessagesResponse_new(call->arena);
+    MessageEdited *edited = MessageEdited_new(call->arena);
+    struct messages_lock_row *message;
+    struct messages_edit_row *row;
+
+    TRY(db_begin(call->app->db, call->arena, &tx));
+    TRY(chat_lock_message(call, tx, req->channel_id, req->message_sequence, &message));
+    TRY(check_editable(call, message));
+    if (strcmp(message->text, text) == 0)
+        return STATUS_OK;
+    TRY(messages_edit(tx, call->arena, req->channel_id, req->message_sequence, text, &row));
+    event->event_case = STREAM_MESSAGES_RESPONSE_EVENT_EDITED;
+    event->edited = edited;
+    edited->channel_id = req->channel_id;
+    edited->message_sequence = req->message_sequence;
+    edited->text = (char *)text;
+    edited->edited_at = timestamp_from_us(call->arena, row->edited_at);
+    TRY(chat_record(call, tx, req->channel_id, &edited->sequence, event));
+    TRY(db_commit(tx));
+    chat_publish(call->app, req->channel_id, edited->sequence, call->identity.account_id, event);
+    return STATUS_OK;
+}
+
+enum status chat_edit_message(struct rpc_call *call, const EditMessageRequest *req,
+                              EditMessageResponse *res)
+{
+    struct channel_access access;
+    enum status s;
+
+    TRY(channel_access_get(call, call->arena, req->channel_id, &access));
+    TRY(edit(call, req, req->text));
+    s = chat_get_message(call, req->channel_id, req->message_sequence, &res->message);
+    return s == STATUS_NOT_FOUND ? no_message(call, req->message_sequence) : s;
+}
+
+/* --- DeleteMessage --- */
+
+/* A moderator of the game takes back what it may not read, too: reports lead there. */
+static enum status reach_channel(struct rpc_call *call, int64_t channel_id,
+                                 struct channel_access *access)
+{
+    enum status s;
+
+    if (call->identity.role < RPC_ACCESS_MODERATOR)
+        return channel_access_get(call, call->arena, channel_id, access);
+    s = channel_access_find(call->app->db, call->arena, channel_id, call->identity.account_id,
+                            access);
+    return s == STATUS_NOT_FOUND ? chat_no_channel(call, channel_id) : s;
+}
+
+static bool is_moderator(const struct rpc_call *call, const struct channel_access *access)
+{
+    return call->identity.role >= RPC_ACCESS_MODERATOR ||
+           (access->rule->has_roles && access->place.role >= CHANNEL_ROLE_MODERATOR);
+}
+
+static enum status delete (struct rpc_call *call, const DeleteMessageRequest *req, bool moderator) {
+    CLEANUP(db_rollbackp) struct db *tx = NULL;
+    StreamMessagesResponse *event = StreamMessagesResponse_new(call->arena);
+    MessageDeleted *deleted = MessageDeleted_new(call->arena);
+    struct messages_lock_row * message;
+
+    TRY(db_begin(call->app->db, call->arena, &tx));
+    TRY(chat_lock_message(call, tx, req->channel_id, req->message_sequence, &message));
+    deleted->by_moderator = message->account_id != call->identity.account_id;
+    if (deleted->by_moderator &&
+        !moderator) return rpc_fail(call, STATUS_PERMISSION_DENIED,
+                                    "only its author takes back a message");
+    if (message->deleted) return STATUS_OK;
+    TRY(messages_delete(tx, req->channel_id, req->message_sequence, deleted->by_moderator));
+    event->event_case = STREAM_MESSAGES_RESPONSE_EVENT_DELETED;
+    event->deleted = deleted;
+    deleted->channel_id = req->channel_id;
+    deleted->message_sequence = req->message_sequence;
+    TRY(chat_record(call, tx, req->channel_id, &deleted->sequence, event));
+    TRY(db_commit(tx));
+    chat_publish(call->app, req->channel_id, deleted->sequence, call->identity.account_id, event);
+    return STATUS_OK;
+}
+
+enum status chat_delete_message(struct rpc_call *call, const DeleteMessageRequest *req,
+                                DeleteMessageResponse *res)
+{
+    struct channel_access access;
+
+    TRY(reach_channel(call, req->channel_id, &access));
+    return delete (call, req, is_moderator(call, &access));
+}

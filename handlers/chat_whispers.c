@@ -1,0 +1,86 @@
+/* ChatService: channels of two characters.
+ *
+ * A whisper that was opened shows at the other side once something is said; a side that left comes
+ * back when something is said to it. */
+#include "db/queries/channels.h"
+#include "db/queries/characters.h"
+#include "handlers/chat_parts.h"
+
+struct pair {
+    int64_t low, high; /* characters */
+};
+
+static struct pair pair_of(int64_t one, int64_t other)
+{
+    return one < other ? (struct pair){one, other} : (struct pair){other, one};
+}
+
+static enum status find_other(struct rpc_call *call, const OpenWhisperRequest *req,
+                              struct character_by_name_row **ret)
+{
+    struct characters_get_row *own;
+    enum status s = characters_get(call->app->db, call->arena, call->identity.account_id,
+                                   req->character_id, &own);
+
+    if (s == STATUS_NOT_FOUND)
+        return rpc_fail(call, s, "you have no character %lld", (long long)req->character_id);
+    TRY(s);
+    s = character_by_name(call->app->db, call->arena, req->to_character_name, ret);
+    if (s == STATUS_NOT_FOUND)
+        return rpc_fail(call, s, "there is no character '%s'", req->to_character_name);
+    TRY(s);
+    if ((*ret)->account_id == call->identity.account_id)
+        return rpc_fail(call, STATUS_FAILED_PRECONDITION, "%s is a character of your own",
+                        (*ret)->name);
+    return STATUS_OK;
+}
+
+static enum status enter(struct rpc_call *call, struct db *tx, int64_t channel_id,
+                         int64_t character_id, const struct character_by_name_row *other)
+{
+    bool is_new;
+
+    TRY(members_put_absent(tx, channel_id, other->account_id, other->id));
+    return chat_put_member(tx, channel_id, call->identity.account_id, character_id,
+                           CHANNEL_ROLE_MEMBER, &is_new);
+}
+
+enum status chat_open_whisper(struct rpc_call *call, const OpenWhisperRequest *req,
+                              OpenWhisperResponse *res)
+{
+    CLEANUP(db_rollbackp) struct db *tx = NULL;
+    struct character_by_name_row *other;
+    struct channels_lock_whisper_row *channel;
+    struct pair pair;
+
+    TRY(find_other(call, req, &other));
+    pair = pair_of(req->character_id, other->id);
+    TRY(db_begin(call->app->db, call->arena, &tx));
+    TRY(channels_insert_whisper(tx, pair.low, pair.high, call->identity.account_id));
+    TRY(channels_lock_whisper(tx, call->arena, pair.low, pair.high, &channel));
+    TRY(enter(call, tx, channel->id, req->character_id, other));
+    TRY(chat_describe_one(call, tx, channel->id, &res->channel));
+    return db_commit(tx);
+}
+
+enum status chat_wake_whisper(struct rpc_call *call, const struct channel_access *access)
+{
+    CLEANUP(db_rollbackp) struct db *tx = NULL;
+    struct channels_lock_row *channel;
+    struct members_return_row *returned;
+    size_t count;
+
+    if (access->place.kind != CHANNEL_KIND_WHISPER || access->member_count >= 2)
+        return STATUS_OK;
+    TRY(db_begin(call->app->db, call->arena, &tx));
+    TRY(channels_lock(tx, call->arena, access->channel_id, &channel));
+    TRY(members_return(tx, call->arena, access->channel_id, &returned, &count));
+    if (count == 0)
+        return channel->member_count >= 2
+                   ? STATUS_OK /* somebody else brought it back meanwhile */
+                   : rpc_fail(call, STATUS_FAILED_PRECONDITION, "nobody is there to hear it");
+    for (size_t i = 0; i < count; i++)
+        TRY(readers_start(tx, returned[i].account_id, access->channel_id));
+    TRY(channels_add_members(tx, access->channel_id, (int32_t)count));
+    return db_commit(tx);
+}
