@@ -37,6 +37,7 @@
 #include "handlers/limiter.h"
 #include "handlers/live.h"
 #include "handlers/meta.h"
+#include "handlers/moderation.h"
 #include "handlers/notifications.h"
 #include "handlers/outbox.h"
 #include "handlers/sanctions.h"
@@ -445,6 +446,7 @@ static void build_server(void)
     characters_register(server);
     chat_register(server);
     social_register(server);
+    moderation_register(server);
     notifications_register(server);
     account_events_register();
     audit_register();

@@ -1,6 +1,7 @@
 #include "handlers/channel_access.h"
 
 #include "db/queries/channels.h"
+#include "handlers/sanctions.h"
 
 /* --- rules --- */
 
@@ -145,7 +146,8 @@ static enum status get(struct rpc_call *call, struct arena *arena, int64_t chann
         s = STATUS_NOT_FOUND;
     if (s == STATUS_NOT_FOUND)
         return rpc_fail(call, s, "there is no channel %lld", (long long)channel_id);
-    return s;
+    TRY(s);
+    return sanction_check_reading(call, channel_id);
 }
 
 enum status channel_access_get(struct rpc_call *call, struct arena *arena, int64_t channel_id,

@@ -77,7 +77,7 @@ struct channel_access {
 };
 
 /* The caller at a channel it can read. NOT_FOUND (said with rpc_fail) when there is none, when it
- * is closed or when the caller does not belong to it. Suspends. */
+ * is closed, when the caller does not belong to it or is banned from it. Suspends. */
 enum status channel_access_get(struct rpc_call *call, struct arena *arena, int64_t channel_id,
                                struct channel_access *ret) MUST_CHECK;
 
@@ -86,8 +86,8 @@ enum status channel_access_get(struct rpc_call *call, struct arena *arena, int64
 enum status channel_access_speak(struct rpc_call *call, struct arena *arena, int64_t channel_id,
                                  int64_t character_id, struct channel_access *ret) MUST_CHECK;
 
-/* The channel whoever calls; `can_read` tells whether the account may enter. Nothing is said to
- * a caller. NOT_FOUND if there is no such channel or it is closed. Suspends. */
+/* The channel whoever calls; `can_read` tells whether the account may enter, bans aside. Nothing is
+ * said to a caller. NOT_FOUND if there is no such channel or it is closed. Suspends. */
 enum status channel_access_find(struct db *db, struct arena *arena, int64_t channel_id,
                                 int64_t account_id, struct channel_access *ret) MUST_CHECK;
 

@@ -3,25 +3,17 @@
 
 #include "db/queries/channels.h"
 #include "db/queries/chat.h"
+#include "handlers/channel_changes.h"
 #include "handlers/chat_parts.h"
 #include "handlers/convert.h"
+#include "handlers/speech.h"
 
 enum status chat_record(struct rpc_call *call, struct db *tx, int64_t channel_id, int64_t *sequence,
                         const StreamMessagesResponse *event)
 {
-    struct channels_take_number_row *number;
-    struct buffer encoded = {0};
-    enum status s = channels_take_number(tx, call->arena, channel_id, &number);
+    enum status s = channel_change_record(call, tx, channel_id, event, sequence);
 
-    if (s == STATUS_NOT_FOUND)
-        return chat_no_channel(call, channel_id);
-    TRY(s);
-    *sequence = number->last_sequence;
-    message_encode(&event->base, &encoded);
-    s = channel_changes_insert(tx, channel_id, *sequence, call->identity.account_id,
-                               (struct bytes){buffer_data(&encoded), encoded.length});
-    buffer_free(&encoded);
-    return s;
+    return s == STATUS_NOT_FOUND ? chat_no_channel(call, channel_id) : s;
 }
 
 static enum status no_message(struct rpc_call *call, int64_t sequence)
@@ -77,16 +69,46 @@ static enum status edit(struct rpc_call *call, const EditMessageRequest *req, co
     return STATUS_OK;
 }
 
+static enum status check_edit(struct rpc_call *call, const EditMessageRequest *req,
+                              const struct channel_access *access, struct speech_verdict *ret)
+{
+    struct speech speech = {
+        .channel_id = req->channel_id,
+        .channel_kind = (int)access->place.kind,
+        .channel_role = (int)access->place.role,
+        .is_edit = true,
+        .text = req->text,
+    };
+
+    return speech_check(call, &speech, ret);
+}
+
+static void note_edited(struct rpc_call *call, const Message *message,
+                        const struct speech_verdict *verdict)
+{
+    struct said said = {message->channel_id, message->sequence, message->character_id,
+                        message->character_name,
+                        message->sent_at->seconds * 1000000 + message->sent_at->nanos / 1000};
+
+    speech_said(call, verdict, &said);
+}
+
 enum status chat_edit_message(struct rpc_call *call, const EditMessageRequest *req,
                               EditMessageResponse *res)
 {
     struct channel_access access;
+    struct speech_verdict verdict;
     enum status s;
 
     TRY(channel_access_get(call, call->arena, req->channel_id, &access));
-    TRY(edit(call, req, req->text));
+    TRY(check_edit(call, req, &access, &verdict));
+    TRY(edit(call, req, verdict.text));
     s = chat_get_message(call, req->channel_id, req->message_sequence, &res->message);
-    return s == STATUS_NOT_FOUND ? no_message(call, req->message_sequence) : s;
+    if (s == STATUS_NOT_FOUND)
+        return no_message(call, req->message_sequence);
+    TRY(s);
+    note_edited(call, res->message, &verdict);
+    return STATUS_OK;
 }
 
 /* --- DeleteMessage --- */

@@ -11,42 +11,17 @@
  * chat_search.c     search
  * chat_markers.c    read markers, muting
  * chat_live.c       following a channel; the hub's source
- * chat_convert.c    rows to messages of the API */
+ * chat_convert.c    messages with their reactions */
 #ifndef WAYSTONE_HANDLERS_CHAT_PARTS_H
 #define WAYSTONE_HANDLERS_CHAT_PARTS_H
 
 #include "handlers/app.h"
 #include "handlers/channel_access.h"
+#include "handlers/messages.h"
 #include "server/rpc.h"
 #include "waystone/chat/v1/chat_service.h"
 
 /* --- chat_convert.c --- */
-
-/* A row of messages as queries give it. */
-struct message_fields {
-    int64_t channel_id, sequence, character_id;
-    char *character_name, *text;
-    int64_t sent_at_us;
-    struct db_int8_array mentions;
-    bool edited;
-    int64_t edited_at_us;
-    bool deleted;
-    int64_t reply_to;
-    const char *quote_name, *quote_text; /* NULL: not there any more, or hidden */
-};
-
-/* From any query's row that has these columns. */
-#define MESSAGE_FIELDS(row)                                                                        \
-    (&(struct message_fields){(row)->channel_id, (row)->sequence, (row)->character_id,             \
-                              (row)->character_name, (row)->text, (row)->sent_at, (row)->mentions, \
-                              !(row)->edited_at_is_null, (row)->edited_at, (row)->deleted,         \
-                              (row)->reply_to, (row)->quote_name, (row)->quote_text})
-
-Message *chat_message(struct arena *arena, const struct message_fields *fields);
-
-/* What a reply shows of the message it answers. */
-Quote *chat_quote(struct arena *arena, int64_t sequence, const char *character_name,
-                  const char *text);
 
 /* Puts their reactions on messages, as `account_id` sees them (0: nobody). Suspends. */
 enum status chat_add_reactions(struct db *db, struct arena *arena, int64_t account_id,

@@ -6,6 +6,7 @@
 #include "handlers/chat_parts.h"
 #include "handlers/convert.h"
 #include "handlers/send_batch.h"
+#include "handlers/speech.h"
 
 /* On the sender's stack until it is said. */
 struct saying {
@@ -13,6 +14,7 @@ struct saying {
     struct rpc_call *call;
     const SendMessageRequest *req;
     struct channel_access access;
+    struct speech_verdict verdict;
     Message *message;
 };
 
@@ -124,6 +126,32 @@ static enum status find_sent(struct saying *saying)
     return chat_get_message(call, row->channel_id, row->sequence, &saying->message);
 }
 
+/* Whether it may be said, and how. A repetition that comes too soon gets the first answer:
+ * `*ret_repeated`. */
+static enum status check_speech(struct saying *saying, bool *ret_repeated)
+{
+    const struct channel_access *access = &saying->access;
+    struct speech speech = {
+        .channel_id = access->channel_id,
+        .channel_kind = (int)access->place.kind,
+        .channel_role = (int)access->place.role,
+        .slow_mode_s = access->slow_mode_s,
+        .text = saying->req->text,
+    };
+    enum status s = speech_check(saying->call, &speech, &saying->verdict);
+
+    *ret_repeated = false;
+    if (s == STATUS_RESOURCE_EXHAUSTED && saying->item.key[0] != '\0') {
+        enum status found = find_sent(saying);
+        *ret_repeated = found == STATUS_OK;
+        return found == STATUS_NOT_FOUND ? s : found;
+    }
+    TRY(s);
+    saying->message->text = (char *)saying->verdict.text;
+    saying->item.text = saying->verdict.text;
+    return STATUS_OK;
+}
+
 /* Nothing was said: the key was used, or the channel was closed since it was looked at. */
 static enum status explain(struct saying *saying)
 {
@@ -175,19 +203,34 @@ static void prepare(struct saying *saying, struct rpc_call *call, const SendMess
     };
 }
 
+static enum status say_now(struct saying *saying)
+{
+    struct rpc_call *call = saying->call;
+    struct said said;
+
+    TRY(chat_wake_whisper(call, &saying->access));
+    TRY(send_batch_say(call->app, &saying->item));
+    if (saying->item.sequence == 0)
+        return explain(saying);
+    said = (struct said){saying->item.channel_id, saying->item.sequence, saying->item.character_id,
+                         saying->item.character_name, saying->item.sent_at_us};
+    speech_said(call, &saying->verdict, &said);
+    return STATUS_OK;
+}
+
 enum status chat_say(struct rpc_call *call, const SendMessageRequest *req, Message **ret_message)
 {
     struct saying saying;
+    bool repeated;
 
     TRY(channel_access_speak(call, call->arena, req->channel_id, req->character_id,
                              &saying.access));
     prepare(&saying, call, req);
     TRY(quote_answered(&saying));
     TRY(name_mentioned(&saying));
-    TRY(chat_wake_whisper(call, &saying.access));
-    TRY(send_batch_say(call->app, &saying.item));
-    if (saying.item.sequence == 0)
-        TRY(explain(&saying));
+    TRY(check_speech(&saying, &repeated));
+    if (!repeated)
+        TRY(say_now(&saying));
     *ret_message = saying.message;
     return STATUS_OK;
 }

@@ -240,21 +240,34 @@ const char *sanction_term(struct arena *arena, int64_t ends_at_us)
     return arena_printf(arena, "until %s UTC", text);
 }
 
+static enum status tell_sanction(struct rpc_call *call, enum status status, int64_t id)
+{
+    struct sanctions_get_row *row;
+
+    TRY(sanctions_get(call->app->db, call->arena, id, &row));
+    return rpc_fail(
+        call, status, "you are %s %s%s: %s", row->kind == SANCTION_BAN ? "banned" : "muted",
+        row->channel_id != 0 ? "in this channel " : "",
+        sanction_term(call->arena, end_of(row->ends_at, row->ends_at_is_null)), row->reason);
+}
+
 enum status sanction_check_speech(struct rpc_call *call, int64_t channel_id)
 {
     struct sanction_state state;
-    struct sanctions_get_row *row;
 
     TRY(sanction_state(call->app, call->identity.account_id, channel_id, &state));
     if (state.mute_id == 0 && state.ban_id == 0)
         return STATUS_OK;
-    TRY(sanctions_get(call->app->db, call->arena, state.ban_id ? state.ban_id : state.mute_id,
-                      &row));
-    return rpc_fail(call, STATUS_FAILED_PRECONDITION, "you are %s %s%s: %s",
-                    row->kind == SANCTION_BAN ? "banned" : "muted",
-                    row->channel_id != 0 ? "in this channel " : "",
-                    sanction_term(call->arena, end_of(row->ends_at, row->ends_at_is_null)),
-                    row->reason);
+    return tell_sanction(call, STATUS_FAILED_PRECONDITION,
+                         state.ban_id ? state.ban_id : state.mute_id);
+}
+
+enum status sanction_check_reading(struct rpc_call *call, int64_t channel_id)
+{
+    struct sanction_state state;
+
+    TRY(sanction_state(call->app, call->identity.account_id, channel_id, &state));
+    return state.ban_id == 0 ? STATUS_OK : tell_sanction(call, STATUS_NOT_FOUND, state.ban_id);
 }
 
 enum status sanction_check_sign_in(struct rpc_call *call, struct db *tx, int64_t account_id)

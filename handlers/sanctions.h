@@ -38,6 +38,9 @@ enum status sanction_state(struct app *app, int64_t account_id, int64_t channel_
 /* FAILED_PRECONDITION, said to the caller, if it must not speak in the channel. */
 enum status sanction_check_speech(struct rpc_call *call, int64_t channel_id) MUST_CHECK;
 
+/* NOT_FOUND, said to the caller, if it is banned from the channel. */
+enum status sanction_check_reading(struct rpc_call *call, int64_t channel_id) MUST_CHECK;
+
 /* FAILED_PRECONDITION, said to the caller, if an account is banned from everything. Called within
  * the transaction that opens a session, after its row was inserted: that row's reference to the
  * account and the ban's lock on it come one after the other, so that the ban sees the session or is

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "db/queries/moderation.h"
 #include "handlers/limiter.h"
+#include "handlers/reports.h"
 #include "handlers/rules/filters.h"
 #include "handlers/rules/links.h"
 #include "handlers/rules/repetition.h"
@@ -44,7 +45,6 @@ static enum status fail_for_now(struct rpc_call *call, uint32_t retry_after_ms, 
 {
     uint32_t seconds = (retry_after_ms + 999) / 1000;
 
-    rpc_set_header(call, "retry-after", arena_printf(call->arena, "%u", seconds));
     return rpc_fail(call, STATUS_RESOURCE_EXHAUSTED, "%s; try again in %u s", why, seconds);
 }
 
@@ -135,13 +135,20 @@ enum status speech_check(struct rpc_call *call, const struct speech *speech,
 void speech_said(struct rpc_call *call, const struct speech_verdict *verdict,
                  const struct said *said)
 {
+    struct reported message = {
+        .channel_id = said->channel_id,
+        .sequence = said->sequence,
+        .account_id = call->identity.account_id,
+        .character_id = said->character_id,
+        .character_name = said->character_name,
+        .text = verdict->text,
+        .sent_at_us = said->sent_at_us,
+    };
     enum status s;
 
     if (verdict->reported_by == 0)
         return;
-    s = reports_insert_filtered(call->app->db, said->channel_id, said->sequence,
-                                call->identity.account_id, said->character_id, said->character_name,
-                                verdict->text, said->sent_at_us, verdict->reported_by);
+    s = report_file_by_filter(call, &message, verdict->reported_by);
     if (s != STATUS_OK)
         log_error("a filter's report was not filed", LOG_STRING("status", status_name(s)),
                   LOG_INT("channel", said->channel_id), LOG_INT("message", said->sequence));

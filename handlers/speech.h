@@ -28,7 +28,7 @@ struct speech_verdict {
 };
 
 /* FAILED_PRECONDITION (sanction, link, filter) or RESOURCE_EXHAUSTED (pace, repetition, slow
- * mode; with "retry-after"), said to the caller. A call that repeats one with an idempotency key
+ * mode), said to the caller. A call that repeats one with an idempotency key
  * should get its first answer instead: look for that before passing RESOURCE_EXHAUSTED on. */
 enum status speech_check(struct rpc_call *call, const struct speech *speech,
                          struct speech_verdict *ret) MUST_CHECK;

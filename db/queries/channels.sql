@@ -32,18 +32,28 @@ WHERE account_id = @account_id AND deleted_at IS NULL;
 
 -- name: channels_of_account :many
 -- Channels an account may read: those bound to the given pairs of kind and key, and those it is
--- a member of.
+-- a member of, but for those it is banned from.
 -- in: account_id int8, kinds int8[], keys int8[]
 -- out: id int8, kind int2
-SELECT c.id, c.kind
-FROM unnest(@kinds, @keys) AS bound (kind, key)
-JOIN channels AS c ON c.kind = bound.kind::smallint AND c.key = bound.key AND c.kind <> 9
-WHERE c.closed_at IS NULL
-UNION ALL
-SELECT c.id, c.kind
-FROM channel_members AS m
-JOIN channels AS c ON c.id = m.channel_id
-WHERE m.account_id = @account_id AND m.left_at IS NULL AND c.closed_at IS NULL;
+WITH belongs AS (
+    SELECT c.id, c.kind
+    FROM unnest(@kinds, @keys) AS bound (kind, key)
+    JOIN channels AS c ON c.kind = bound.kind::smallint AND c.key = bound.key AND c.kind <> 9
+    WHERE c.closed_at IS NULL
+    UNION ALL
+    SELECT c.id, c.kind
+    FROM channel_members AS m
+    JOIN channels AS c ON c.id = m.channel_id
+    WHERE m.account_id = @account_id AND m.left_at IS NULL AND c.closed_at IS NULL
+)
+SELECT b.id, b.kind
+FROM belongs AS b
+WHERE NOT EXISTS (
+    SELECT 1
+    FROM sanctions AS s
+    WHERE s.account_id = @account_id AND s.kind = 2 AND s.channel_id = b.id
+      AND s.lifted_at IS NULL AND (s.ends_at IS NULL OR s.ends_at > clock_timestamp())
+);
 
 -- name: channels_describe :many
 -- Channels as an account sees them: Global first, by kind, then by name; whispers by what was
