@@ -21,10 +21,14 @@ WITH given AS (
            g.request_hash, g.reply_to, g.mentions, g.mentioned_accounts,
            row_number() OVER (PARTITION BY g.channel_id ORDER BY g.position) AS rank
     FROM given AS g
-    WHERE NOT EXISTS (
-        SELECT FROM messages AS m
+    -- LATERAL and LIMIT: by the index for each row, also in a plan made while the table was small.
+    LEFT JOIN LATERAL (
+        SELECT true AS used
+        FROM messages AS m
         WHERE m.account_id = g.account_id AND m.idempotency_key = g.key
-    )
+        LIMIT 1
+    ) AS earlier ON true
+    WHERE earlier.used IS NULL
 ), wanted AS (
     SELECT channel_id, count(position) AS count
     FROM fresh
@@ -41,16 +45,15 @@ WITH given AS (
     FROM locked AS l
     JOIN wanted AS w ON w.channel_id = l.id
     WHERE c.id = l.id
-    RETURNING c.id, c.last_sequence - w.count AS base
+    RETURNING c.id, c.last_sequence - w.count AS base, clock_timestamp() AS sent_at
 ), said AS (
     INSERT INTO messages (channel_id, sequence, account_id, character_id, character_name, text,
                           idempotency_key, request_hash, sent_at, reply_to, mentions)
     SELECT f.channel_id, n.base + f.rank, f.account_id, f.character_id, f.character_name, f.text,
-           f.key, f.request_hash, clock_timestamp(), f.reply_to, f.mentions
+           f.key, f.request_hash, n.sent_at, f.reply_to, f.mentions
     FROM fresh AS f
     JOIN numbered AS n ON n.id = f.channel_id
     ORDER BY f.position
-    RETURNING channel_id, sequence, sent_at
 ), mentioned AS (
     INSERT INTO message_mentions (account_id, channel_id, sequence)
     SELECT DISTINCT account.id, f.channel_id, n.base + f.rank
@@ -58,10 +61,9 @@ WITH given AS (
     JOIN numbered AS n ON n.id = f.channel_id
     CROSS JOIN LATERAL unnest(f.mentioned_accounts) AS account (id)
 )
-SELECT f.position, s.sequence, s.sent_at
+SELECT f.position, n.base + f.rank, n.sent_at
 FROM fresh AS f
 JOIN numbered AS n ON n.id = f.channel_id
-JOIN said AS s ON s.channel_id = f.channel_id AND s.sequence = n.base + f.rank
 ORDER BY f.position;
 
 -- name: messages_find_by_key :one
