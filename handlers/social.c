@@ -3,6 +3,7 @@
 
 #include "db/queries/accounts.h"
 #include "db/queries/social.h"
+#include "handlers/account_events.h"
 #include "handlers/app.h"
 #include "handlers/blocks.h"
 #include "handlers/convert.h"
@@ -53,6 +54,21 @@ static enum status find_character(struct rpc_call *call, int64_t character_id,
     return STATUS_OK;
 }
 
+/* Ends a change: open streams and the account's other devices are told. */
+static enum status commit_change(struct rpc_call *call, struct db *tx)
+{
+    AccountEvent *event = AccountEvent_new(call->arena);
+    struct account_events written = {0};
+
+    event->event_case = ACCOUNT_EVENT_EVENT_BLOCKS_CHANGED;
+    event->blocks_changed = BlocksChanged_new(call->arena);
+    TRY(social_blocks_touch(tx, call->identity.account_id));
+    TRY(account_event_add(tx, call->arena, &written, call->identity.account_id, event));
+    TRY(db_commit(tx));
+    account_events_publish(call->app, call->arena, &written);
+    return STATUS_OK;
+}
+
 static enum status block_character(struct rpc_call *call, const BlockCharacterRequest *req,
                                    BlockCharacterResponse *res)
 {
@@ -70,9 +86,8 @@ static enum status block_character(struct rpc_call *call, const BlockCharacterRe
         return s;
     TRY(check_room(call, tx));
     TRY(social_blocks_insert(tx, account_id, req->character_id, character->account_id));
-    TRY(social_blocks_touch(tx, account_id));
     TRY(find_block(call, tx, req->character_id, &res->block));
-    return db_commit(tx);
+    return commit_change(call, tx);
 }
 
 static enum status unblock_character(struct rpc_call *call, const UnblockCharacterRequest *req,
@@ -86,9 +101,7 @@ static enum status unblock_character(struct rpc_call *call, const UnblockCharact
     TRY(db_begin(call->app->db, call->arena, &tx));
     TRY(accounts_lock(tx, call->arena, account_id, &locked));
     TRY(social_blocks_delete(tx, account_id, req->character_id, &count));
-    if (count > 0)
-        TRY(social_blocks_touch(tx, account_id));
-    return db_commit(tx);
+    return count > 0 ? commit_change(call, tx) : STATUS_OK;
 }
 
 static enum status list_blocks(struct rpc_call *call, const ListBlocksRequest *req,

@@ -112,6 +112,16 @@ class Blocks(unittest.TestCase):
         unblock(self.alice, self.bob.character)
         block(self.alice, Player(world.server).character)
 
+    def test_other_devices_are_told(self):
+        """Each change is an event of the account; a repetition is none."""
+        block(self.alice, self.bob.character)
+        block(self.alice, self.bob.character)
+        unblock(self.alice, self.bob.character)
+        unblock(self.alice, self.bob.character)
+        for player, count in ((self.alice, "2"), (self.bob, "0")):
+            self.assertEqual(world.psql("SELECT count(*) FROM account_events WHERE account_id = "
+                                        f"{player.session['account']['id']}"), count)
+
     def test_open_streams_can_learn_of_changes(self):
         """Each change leaves a time that streams look for."""
         account = self.alice.session["account"]["id"]
