@@ -293,6 +293,7 @@ static void open_app(struct server_loop *self)
     };
     live_open(&self->app);
     chat_open(&self->app);
+    account_events_open(&self->app);
     authenticator_open(&self->app);
     audit_open(&self->app);
     limiter_open(&self->app);

@@ -2,7 +2,9 @@
 
 #include "db/queries/notifications.h"
 #include "handlers/convert.h"
+#include "handlers/live.h"
 #include "handlers/outbox.h"
+#include "waystone/event/v1/event.h"
 
 #define NOTIFY_ACCOUNT "notify.account"
 #define NOTIFY_ROLE "notify.role"
@@ -41,9 +43,84 @@ enum status account_event_add(struct db *tx, struct arena *arena, struct account
     return STATUS_OK;
 }
 
+/* --- live --- */
+
+static struct shared_bytes *encode_event(struct arena *arena, AccountEvent *event)
+{
+    SubscribeResponse *message = SubscribeResponse_new(arena);
+
+    message->event_case = SUBSCRIBE_RESPONSE_EVENT_ACCOUNT_EVENT;
+    message->account_event = event;
+    return rpc_encode_shared(&message->base, RPC_CODEC_BINARY);
+}
+
 void account_events_publish(struct app *app, struct arena *arena, struct account_events *written)
 {
+    for (const struct account_event_note *note = written->first; note != NULL; note = note->next)
+        live_publish(app, (struct hub_topic){TOPIC_KIND_ACCOUNT, note->account_id},
+                     note->event->sequence, 0, encode_event(arena, note->event));
     *written = (struct account_events){0};
+}
+
+static enum status may_follow(void *user, struct rpc_call *call, int64_t account_id)
+{
+    return account_id == call->identity.account_id ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
+static enum status read_events(void *user, struct arena *arena, int64_t account_id, int64_t after,
+                               size_t limit, struct hub_event **ret_events, size_t *ret_count)
+{
+    struct app *app = user;
+    struct account_events_after_row *rows;
+    struct hub_event *events;
+    ProtobufCMessage *message;
+    const char *error;
+
+    TRY(account_events_after(app->db, arena, account_id, after, (int64_t)limit, &rows, ret_count));
+    events = arena_alloc_array(arena, *ret_count, sizeof(*events));
+    for (size_t i = 0; i < *ret_count; i++) {
+        /* Encoded by account_event_add(), perhaps by a newer version: unknown fields are kept. */
+        if (message_decode(arena, &AccountEvent_type, rows[i].event.data, rows[i].event.length,
+                           &message, &error) != STATUS_OK)
+            message = &AccountEvent_new(arena)->base;
+        ((AccountEvent *)message)->sequence = rows[i].sequence;
+        events[i].sequence = rows[i].sequence;
+        events[i].message = encode_event(arena, (AccountEvent *)message);
+    }
+    *ret_events = events;
+    return STATUS_OK;
+}
+
+static enum status read_heads(void *user, struct arena *arena, const struct hub_head *known,
+                              size_t count, struct hub_head **ret_heads, size_t *ret_count)
+{
+    struct app *app = user;
+    int64_t *ids = arena_alloc_array(arena, count, sizeof(*ids));
+    int64_t *sequences = arena_alloc_array(arena, count, sizeof(*sequences));
+    struct account_heads_above_row *rows;
+
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = known[i].id;
+        sequences[i] = known[i].sequence;
+    }
+    TRY(account_heads_above(app->db, arena, ids, count, sequences, count, &rows, ret_count));
+    *ret_heads = arena_alloc_array(arena, *ret_count, sizeof(**ret_heads));
+    for (size_t i = 0; i < *ret_count; i++)
+        (*ret_heads)[i] = (struct hub_head){rows[i].account_id, rows[i].last_sequence};
+    return STATUS_OK;
+}
+
+void account_events_open(struct app *app)
+{
+    const struct hub_source source = {
+        .priority = 0,
+        .may_follow = may_follow,
+        .read = read_events,
+        .read_heads = read_heads,
+        .user = app,
+    };
+
+    hub_add_source(app->hub, TOPIC_KIND_ACCOUNT, &source);
 }
 
 /* --- notifications --- */

@@ -50,4 +50,7 @@ void account_events_publish(struct app *app, struct arena *arena, struct account
 /* Who does what notify_later() left; before the server starts. */
 void account_events_register(void);
 
+/* The hub's source for accounts; after live_open(). */
+void account_events_open(struct app *app);
+
 #endif

@@ -10,10 +10,10 @@
 #include "handlers/tokens.h"
 
 #define CACHE_SLOTS 16384 /* a power of two; a newer token takes an older one's place */
-#define POLL_MS 1000
+#define POLL_MS 500 /* what was taken away is gone within a second */
 /* Commits become visible a little after their timestamp. */
 #define OVERLAP_US 10000000
-/* A session is remembered this much longer than its last token lives: clocks differ, and a token
+/* A change is remembered this much longer than its last token lives: clocks differ, and a token
  * may be signed a moment after the session ended. */
 #define MARGIN_US 60000000
 
@@ -24,118 +24,192 @@ struct cached_token {
     struct rpc_identity identity;
 };
 
-struct ended_session {
+/* A session that ended, or an account whose role changed. */
+struct change {
     int64_t id;
     int64_t at_us;
+    enum rpc_access role; /* of an account, since then */
+};
+
+/* Open addressing; id 0 is free. */
+struct change_table {
+    struct change *slots;
+    size_t size, count;
 };
 
 struct token_cache {
     struct app *app;
     struct cached_token *slots;
-    struct ended_session *ended; /* open addressing; id 0 is free */
-    size_t ended_size, ended_count;
-    int64_t polled_until_us;
+    struct change_table ended, roles;
+    int64_t ended_until_us, roles_until_us; /* polled */
     struct loop_timer timer;
     struct loop_task end_streams;
 };
 
-/* --- ended sessions --- */
+/* --- tables of changes --- */
 
 static int64_t oldest_useful_us(const struct app *app)
 {
     return clock_wall_us() - (int64_t)app->access_token_s * 1000000 - MARGIN_US;
 }
 
-static struct ended_session *find_ended(struct token_cache *cache, int64_t id)
+static struct change *find(const struct change_table *table, int64_t id)
 {
-    size_t slot = (uint64_t)id * 11400714819323198485u % cache->ended_size;
+    size_t slot = (uint64_t)id * 11400714819323198485u % table->size;
 
-    while (cache->ended[slot].id != 0 && cache->ended[slot].id != id)
-        slot = (slot + 1) % cache->ended_size;
-    return &cache->ended[slot];
+    while (table->slots[slot].id != 0 && table->slots[slot].id != id)
+        slot = (slot + 1) % table->size;
+    return &table->slots[slot];
 }
 
-static void allocate_ended(struct token_cache *cache, size_t size)
+static void allocate(struct change_table *table, size_t size)
 {
-    cache->ended = calloc(size, sizeof(*cache->ended));
-    if (cache->ended == NULL)
+    table->slots = calloc(size, sizeof(*table->slots));
+    if (table->slots == NULL)
         abort();
-    cache->ended_size = size;
-    cache->ended_count = 0;
+    table->size = size;
+    table->count = 0;
 }
 
-static void add_ended(struct token_cache *cache, int64_t id, int64_t at_us);
-
-/* Makes room, forgetting sessions whose last access token has expired. */
-static void rebuild_ended(struct token_cache *cache)
+/* Makes room: forgets what no token can be as old as, and doubles the table if that is not
+ * enough. */
+static void rebuild(struct change_table *table, int64_t oldest_us)
 {
-    struct ended_session *old = cache->ended;
-    size_t old_size = cache->ended_size;
-    int64_t oldest_us = oldest_useful_us(cache->app);
+    struct change_table old = *table;
+    size_t useful = 0;
 
-    allocate_ended(cache, old_size);
-    for (size_t i = 0; i < old_size; i++)
-        if (old[i].id != 0 && old[i].at_us >= oldest_us)
-            add_ended(cache, old[i].id, old[i].at_us);
-    if (cache->ended_count * 4 > old_size) {
-        struct ended_session *kept = cache->ended;
-        allocate_ended(cache, old_size * 2);
-        for (size_t i = 0; i < old_size; i++)
-            if (kept[i].id != 0)
-                add_ended(cache, kept[i].id, kept[i].at_us);
-        free(kept);
-    }
-    free(old);
+    for (size_t i = 0; i < old.size; i++)
+        useful += old.slots[i].id != 0 && old.slots[i].at_us >= oldest_us;
+    allocate(table, useful * 4 > old.size ? old.size * 2 : old.size);
+    for (size_t i = 0; i < old.size; i++)
+        if (old.slots[i].id != 0 && old.slots[i].at_us >= oldest_us) {
+            *find(table, old.slots[i].id) = old.slots[i];
+            table->count++;
+        }
+    free(old.slots);
 }
 
-static void add_ended(struct token_cache *cache, int64_t id, int64_t at_us)
+/* Whether it was news. */
+static bool note(struct change_table *table, const struct change *change, int64_t oldest_us)
 {
-    struct ended_session *entry;
+    struct change *entry;
+    bool news;
 
-    if (cache->ended_count * 2 >= cache->ended_size)
-        rebuild_ended(cache);
-    entry = find_ended(cache, id);
-    if (entry->id == 0) {
-        cache->ended_count++;
+    if (table->count * 2 >= table->size)
+        rebuild(table, oldest_us);
+    entry = find(table, change->id);
+    table->count += entry->id == 0;
+    news = entry->id == 0 || (entry->at_us < change->at_us && entry->role != change->role);
+    if (entry->at_us <= change->at_us)
+        *entry = *change;
+    return news;
+}
+
+static void note_ended(struct token_cache *cache, int64_t session_id, int64_t at_us)
+{
+    struct change change = {.id = session_id, .at_us = at_us};
+
+    if (note(&cache->ended, &change, oldest_useful_us(cache->app)))
         loop_defer(cache->app->loop, &cache->end_streams);
-    }
-    *entry = (struct ended_session){id, at_us};
+}
+
+static void note_role(struct token_cache *cache, int64_t account_id, enum rpc_access role,
+                      int64_t at_us)
+{
+    struct change change = {account_id, at_us, role};
+
+    if (note(&cache->roles, &change, oldest_useful_us(cache->app)))
+        loop_defer(cache->app->loop, &cache->end_streams);
+}
+
+/* --- streams that may not go on --- */
+
+/* What the caller may do now: its token tells what it might when it was signed. */
+static enum rpc_access current_role(const struct token_cache *cache,
+                                    const struct rpc_identity *identity)
+{
+    const struct change *change = find(&cache->roles, identity->account_id);
+
+    return change->id != 0 ? change->role : identity->role;
 }
 
 static bool is_ended(const struct rpc_call *call, void *argument)
 {
-    return find_ended(argument, call->identity.session_id)->id != 0;
+    const struct token_cache *cache = argument;
+
+    return find(&cache->ended, call->identity.session_id)->id != 0;
 }
 
-/* Streams outlive their token's life, but not their session. */
+static bool lacks_access(const struct rpc_call *call, void *argument)
+{
+    return call->identity.account_id != 0 &&
+           current_role(argument, &call->identity) < call->method->access;
+}
+
+/* What such a stream sees may depend on the role it was opened with. */
+static bool lost_role(const struct rpc_call *call, void *argument)
+{
+    return call->identity.account_id != 0 &&
+           current_role(argument, &call->identity) < call->identity.role;
+}
+
+/* Streams outlive their token's life, but neither their session nor their role. */
 static void end_streams(struct loop_task *task)
 {
     struct token_cache *cache =
         (struct token_cache *)((char *)task - offsetof(struct token_cache, end_streams));
 
     rpc_server_end_streams(is_ended, cache, STATUS_UNAUTHENTICATED, ENDED);
+    rpc_server_end_streams(lacks_access, cache, STATUS_PERMISSION_DENIED,
+                           "your role does not allow this any more");
+    rpc_server_end_streams(lost_role, cache, STATUS_UNAVAILABLE,
+                           "your role has changed; open the stream again");
 }
 
 void authenticator_session_ended(struct app *app, int64_t session_id)
 {
-    add_ended(app->token_cache, session_id, clock_wall_us());
+    note_ended(app->token_cache, session_id, clock_wall_us());
+}
+
+/* --- the poll --- */
+
+static void poll_ended(struct token_cache *cache, struct arena *arena)
+{
+    struct sessions_revoked_since_row *rows;
+    size_t count;
+
+    if (sessions_revoked_since(cache->app->db, arena, cache->ended_until_us - OVERLAP_US, &rows,
+                               &count) != STATUS_OK)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        note_ended(cache, rows[i].id, rows[i].revoked_at);
+        if (rows[i].revoked_at > cache->ended_until_us)
+            cache->ended_until_us = rows[i].revoked_at;
+    }
+}
+
+static void poll_roles(struct token_cache *cache, struct arena *arena)
+{
+    struct accounts_roles_changed_since_row *rows;
+    size_t count;
+
+    if (accounts_roles_changed_since(cache->app->db, arena, cache->roles_until_us - OVERLAP_US,
+                                     &rows, &count) != STATUS_OK)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        note_role(cache, rows[i].id, (enum rpc_access)rows[i].role, rows[i].role_changed_at);
+        if (rows[i].role_changed_at > cache->roles_until_us)
+            cache->roles_until_us = rows[i].role_changed_at;
+    }
 }
 
 static void poll_main(void *argument)
 {
     struct token_cache *cache = argument;
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    struct sessions_revoked_since_row *rows;
-    size_t count;
 
-    if (sessions_revoked_since(cache->app->db, arena, cache->polled_until_us - OVERLAP_US, &rows,
-                               &count) == STATUS_OK) {
-        for (size_t i = 0; i < count; i++) {
-            add_ended(cache, rows[i].id, rows[i].revoked_at);
-            if (rows[i].revoked_at > cache->polled_until_us)
-                cache->polled_until_us = rows[i].revoked_at;
-        }
-    }
+    poll_ended(cache, arena);
+    poll_roles(cache, arena);
     loop_timer_set(cache->app->loop, &cache->timer, POLL_MS);
 }
 
@@ -193,9 +267,10 @@ static enum status authenticate(struct rpc_call *call, const char *token,
         memcpy(cached->digest, digest, sizeof(digest));
         cached->identity = identity;
     }
-    if (find_ended(cache, cached->identity.session_id)->id != 0)
+    if (find(&cache->ended, cached->identity.session_id)->id != 0)
         return rpc_fail(call, STATUS_UNAUTHENTICATED, ENDED);
     *ret_identity = cached->identity;
+    ret_identity->role = current_role(cache, &cached->identity);
     return STATUS_OK;
 }
 
@@ -215,9 +290,10 @@ void authenticator_open(struct app *app)
     if (cache == NULL || (cache->slots = calloc(CACHE_SLOTS, sizeof(*cache->slots))) == NULL)
         abort();
     cache->app = app;
-    allocate_ended(cache, 1024);
-    /* Sessions that ended before this instance started count as well. */
-    cache->polled_until_us = oldest_useful_us(app);
+    allocate(&cache->ended, 1024);
+    allocate(&cache->roles, 64);
+    /* What happened before this instance started counts as well. */
+    cache->ended_until_us = cache->roles_until_us = oldest_useful_us(app);
     cache->timer.fn = on_timer;
     cache->end_streams.fn = end_streams;
     loop_timer_set(app->loop, &cache->timer, 0);
@@ -229,7 +305,8 @@ void authenticator_close(struct app *app)
     loop_timer_cancel(app->loop, &app->token_cache->timer);
     loop_undefer(app->loop, &app->token_cache->end_streams);
     free(app->token_cache->slots);
-    free(app->token_cache->ended);
+    free(app->token_cache->ended.slots);
+    free(app->token_cache->roles.slots);
     free(app->token_cache);
     app->token_cache = NULL;
 }

@@ -1,9 +1,9 @@
-/* authenticator.h - who a caller is: access tokens and ended sessions.
+/* authenticator.h - who a caller is: access tokens, ended sessions, changed roles.
  *
- * Each loop keeps a bounded cache of tokens it has verified, and the set of sessions that
- * ended while tokens of theirs could still be valid. The set is read from PostgreSQL once a
- * second; while that is away, a token's own validity decides. Open streams of a session that
- * ended are ended as well.
+ * Each loop keeps a bounded cache of tokens it has verified, and two sets: sessions that ended,
+ * and accounts whose role changed, while tokens from before could still be valid. They are read
+ * from PostgreSQL twice a second; while that is away, a token's own word decides. Open streams of
+ * a session that ended, or of an account that lost a role, are ended as well.
  *
  * Checking a token never suspends. Everything belongs to the loop's thread. */
 #ifndef WAYSTONE_HANDLERS_AUTHENTICATOR_H

@@ -25,14 +25,15 @@ WHERE account_id = @account_id AND sequence > @after
 ORDER BY sequence
 LIMIT @count;
 
--- name: account_heads_get :many
--- Newest number of each account, and up to which one events were deleted; 0 without any.
--- in: ids int8[]
--- out: account_id int8, last_sequence int8, archived_sequence int8
-SELECT a.id, coalesce(h.last_sequence, 0), coalesce(h.archived_sequence, 0)
-FROM accounts a
-LEFT JOIN account_heads h ON h.account_id = a.id
-WHERE a.id = ANY (@ids);
+-- name: account_heads_above :many
+-- Of these accounts those whose newest number is above the one known; 0 is that of an account
+-- without events.
+-- in: ids int8[], known int8[]
+-- out: account_id int8, last_sequence int8
+SELECT k.id, coalesce(h.last_sequence, 0)
+FROM unnest(@ids, @known) AS k (id, sequence)
+LEFT JOIN account_heads h ON h.account_id = k.id
+WHERE coalesce(h.last_sequence, 0) > k.sequence;
 
 -- name: accounts_of_role :many
 -- Accounts of a role or above, in the order of their ids.
