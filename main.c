@@ -144,8 +144,7 @@ static const struct config_key keys[] = {
     NUMBER("http.drain_ms", http_drain_ms, "10000", 0, 600000,
            "Longest wait for open calls after SIGTERM, in milliseconds."),
 
-    TEXT("database.dsn", database_dsn, "host=/run/postgresql dbname=waystone",
-         "libpq connection string."),
+    TEXT("database.dsn", database_dsn, DB_DEFAULT_DSN, "libpq connection string."),
     SWITCH("database.migrate", database_migrate, "true", "Bring the schema up to date at start."),
     TEXT("database.migrations", database_migrations, "db/migrations",
          "Directory of the migrations."),

@@ -11,6 +11,7 @@
 struct failure {
     char *text;
     size_t size;
+    bool is_part; /* keys that are not listed are no failure */
 };
 
 static enum status fail(const struct failure *failure, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -158,6 +159,8 @@ static enum status read_line(const struct config_key *keys, size_t key_count, ch
     name = trim(text);
     value = trim(equals + 1);
     key = find_key(keys, key_count, name);
+    if (key == NULL && failure->is_part)
+        return STATUS_OK;
     if (key == NULL)
         return fail(failure, "%s: unknown key '%s'; --print-config lists the known ones", where,
                     name);
@@ -230,16 +233,30 @@ static enum status read_environment(const struct config_key *keys, size_t key_co
 
 /* --- the interface --- */
 
+static enum status read_all(const struct config_key *keys, size_t key_count, const char *path,
+                            char *const *environment, const struct failure *failure)
+{
+    for (size_t i = 0; i < key_count; i++)
+        TRY(set_value(&keys[i], keys[i].default_value, "default", failure));
+    if (path != NULL)
+        TRY(read_file(keys, key_count, path, failure));
+    return read_environment(keys, key_count, environment, failure);
+}
+
 enum status config_read(const struct config_key *keys, size_t key_count, const char *path,
                         char *const *environment, char *reterr, size_t reterr_size)
 {
-    struct failure failure = {reterr, reterr_size};
+    struct failure failure = {reterr, reterr_size, false};
 
-    for (size_t i = 0; i < key_count; i++)
-        TRY(set_value(&keys[i], keys[i].default_value, "default", &failure));
-    if (path != NULL)
-        TRY(read_file(keys, key_count, path, &failure));
-    return read_environment(keys, key_count, environment, &failure);
+    return read_all(keys, key_count, path, environment, &failure);
+}
+
+enum status config_read_part(const struct config_key *keys, size_t key_count, const char *path,
+                             char *const *environment, char *reterr, size_t reterr_size)
+{
+    struct failure failure = {reterr, reterr_size, true};
+
+    return read_all(keys, key_count, path, environment, &failure);
 }
 
 void config_free(const struct config_key *keys, size_t key_count)

@@ -30,6 +30,11 @@ struct config_key {
 enum status config_read(const struct config_key *keys, size_t key_count, const char *path,
                         char *const *environment, char *reterr, size_t reterr_size) MUST_CHECK;
 
+/* As config_read(), for a program that shares the file with another: what it does not list is the
+ * other's. */
+enum status config_read_part(const struct config_key *keys, size_t key_count, const char *path,
+                             char *const *environment, char *reterr, size_t reterr_size) MUST_CHECK;
+
 /* Frees the strings config_read() allocated. */
 void config_free(const struct config_key *keys, size_t key_count);
 

@@ -31,6 +31,8 @@
 /* The pool of one loop, or a transaction taken from it: queries run on either. */
 struct db;
 
+#define DB_DEFAULT_DSN "host=/run/postgresql dbname=waystone"
+
 struct db_config {
     const char *dsn;            /* libpq connection string */
     unsigned read_connections;  /* per loop; default 2 */

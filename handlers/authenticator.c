@@ -10,7 +10,7 @@
 #include "handlers/tokens.h"
 
 #define CACHE_SLOTS 16384 /* a power of two; a newer token takes an older one's place */
-#define POLL_MS 500 /* what was taken away is gone within a second */
+#define POLL_MS 500       /* what was taken away is gone within a second */
 /* Commits become visible a little after their timestamp. */
 #define OVERLAP_US 10000000
 /* A change is remembered this much longer than its last token lives: clocks differ, and a token

@@ -36,6 +36,11 @@ def _reset(arguments):
     return up.reset(arguments)
 
 
+def _admin(arguments):
+    import up
+    return up.admin(arguments)
+
+
 def _build(_):
     import building
     import nodejs
@@ -106,6 +111,9 @@ def _parser():
     command.add_argument("-n", "--lines", type=int, default=50, help="lines to show (50)")
     command = add("reset", _reset, "stop everything and delete the data")
     command.add_argument("--yes", action="store_true", help="do not ask")
+    # Everything behind the word belongs to waystone-admin, its options too.
+    command = add("admin", _admin, "run waystone-admin on the database of ./dev up")
+    command.add_argument("words", nargs=argparse.REMAINDER, metavar="...")
     add("build", _build, "build the server, the tools and the web client")
     command = add("test", _test, "run all tests, or those whose suite has a NAME in its own")
     command.add_argument("names", nargs="*", metavar="NAME")
@@ -151,7 +159,10 @@ def main():
     words = sys.argv[1:]
     if not words or words == ["help"]:
         words = ["--help"]
-    arguments = _parser().parse_args(words)
+    # argparse takes options for its own, even behind a command that takes the rest.
+    arguments = _parser().parse_args(["admin"] if words[0] == "admin" else words)
+    if words[0] == "admin":
+        arguments.words = words[1:]
     os.chdir(ROOT)
     # PostgreSQL's own user has to reach its folder, whatever mask the shell has.
     os.umask(0o022)

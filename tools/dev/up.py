@@ -221,6 +221,18 @@ def up(arguments):
     return code
 
 
+def admin(arguments):
+    """waystone-admin with the configuration of the last ./dev up."""
+    parts = Parts()
+    if not parts.server.config_path.exists():
+        raise Problem("There is no server here yet: ./dev up makes one.")
+    packages.ensure("build", "run")
+    building.build(BUILD, ["tools/admin/waystone-admin"])
+    return subprocess.run([str(BUILD / "tools" / "admin" / "waystone-admin"), "--config",
+                           str(parts.server.config_path), *arguments.words],
+                          check=False).returncode
+
+
 def down(_):
     lock = _lock()
     parts = Parts()
