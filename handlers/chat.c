@@ -35,6 +35,7 @@ static const struct chat_service handlers = {
 void chat_register(struct rpc_server *server)
 {
     chat_service_register(server, &handlers);
+    chat_retention_register();
 }
 
 void chat_open(struct app *app)

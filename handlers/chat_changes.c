@@ -3,6 +3,7 @@
 
 #include "db/queries/channels.h"
 #include "db/queries/chat.h"
+#include "handlers/audit.h"
 #include "handlers/channel_changes.h"
 #include "handlers/chat_parts.h"
 #include "handlers/convert.h"
@@ -88,7 +89,7 @@ static void note_edited(struct rpc_call *call, const Message *message,
 {
     struct said said = {message->channel_id, message->sequence, message->character_id,
                         message->character_name,
-                        message->sent_at->seconds * 1000000 + message->sent_at->nanos / 1000};
+                        timestamp_to_us(message->sent_at)};
 
     speech_said(call, verdict, &said);
 }
@@ -132,24 +133,42 @@ static bool is_moderator(const struct rpc_call *call, const struct channel_acces
            (access->rule->has_roles && access->place.role >= CHANNEL_ROLE_MODERATOR);
 }
 
-static enum status delete (struct rpc_call *call, const DeleteMessageRequest *req, bool moderator) {
+/* What a moderator does to somebody else's words is written down. */
+static enum status audit_deletion(struct rpc_call *call, struct db *tx,
+                                  const DeleteMessageRequest *req)
+{
+    const struct audit_act act = {
+        .action = "message.delete",
+        .target_kind = "channel",
+        .target_id = req->channel_id,
+        .detail = arena_printf(call->arena, "message %lld", (long long)req->message_sequence),
+        .note = req->reason,
+    };
+
+    return audit_add(tx, call, &act);
+}
+
+static enum status take_back(struct rpc_call *call, const DeleteMessageRequest *req, bool moderator)
+{
     CLEANUP(db_rollbackp) struct db *tx = NULL;
     StreamMessagesResponse *event = StreamMessagesResponse_new(call->arena);
     MessageDeleted *deleted = MessageDeleted_new(call->arena);
-    struct messages_lock_row * message;
+    struct messages_lock_row *message;
 
     TRY(db_begin(call->app->db, call->arena, &tx));
     TRY(chat_lock_message(call, tx, req->channel_id, req->message_sequence, &message));
     deleted->by_moderator = message->account_id != call->identity.account_id;
-    if (deleted->by_moderator &&
-        !moderator) return rpc_fail(call, STATUS_PERMISSION_DENIED,
-                                    "only its author takes back a message");
-    if (message->deleted) return STATUS_OK;
+    if (deleted->by_moderator && !moderator)
+        return rpc_fail(call, STATUS_PERMISSION_DENIED, "only its author takes back a message");
+    if (message->deleted)
+        return STATUS_OK;
     TRY(messages_delete(tx, req->channel_id, req->message_sequence, deleted->by_moderator));
     event->event_case = STREAM_MESSAGES_RESPONSE_EVENT_DELETED;
     event->deleted = deleted;
     deleted->channel_id = req->channel_id;
     deleted->message_sequence = req->message_sequence;
+    if (deleted->by_moderator)
+        TRY(audit_deletion(call, tx, req));
     TRY(chat_record(call, tx, req->channel_id, &deleted->sequence, event));
     TRY(db_commit(tx));
     chat_publish(call->app, req->channel_id, deleted->sequence, call->identity.account_id, event);
@@ -162,5 +181,5 @@ enum status chat_delete_message(struct rpc_call *call, const DeleteMessageReques
     struct channel_access access;
 
     TRY(reach_channel(call, req->channel_id, &access));
-    return delete (call, req, is_moderator(call, &access));
+    return take_back(call, req, is_moderator(call, &access));
 }

@@ -3,6 +3,7 @@
 
 #include "db/queries/channels.h"
 #include "db/queries/characters.h"
+#include "handlers/blocks.h"
 #include "handlers/chat_parts.h"
 #include "handlers/idempotency.h"
 
@@ -31,18 +32,22 @@ static Channel *channel_to_api(struct arena *arena, const struct channels_descri
     return channel;
 }
 
-enum status chat_describe(struct rpc_call *call, struct db *db, const int64_t *ids, size_t count,
-                          Channel ***ret_channels, size_t *ret_count)
+enum status chat_describe(struct db *db, struct arena *arena, int64_t account_id,
+                          const int64_t *ids, size_t count, Channel ***ret_channels,
+                          size_t *ret_count)
 {
-    int64_t account_id = call->identity.account_id;
     struct channels_describe_row *rows;
     struct channels_facts_row *facts;
+    int64_t *hidden;
+    size_t hidden_count;
 
-    TRY(channels_facts(db, call->arena, account_id, &facts));
-    TRY(channels_describe(db, call->arena, account_id, ids, count, &rows, ret_count));
-    *ret_channels = arena_alloc_array(call->arena, *ret_count, sizeof(**ret_channels));
+    TRY(channels_facts(db, arena, account_id, &facts));
+    TRY(blocks_list(db, arena, account_id, &hidden, &hidden_count));
+    TRY(channels_describe(db, arena, account_id, ids, count, hidden, hidden_count, &rows,
+                          ret_count));
+    *ret_channels = arena_alloc_array(arena, *ret_count, sizeof(**ret_channels));
     for (size_t i = 0; i < *ret_count; i++)
-        (*ret_channels)[i] = channel_to_api(call->arena, &rows[i], facts->races != 0);
+        (*ret_channels)[i] = channel_to_api(arena, &rows[i], facts->races != 0);
     return STATUS_OK;
 }
 
@@ -62,7 +67,8 @@ static enum status list_channels(struct rpc_call *call, ListChannelsResponse *re
     size_t count;
 
     TRY(channel_access_list(call->app->db, call->arena, call->identity.account_id, &ids, &count));
-    return chat_describe(call, call->app->db, ids, count, &res->channels, &res->n_channels);
+    return chat_describe(call->app->db, call->arena, call->identity.account_id, ids, count,
+                         &res->channels, &res->n_channels);
 }
 
 enum status chat_list_channels(struct rpc_call *call, const ListChannelsRequest *req,
@@ -87,7 +93,8 @@ enum status chat_describe_one(struct rpc_call *call, struct db *db, int64_t chan
     Channel **channels;
     size_t count;
 
-    TRY(chat_describe(call, db, &channel_id, 1, &channels, &count));
+    TRY(chat_describe(db, call->arena, call->identity.account_id, &channel_id, 1, &channels,
+                      &count));
     if (count == 0)
         return chat_no_channel(call, channel_id);
     *ret_channel = channels[0];
@@ -127,7 +134,8 @@ enum status chat_find_channels(struct rpc_call *call, const FindChannelsRequest 
     ids = arena_alloc_array(call->arena, row_count, sizeof(*ids));
     for (size_t i = 0; i < row_count; i++)
         ids[i] = rows[i].id;
-    TRY(chat_describe(call, call->app->db, ids, row_count, &channels, &count));
+    TRY(chat_describe(call->app->db, call->arena, call->identity.account_id, ids, row_count,
+                      &channels, &count));
     res->channels = arena_alloc_array(call->arena, row_count, sizeof(*res->channels));
     for (size_t i = 0; i < count; i++)
         res->channels[by_position(ids, row_count, channels[i]->id)] = channels[i];
@@ -170,7 +178,8 @@ static enum status name_is_taken(struct rpc_call *call, const char *name)
 }
 
 static enum status insert_channel(struct rpc_call *call, struct db *tx,
-                                  const CreateChannelRequest *req, CreateChannelResponse *res)
+                                  const CreateChannelRequest *req, CreateChannelResponse *res,
+                                  struct account_events *written)
 {
     struct channels_insert_custom_row *row;
     bool is_new;
@@ -182,6 +191,7 @@ static enum status insert_channel(struct rpc_call *call, struct db *tx,
     TRY(s);
     TRY(chat_put_member(tx, row->id, call->identity.account_id, req->character_id,
                         CHANNEL_ROLE_OWNER, &is_new));
+    TRY(chat_tell_joined(tx, call->arena, written, call->identity.account_id, row->id));
     return chat_describe_one(call, tx, row->id, &res->channel);
 }
 
@@ -189,6 +199,7 @@ enum status chat_create_channel(struct rpc_call *call, const CreateChannelReques
                                 CreateChannelResponse *res)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
+    struct account_events written = {0};
     struct joiners_lock_row *account;
     enum status s;
 
@@ -199,9 +210,11 @@ enum status chat_create_channel(struct rpc_call *call, const CreateChannelReques
         return s;
     TRY(check_room(call, tx));
     TRY(check_character(call, tx, req->character_id));
-    TRY(insert_channel(call, tx, req, res));
+    TRY(insert_channel(call, tx, req, res, &written));
     TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
-    return db_commit(tx);
+    TRY(db_commit(tx));
+    account_events_publish(call->app, call->arena, &written);
+    return STATUS_OK;
 }
 
 /* --- UpdateChannel --- */

@@ -1,5 +1,6 @@
 /* ChatService: pages of what was said. */
 #include "db/queries/chat.h"
+#include "handlers/blocks.h"
 #include "handlers/chat_parts.h"
 
 #define DEFAULT_PAGE 50
@@ -7,9 +8,9 @@
 struct page {
     struct rpc_call *call;
     int64_t channel_id;
-    int64_t from;          /* below this number, or above it */
-    size_t size;           /* at most this many */
-    const int64_t *hidden; /* authors */
+    int64_t from;    /* below this number, or above it */
+    size_t size;     /* at most this many */
+    int64_t *hidden; /* authors */
     size_t hidden_count;
 };
 
@@ -56,6 +57,8 @@ enum status chat_list_messages(struct rpc_call *call, const ListMessagesRequest 
     struct channel_access access;
 
     TRY(channel_access_get(call, call->arena, req->channel_id, &access));
+    TRY(blocks_list(call->app->db, call->arena, call->identity.account_id, &page.hidden,
+                    &page.hidden_count));
     /* The page ends where following begins: nothing comes twice, nothing is missed. */
     res->last_sequence = access.last_sequence;
     if (req->after_sequence > 0) {

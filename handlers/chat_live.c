@@ -40,7 +40,9 @@ static enum status may_follow(void *user, struct rpc_call *call, int64_t channel
     struct channel_access access;
 
     TRY(channel_access_find(app->db, call->arena, channel_id, call->identity.account_id, &access));
-    return access.can_read ? STATUS_OK : STATUS_NOT_FOUND;
+    if (!access.can_read)
+        return STATUS_NOT_FOUND;
+    return channel_access_check_ban(call, channel_id);
 }
 
 /* Messages among the rows, with their reactions; changes have no message. */

@@ -1,8 +1,10 @@
 /* ChatService: who is in a channel. */
 #include "db/queries/channels.h"
 #include "db/queries/characters.h"
+#include "handlers/blocks.h"
 #include "handlers/chat_parts.h"
 #include "handlers/convert.h"
+#include "handlers/sanctions.h"
 
 #define DEFAULT_PAGE 50
 #define MAX_MEMBERS 20000 /* of a custom channel */
@@ -29,6 +31,9 @@ enum status chat_put_member(struct db *tx, int64_t channel_id, int64_t account_i
 
 /* --- JoinChannel --- */
 
+/* The channel is locked before the account: whoever speaks holds the one while it waits for the
+ * other. */
+
 static enum status check_room(struct rpc_call *call, struct db *tx, int64_t account_id,
                               const char *who)
 {
@@ -51,20 +56,26 @@ static enum status check_not_full(struct rpc_call *call, const struct channels_l
 static enum status join(struct rpc_call *call, const JoinChannelRequest *req)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL;
+    struct account_events written = {0};
     struct channels_lock_row *channel;
     bool is_new;
     enum status s;
 
     TRY(db_begin(call->app->db, call->arena, &tx));
-    TRY(check_room(call, tx, call->identity.account_id, "you are"));
     s = channels_lock(tx, call->arena, req->channel_id, &channel);
     if (s == STATUS_NOT_FOUND || (s == STATUS_OK && !channel->open))
         return chat_no_channel(call, req->channel_id);
     TRY(s);
     TRY(check_not_full(call, channel));
+    TRY(check_room(call, tx, call->identity.account_id, "you are"));
     TRY(chat_put_member(tx, req->channel_id, call->identity.account_id, req->character_id,
                         CHANNEL_ROLE_MEMBER, &is_new));
-    return db_commit(tx);
+    if (is_new)
+        TRY(chat_tell_joined(tx, call->arena, &written, call->identity.account_id,
+                             req->channel_id));
+    TRY(db_commit(tx));
+    account_events_publish(call->app, call->arena, &written);
+    return STATUS_OK;
 }
 
 enum status chat_join_channel(struct rpc_call *call, const JoinChannelRequest *req,
@@ -80,6 +91,7 @@ enum status chat_join_channel(struct rpc_call *call, const JoinChannelRequest *r
         (s == STATUS_OK && (!access.rule->has_roles || (!access.open && !access.can_read))))
         return chat_no_channel(call, req->channel_id);
     TRY(s);
+    TRY(sanction_check_reading(call, req->channel_id));
     s = characters_get(call->app->db, call->arena, call->identity.account_id, req->character_id,
                        &character);
     if (s == STATUS_NOT_FOUND)
@@ -94,12 +106,13 @@ enum status chat_join_channel(struct rpc_call *call, const JoinChannelRequest *r
 
 /* An owner who left is followed by the longest-standing member; the last one closes the channel.
  * A whisper stays for when one of the two speaks again. */
-static enum status hand_over(struct rpc_call *call, struct db *tx,
-                             const struct channel_access *left)
+static enum status find_heir(struct rpc_call *call, struct db *tx,
+                             const struct channel_access *left, int64_t *ret_heir)
 {
     struct members_heir_row *heir;
     enum status s;
 
+    *ret_heir = 0;
     if (!left->rule->has_roles)
         return STATUS_OK;
     s = members_heir(tx, call->arena, left->channel_id, call->identity.account_id, &heir);
@@ -108,12 +121,35 @@ static enum status hand_over(struct rpc_call *call, struct db *tx,
     TRY(s);
     if (left->place.role != CHANNEL_ROLE_OWNER)
         return STATUS_OK;
+    *ret_heir = heir->account_id;
     return members_set_role(tx, left->channel_id, heir->account_id, CHANNEL_ROLE_OWNER);
+}
+
+static enum status tell_heir(struct rpc_call *call, struct db *tx, int64_t heir, int64_t channel_id,
+                             struct account_events *written)
+{
+    return heir > 0 ? chat_tell_joined(tx, call->arena, written, heir, channel_id) : STATUS_OK;
+}
+
+static enum status hand_over(struct rpc_call *call, struct db *tx,
+                             const struct channel_access *left, struct account_events *written)
+{
+    int64_t account_id = call->identity.account_id, heir;
+
+    TRY(find_heir(call, tx, left, &heir));
+    if (heir < account_id)
+        TRY(tell_heir(call, tx, heir, left->channel_id, written));
+    TRY(chat_tell_left(tx, call->arena, written, account_id, left->channel_id));
+    if (heir > account_id)
+        TRY(tell_heir(call, tx, heir, left->channel_id, written));
+    return STATUS_OK;
 }
 
 static enum status leave(struct rpc_call *call, struct channel_access *access)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL;
+    int64_t account_id = call->identity.account_id;
+    struct account_events written = {0};
     struct channels_lock_row *channel;
     struct members_get_row *member;
     size_t count;
@@ -124,14 +160,16 @@ static enum status leave(struct rpc_call *call, struct channel_access *access)
     if (s == STATUS_NOT_FOUND)
         return STATUS_OK; /* closed meanwhile: nobody is in it */
     TRY(s);
-    TRY(members_get(tx, call->arena, access->channel_id, call->identity.account_id, &member));
-    TRY(members_leave(tx, access->channel_id, call->identity.account_id, &count));
+    TRY(members_get(tx, call->arena, access->channel_id, account_id, &member));
+    TRY(members_leave(tx, access->channel_id, account_id, &count));
     if (count == 0)
         return STATUS_OK;
     TRY(channels_add_members(tx, access->channel_id, -1));
     access->place.role = (ChannelRole)member->role;
-    TRY(hand_over(call, tx, access));
-    return db_commit(tx);
+    TRY(hand_over(call, tx, access, &written));
+    TRY(db_commit(tx));
+    account_events_publish(call->app, call->arena, &written);
+    return STATUS_OK;
 }
 
 static enum status has_left_before(struct rpc_call *call, int64_t channel_id)
@@ -249,30 +287,52 @@ static enum status answer_added(struct rpc_call *call, struct db *tx, int64_t ch
     return STATUS_OK;
 }
 
+static enum status check_blocks(struct rpc_call *call,
+                                const struct character_by_name_row *character)
+{
+    bool blocked;
+
+    TRY(blocks_between(call->app->db, call->arena, call->identity.account_id, character->account_id,
+                       &blocked));
+    if (blocked)
+        return rpc_fail(call, STATUS_FAILED_PRECONDITION, "%s cannot be added by you",
+                        character->name);
+    return STATUS_OK;
+}
+
 enum status chat_add_member(struct rpc_call *call, const AddMemberRequest *req,
                             AddMemberResponse *res)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL;
+    struct account_events written = {0};
     struct character_by_name_row *character;
     struct managed managed;
     bool is_new;
 
     TRY(find_character(call, call->app->db, req->character_name, &character));
+    TRY(check_blocks(call, character));
     TRY(db_begin(call->app->db, call->arena, &tx));
     managed.tx = tx;
-    TRY(check_room(call, tx, character->account_id, "that player is"));
     TRY(manage(call, req->channel_id, CHANNEL_ROLE_MODERATOR, &managed));
     TRY(check_not_full(call, managed.channel));
+    TRY(check_room(call, tx, character->account_id, "that player is"));
     TRY(chat_put_member(tx, req->channel_id, character->account_id, character->id,
                         CHANNEL_ROLE_MEMBER, &is_new));
     TRY(answer_added(call, tx, req->channel_id, character->account_id, res));
-    return db_commit(tx);
+    if (is_new) {
+        TRY(chat_notify_added(call, tx, character->account_id, &managed.access));
+        TRY(chat_tell_joined(tx, call->arena, &written, character->account_id, req->channel_id));
+    }
+    TRY(db_commit(tx));
+    account_events_publish(call->app, call->arena, &written);
+    return STATUS_OK;
 }
 
 enum status chat_remove_member(struct rpc_call *call, const RemoveMemberRequest *req,
                                RemoveMemberResponse *res)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL;
+    struct account_events written = {0};
     struct managed managed;
     struct members_find_row *member;
     size_t count;
@@ -286,13 +346,17 @@ enum status chat_remove_member(struct rpc_call *call, const RemoveMemberRequest 
                         member->name);
     TRY(members_leave(tx, req->channel_id, member->account_id, &count));
     TRY(channels_add_members(tx, req->channel_id, -(int32_t)count));
-    return db_commit(tx);
+    TRY(chat_tell_left(tx, call->arena, &written, member->account_id, req->channel_id));
+    TRY(db_commit(tx));
+    account_events_publish(call->app, call->arena, &written);
+    return STATUS_OK;
 }
 
 enum status chat_set_member_role(struct rpc_call *call, const SetMemberRoleRequest *req,
                                  SetMemberRoleResponse *res)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL;
+    struct account_events written = {0};
     struct managed managed;
     struct members_find_row *member;
 
@@ -305,5 +369,9 @@ enum status chat_set_member_role(struct rpc_call *call, const SetMemberRoleReque
     TRY(members_set_role(tx, req->channel_id, member->account_id, (int16_t)req->role));
     res->member =
         member_to_api(call->arena, req->character_id, member->name, req->role, member->joined_at);
-    return db_commit(tx);
+    if (member->role != (int)req->role)
+        TRY(chat_tell_joined(tx, call->arena, &written, member->account_id, req->channel_id));
+    TRY(db_commit(tx));
+    account_events_publish(call->app, call->arena, &written);
+    return STATUS_OK;
 }

@@ -10,11 +10,14 @@
  * chat_history.c    pages
  * chat_search.c     search
  * chat_markers.c    read markers, muting
+ * chat_account.c    what accounts are told of their channels
+ * chat_retention.c  how long messages stay
  * chat_live.c       following a channel; the hub's source
  * chat_convert.c    messages with their reactions */
 #ifndef WAYSTONE_HANDLERS_CHAT_PARTS_H
 #define WAYSTONE_HANDLERS_CHAT_PARTS_H
 
+#include "handlers/account_events.h"
 #include "handlers/app.h"
 #include "handlers/channel_access.h"
 #include "handlers/messages.h"
@@ -33,11 +36,12 @@ enum status chat_get_message(struct rpc_call *call, int64_t channel_id, int64_t 
 
 /* --- chat_channels.c --- */
 
-/* Channels as the caller sees them. Suspends. */
-enum status chat_describe(struct rpc_call *call, struct db *db, const int64_t *ids, size_t count,
-                          Channel ***ret_channels, size_t *ret_count) MUST_CHECK;
+/* Channels as an account sees them. Suspends. */
+enum status chat_describe(struct db *db, struct arena *arena, int64_t account_id,
+                          const int64_t *ids, size_t count, Channel ***ret_channels,
+                          size_t *ret_count) MUST_CHECK;
 
-/* The same for one. NOT_FOUND (said) if it was closed. */
+/* One as the caller sees it. NOT_FOUND (said) if it was closed. */
 enum status chat_describe_one(struct rpc_call *call, struct db *db, int64_t channel_id,
                               Channel **ret_channel) MUST_CHECK;
 
@@ -57,8 +61,9 @@ enum status chat_update_channel(struct rpc_call *call, const UpdateChannelReques
 
 /* --- chat_whispers.c --- */
 
-/* Before something is said in a whisper: whoever left it is brought back to hear it. Suspends. */
-enum status chat_wake_whisper(struct rpc_call *call, const struct channel_access *access)
+/* Before something is said: in a whisper, neither of the two may block the other
+ * (FAILED_PRECONDITION), and whoever left it is brought back to hear it. Suspends. */
+enum status chat_enter_whisper(struct rpc_call *call, const struct channel_access *access)
     MUST_CHECK;
 
 enum status chat_open_whisper(struct rpc_call *call, const OpenWhisperRequest *req,
@@ -135,6 +140,42 @@ enum status chat_mark_read(struct rpc_call *call, const MarkReadRequest *req,
                            MarkReadResponse *res);
 enum status chat_set_channel_muted(struct rpc_call *call, const SetChannelMutedRequest *req,
                                    SetChannelMutedResponse *res);
+
+/* --- chat_account.c: what an account is told of its channels, on its own topic --- */
+
+/* Within the transaction of the change; told live by account_events_publish() after it. They
+ * suspend. Lock the channel before, and call them last and in the order of accounts. */
+enum status chat_tell_joined(struct db *tx, struct arena *arena, struct account_events *written,
+                             int64_t account_id, int64_t channel_id) MUST_CHECK;
+enum status chat_tell_left(struct db *tx, struct arena *arena, struct account_events *written,
+                           int64_t account_id, int64_t channel_id) MUST_CHECK;
+enum status chat_tell_read(struct db *tx, struct arena *arena, struct account_events *written,
+                           int64_t account_id, int64_t channel_id, int64_t sequence) MUST_CHECK;
+
+/* Leaves to the outbox that an account was added to a channel by a character of the caller. */
+enum status chat_notify_added(struct rpc_call *call, struct db *tx, int64_t account_id,
+                              const struct channel_access *access) MUST_CHECK;
+
+/* What is to be told to the accounts that a message mentions or answers. */
+struct chat_notices {
+    const struct channel_access *access;
+    int64_t reply_to;         /* account; 0: none */
+    const int64_t *mentioned; /* accounts */
+    size_t mentioned_count;
+};
+
+/* Leaves out those who would not hear it: the speaker, who muted the channel or blocks the speaker.
+ * Suspends. */
+enum status chat_sift_notices(struct rpc_call *call, struct chat_notices *notices) MUST_CHECK;
+
+/* Within the transaction of the message. Suspends. */
+enum status chat_add_notices(struct db *tx, const struct chat_notices *notices, int64_t sequence)
+    MUST_CHECK;
+
+/* --- chat_retention.c --- */
+
+/* The job that archives or deletes what is older than its kind of channel keeps. */
+void chat_retention_register(void);
 
 /* --- chat_live.c --- */
 

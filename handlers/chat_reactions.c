@@ -2,6 +2,7 @@
 #include "db/queries/chat.h"
 #include "handlers/chat_parts.h"
 #include "handlers/rules/emoji.h"
+#include "handlers/sanctions.h"
 
 /* Different reactions on one message: more of them are no help to a reader. */
 #define MAX_KINDS 20
@@ -77,6 +78,7 @@ enum status chat_set_reaction(struct rpc_call *call, const SetReactionRequest *r
     if (!emoji_is_reaction(req->emoji))
         return rpc_fail_field(call, "emoji", "must be one emoji or a short name such as :stone:");
     TRY(channel_access_speak(call, call->arena, req->channel_id, req->character_id, &access));
+    TRY(sanction_check_speech(call, req->channel_id));
     TRY(set_reaction(call, req));
     TRY(chat_get_message(call, req->channel_id, req->message_sequence, &message));
     res->reactions = message->reactions;

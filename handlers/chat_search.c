@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/queries/chat.h"
+#include "handlers/blocks.h"
 #include "handlers/chat_parts.h"
 
 #define DEFAULT_PAGE 20
@@ -67,13 +68,14 @@ static enum status search(struct rpc_call *call, const SearchMessagesRequest *re
 {
     size_t page = req->page_size > 0 ? (size_t)req->page_size : DEFAULT_PAGE;
     struct messages_search_row *rows;
-    size_t channel_count, count;
-    int64_t *channel_ids;
+    size_t channel_count, hidden_count, count;
+    int64_t *channel_ids, *hidden;
 
     TRY(channels_to_search(call, req, &channel_ids, &channel_count));
-    TRY(messages_search(call->app->db, call->arena, channel_ids, channel_count, req->query, NULL, 0,
-                        before->sent_at_us, before->channel_id, before->sequence, (int64_t)page + 1,
-                        &rows, &count));
+    TRY(blocks_list(call->app->db, call->arena, call->identity.account_id, &hidden, &hidden_count));
+    TRY(messages_search(call->app->db, call->arena, channel_ids, channel_count, req->query, hidden,
+                        hidden_count, before->sent_at_us, before->channel_id, before->sequence,
+                        (int64_t)page + 1, &rows, &count));
     res->messages = arena_alloc_array(call->arena, count, sizeof(*res->messages));
     for (size_t i = 0; i < count && i < page; i++)
         res->messages[res->n_messages++] = chat_message(call->arena, MESSAGE_FIELDS(&rows[i]));

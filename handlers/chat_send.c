@@ -14,11 +14,35 @@ struct saying {
     struct rpc_call *call;
     const SendMessageRequest *req;
     struct channel_access access;
-    struct speech_verdict verdict;
     Message *message;
+    struct speech_verdict verdict;
+    struct chat_notices notices;
 };
 
 /* --- what a message carries beside its text --- */
+
+static bool reads_channel(const struct channel_access *access, const struct mentionable_row *row)
+{
+    struct channel_place place = access->place;
+    struct channel_facts facts = {row->account_id, (uint32_t)row->races, (uint32_t)row->factions};
+
+    place.role = (ChannelRole)row->role;
+    return channel_rule_reads(&place, &facts);
+}
+
+/* The author of what is answered hears of it, if it still reads the channel. */
+static enum status find_replied(struct saying *saying, int64_t character_id)
+{
+    struct rpc_call *call = saying->call;
+    struct mentionable_row *rows;
+    size_t count;
+
+    TRY(mentionable(call->app->db, call->arena, saying->req->channel_id, &character_id, 1, &rows,
+                    &count));
+    if (count > 0 && reads_channel(&saying->access, &rows[0]))
+        saying->notices.reply_to = rows[0].account_id;
+    return STATUS_OK;
+}
 
 static enum status quote_answered(struct saying *saying)
 {
@@ -35,7 +59,9 @@ static enum status quote_answered(struct saying *saying)
     TRY(s);
     saying->message->reply_to = chat_quote(call->arena, sequence, row->character_name, row->text);
     saying->item.reply_to = sequence;
-    return STATUS_OK;
+    if (row->account_id == call->identity.account_id)
+        return STATUS_OK;
+    return find_replied(saying, row->character_id);
 }
 
 static const struct mentionable_row *find_character(const struct mentionable_row *rows,
@@ -45,15 +71,6 @@ static const struct mentionable_row *find_character(const struct mentionable_row
         if (rows[i].character_id == character_id)
             return &rows[i];
     return NULL;
-}
-
-static bool reads_channel(const struct channel_access *access, const struct mentionable_row *row)
-{
-    struct channel_place place = access->place;
-    struct channel_facts facts = {row->account_id, (uint32_t)row->races, (uint32_t)row->factions};
-
-    place.role = (ChannelRole)row->role;
-    return channel_rule_reads(&place, &facts);
 }
 
 /* "{1,2}", for PostgreSQL. */
@@ -91,6 +108,8 @@ static enum status name_mentioned(struct saying *saying)
     }
     saying->item.mentions = array_text(call->arena, ids, count);
     saying->item.mentioned_accounts = array_text(call->arena, accounts, count);
+    saying->notices.mentioned = accounts;
+    saying->notices.mentioned_count = count;
     saying->message->mentioned_character_ids = arena_memdup(call->arena, ids, count * sizeof(*ids));
     saying->message->n_mentioned_character_ids = count;
     return STATUS_OK;
@@ -126,32 +145,6 @@ static enum status find_sent(struct saying *saying)
     return chat_get_message(call, row->channel_id, row->sequence, &saying->message);
 }
 
-/* Whether it may be said, and how. A repetition that comes too soon gets the first answer:
- * `*ret_repeated`. */
-static enum status check_speech(struct saying *saying, bool *ret_repeated)
-{
-    const struct channel_access *access = &saying->access;
-    struct speech speech = {
-        .channel_id = access->channel_id,
-        .channel_kind = (int)access->place.kind,
-        .channel_role = (int)access->place.role,
-        .slow_mode_s = access->slow_mode_s,
-        .text = saying->req->text,
-    };
-    enum status s = speech_check(saying->call, &speech, &saying->verdict);
-
-    *ret_repeated = false;
-    if (s == STATUS_RESOURCE_EXHAUSTED && saying->item.key[0] != '\0') {
-        enum status found = find_sent(saying);
-        *ret_repeated = found == STATUS_OK;
-        return found == STATUS_NOT_FOUND ? s : found;
-    }
-    TRY(s);
-    saying->message->text = (char *)saying->verdict.text;
-    saying->item.text = saying->verdict.text;
-    return STATUS_OK;
-}
-
 /* Nothing was said: the key was used, or the channel was closed since it was looked at. */
 static enum status explain(struct saying *saying)
 {
@@ -184,6 +177,7 @@ static void prepare(struct saying *saying, struct rpc_call *call, const SendMess
 
     saying->call = call;
     saying->req = req;
+    saying->notices.access = access;
     saying->message = Message_new(call->arena);
     saying->message->channel_id = req->channel_id;
     saying->message->character_id = req->character_id;
@@ -203,34 +197,91 @@ static void prepare(struct saying *saying, struct rpc_call *call, const SendMess
     };
 }
 
-static enum status say_now(struct saying *saying)
+/* In a transaction of its own, with what is to be told to those it mentions or answers. */
+static enum status say_and_notify(struct saying *saying)
 {
+    CLEANUP(db_rollbackp) struct db *tx = NULL;
     struct rpc_call *call = saying->call;
-    struct said said;
+    enum status s;
 
-    TRY(chat_wake_whisper(call, &saying->access));
-    TRY(send_batch_say(call->app, &saying->item));
+    TRY(db_begin(call->app->db, call->arena, &tx));
+    s = send_batch_say_in(tx, call->arena, &saying->item);
+    if (s == STATUS_ALREADY_EXISTS) /* another call used the key meanwhile: no number was taken */
+        return STATUS_OK;
+    TRY(s);
+    if (saying->item.sequence == 0)
+        return STATUS_OK;
+    s = chat_add_notices(tx, &saying->notices, saying->item.sequence);
+    if (s == STATUS_OK)
+        s = db_commit(tx);
+    if (s == STATUS_OK)
+        on_said(call->app, &saying->item);
+    return s;
+}
+
+static enum status say(struct saying *saying)
+{
+    if (saying->notices.reply_to > 0 || saying->notices.mentioned_count > 0)
+        TRY(chat_sift_notices(saying->call, &saying->notices));
+    if (saying->notices.reply_to > 0 || saying->notices.mentioned_count > 0)
+        return say_and_notify(saying);
+    return send_batch_say(saying->call->app, &saying->item);
+}
+
+/* Sanctions, filters and pace. A repeated call gets its first answer whatever they say now:
+ * `message` is then the one that was said. */
+static enum status check_speech(struct saying *saying, bool *ret_repeated)
+{
+    const struct channel_access *access = &saying->access;
+    enum status s, found;
+
+    *ret_repeated = false;
+    s = speech_check(saying->call,
+                     &(struct speech){access->channel_id, access->place.kind, access->place.role,
+                                      access->slow_mode_s, false, saying->req->text},
+                     &saying->verdict);
+    if (s == STATUS_OK) {
+        saying->item.text = saying->verdict.text;
+        saying->message->text = (char *)saying->verdict.text;
+    } else if (saying->item.key[0] != '\0') {
+        found = find_sent(saying);
+        *ret_repeated = found == STATUS_OK;
+        return found == STATUS_NOT_FOUND ? s : found;
+    }
+    return s;
+}
+
+static void report_if_asked(struct saying *saying)
+{
+    speech_said(saying->call, &saying->verdict,
+                &(struct said){saying->item.channel_id, saying->item.sequence,
+                               saying->item.character_id, saying->item.character_name,
+                               saying->item.sent_at_us});
+}
+
+static enum status say_checked(struct saying *saying)
+{
+    TRY(quote_answered(saying));
+    TRY(name_mentioned(saying));
+    TRY(chat_enter_whisper(saying->call, &saying->access));
+    TRY(say(saying));
     if (saying->item.sequence == 0)
         return explain(saying);
-    said = (struct said){saying->item.channel_id, saying->item.sequence, saying->item.character_id,
-                         saying->item.character_name, saying->item.sent_at_us};
-    speech_said(call, &saying->verdict, &said);
+    report_if_asked(saying);
     return STATUS_OK;
 }
 
 enum status chat_say(struct rpc_call *call, const SendMessageRequest *req, Message **ret_message)
 {
-    struct saying saying;
+    struct saying saying = {0};
     bool repeated;
 
     TRY(channel_access_speak(call, call->arena, req->channel_id, req->character_id,
                              &saying.access));
     prepare(&saying, call, req);
-    TRY(quote_answered(&saying));
-    TRY(name_mentioned(&saying));
     TRY(check_speech(&saying, &repeated));
     if (!repeated)
-        TRY(say_now(&saying));
+        TRY(say_checked(&saying));
     *ret_message = saying.message;
     return STATUS_OK;
 }

@@ -21,4 +21,9 @@ static inline Timestamp *timestamp_from_us(struct arena *arena, int64_t wall_us)
     return timestamp;
 }
 
+static inline int64_t timestamp_to_us(const Timestamp *timestamp)
+{
+    return timestamp->seconds * 1000000 + timestamp->nanos / 1000;
+}
+
 #endif

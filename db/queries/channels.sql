@@ -57,9 +57,9 @@ WHERE NOT EXISTS (
 
 -- name: channels_describe :many
 -- Channels as an account sees them: Global first, by kind, then by name; whispers by what was
--- said last. Unread are messages of others after the read marker, or, without one, since the
+-- said last. Unread are messages of others, hidden ones aside, after the read marker, or, without one, since the
 -- account exists; both counts end at 100, and look at the newest 1,000 messages at most.
--- in: account_id int8, ids int8[]
+-- in: account_id int8, ids int8[], hidden int8[]
 -- out: id int8, kind int2, name text, topic text, key int8, open bool, slow_mode_s int4, member_count int4, last_sequence int8, archived_sequence int8, role int2, read_sequence int8, muted bool, unread int8, mentions int8
 SELECT c.id, c.kind, coalesce(peer.name, c.name), c.topic, c.key, c.open, c.slow_mode_s,
        c.member_count, c.last_sequence, c.archived_sequence, coalesce(m.role, 0::smallint),
@@ -88,7 +88,7 @@ CROSS JOIN LATERAL (
             ORDER BY n.sequence DESC
             LIMIT 1000
         ) AS w
-        WHERE w.account_id <> a.id AND w.deleted_at IS NULL
+        WHERE w.account_id <> a.id AND w.deleted_at IS NULL AND w.account_id <> ALL (@hidden)
           AND (r.account_id IS NOT NULL OR w.sent_at >= a.created_at)
         LIMIT 100
     ) AS x
@@ -98,6 +98,8 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT t.sequence
         FROM message_mentions AS t
+        JOIN messages AS n ON n.channel_id = t.channel_id AND n.sequence = t.sequence
+            AND n.account_id <> ALL (@hidden)
         WHERE t.account_id = a.id AND t.channel_id = c.id
           AND t.sequence > coalesce(r.read_sequence, 0) AND NOT coalesce(r.muted, false)
         LIMIT 100
@@ -343,3 +345,87 @@ WHERE id = @channel_id
 ON CONFLICT (account_id, channel_id) DO UPDATE
 SET muted = excluded.muted
 WHERE channel_readers.muted <> excluded.muted;
+
+-- name: whisper_peer :one
+-- The account at the other side of a whisper.
+-- in: channel_id int8, account_id int8
+-- out: account_id int8
+SELECT account_id
+FROM channel_members
+WHERE channel_id = @channel_id AND account_id <> @account_id
+LIMIT 1;
+
+-- name: notifiable :many
+-- Of the accounts given those who want to hear of a channel and of what an account says there.
+-- in: account_ids int8[], channel_id int8, author_id int8
+-- out: account_id int8
+SELECT a.id
+FROM unnest(@account_ids) AS a (id)
+WHERE a.id <> @author_id
+  AND NOT EXISTS (
+      SELECT FROM channel_readers AS r
+      WHERE r.account_id = a.id AND r.channel_id = @channel_id AND r.muted
+  )
+  AND NOT EXISTS (
+      SELECT FROM account_blocks AS b
+      WHERE b.account_id = a.id AND b.blocked_account_id = @author_id
+  );
+
+-- name: retention_due :many
+-- Channels with messages older than their kind keeps, and the number up to which a batch of at
+-- most `batch` messages can go.
+-- in: count int8, batch int8
+-- out: channel_id int8, up_to int8, archive bool
+SELECT c.id, old.up_to, r.archive
+FROM channel_retention AS r
+JOIN channels AS c ON c.kind = r.kind
+CROSS JOIN LATERAL (
+    SELECT m.sent_at
+    FROM messages AS m
+    WHERE m.channel_id = c.id
+    ORDER BY m.sequence
+    LIMIT 1
+) AS first
+CROSS JOIN LATERAL (
+    SELECT max(w.sequence) FILTER (WHERE w.sent_at < now() - make_interval(days => r.keep_days))
+        AS up_to
+    FROM (
+        SELECT m.sequence, m.sent_at
+        FROM messages AS m
+        WHERE m.channel_id = c.id
+        ORDER BY m.sequence
+        LIMIT @batch
+    ) AS w
+) AS old
+WHERE r.keep_days IS NOT NULL AND first.sent_at < now() - make_interval(days => r.keep_days)
+LIMIT @count;
+
+-- name: retention_archive :exec
+-- Ends what happened in a channel up to a number; its messages are kept aside or gone for good.
+-- in: channel_id int8, up_to int8, archive bool
+WITH gone AS (
+    DELETE FROM messages
+    WHERE channel_id = @channel_id AND sequence <= @up_to
+    RETURNING channel_id, sequence, account_id, character_id, character_name, text, sent_at,
+              reply_to, mentions, edited_at, deleted_at, deleted_by_moderator
+), kept AS (
+    INSERT INTO archived_messages (channel_id, sequence, account_id, character_id, character_name,
+                                   text, sent_at, reply_to, mentions, edited_at, deleted_at,
+                                   deleted_by_moderator)
+    SELECT channel_id, sequence, account_id, character_id, character_name, text, sent_at, reply_to,
+           mentions, edited_at, deleted_at, deleted_by_moderator
+    FROM gone
+    WHERE @archive
+), changes AS (
+    DELETE FROM channel_changes
+    WHERE channel_id = @channel_id AND sequence <= @up_to
+), reactions AS (
+    DELETE FROM message_reactions
+    WHERE channel_id = @channel_id AND message_sequence <= @up_to
+), mentioned AS (
+    DELETE FROM message_mentions
+    WHERE channel_id = @channel_id AND sequence <= @up_to
+)
+UPDATE channels
+SET archived_sequence = @up_to
+WHERE id = @channel_id AND archived_sequence < @up_to;
