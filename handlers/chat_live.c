@@ -3,6 +3,7 @@
 #include "db/queries/chat.h"
 #include "handlers/chat_parts.h"
 #include "handlers/live.h"
+#include "handlers/sanctions.h"
 
 static void publish(struct app *app, int64_t channel_id, int64_t sequence, int64_t origin,
                     struct shared_bytes *event)
@@ -39,10 +40,14 @@ static enum status may_follow(void *user, struct rpc_call *call, int64_t channel
     struct app *app = user;
     struct channel_access access;
 
-    TRY(channel_access_find(app->db, call->arena, channel_id, call->identity.account_id, &access));
+    struct sanction_state sanctions;
+    int64_t account_id = call->identity.account_id;
+
+    TRY(channel_access_find(app->db, call->arena, channel_id, account_id, &access));
     if (!access.can_read)
         return STATUS_NOT_FOUND;
-    return channel_access_check_ban(call, channel_id);
+    TRY(sanction_state(app, account_id, channel_id, &sanctions));
+    return sanctions.ban_id == 0 ? STATUS_OK : STATUS_PERMISSION_DENIED;
 }
 
 /* Messages among the rows, with their reactions; changes have no message. */

@@ -6,6 +6,7 @@
 #include "db/queries/chat.h"
 #include "handlers/blocks.h"
 #include "handlers/chat_parts.h"
+#include "handlers/sanctions.h"
 
 #define DEFAULT_PAGE 20
 
@@ -49,14 +50,30 @@ static enum status check_words(struct rpc_call *call, const char *query)
     return STATUS_OK;
 }
 
+/* Without those the caller is banned from. */
+static enum status readable_channels(struct rpc_call *call, int64_t **ret_ids, size_t *ret_count)
+{
+    int64_t account_id = call->identity.account_id;
+    size_t count;
+
+    *ret_count = 0;
+    TRY(channel_access_list(call->app->db, call->arena, account_id, ret_ids, &count));
+    for (size_t i = 0; i < count; i++) {
+        struct sanction_state state;
+        TRY(sanction_state(call->app, account_id, (*ret_ids)[i], &state));
+        if (state.ban_id == 0)
+            (*ret_ids)[(*ret_count)++] = (*ret_ids)[i];
+    }
+    return STATUS_OK;
+}
+
 static enum status channels_to_search(struct rpc_call *call, const SearchMessagesRequest *req,
                                       int64_t **ret_ids, size_t *ret_count)
 {
     struct channel_access access;
 
     if (req->channel_id == 0)
-        return channel_access_list(call->app->db, call->arena, call->identity.account_id, ret_ids,
-                                   ret_count);
+        return readable_channels(call, ret_ids, ret_count);
     TRY(channel_access_get(call, call->arena, req->channel_id, &access));
     *ret_ids = arena_memdup(call->arena, &req->channel_id, sizeof(req->channel_id));
     *ret_count = 1;

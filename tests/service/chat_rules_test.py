@@ -1,0 +1,329 @@
+"""Chat where other things meet it: blocks, sanctions, moderators, notifications, what accounts are
+told of their channels, retention."""
+
+import unittest
+import uuid
+
+from chat_world import Talker, next_event
+from harness import PASSWORD, SIGN_IN, World, eventually, unique
+
+BLOCK = "social.v1.SocialService/BlockCharacter"
+LIST_NOTIFICATIONS = "notification.v1.NotificationService/ListNotifications"
+world = None
+
+
+def setUpModule():
+    global world
+    world = World("chat_rules", servers=2, http__loops=1)
+
+
+def tearDownModule():
+    world.close()
+
+
+def talker(*characters):
+    return Talker(world.server, *characters)
+
+
+def room(*others):
+    owner = talker()
+    channel = owner.create(unique("room"), open=True)["id"]
+    for other in others:
+        other.join(channel)
+    return owner, channel
+
+
+def block(who, whom):
+    who.api.call(BLOCK, {"characterId": whom.character})
+
+
+def notifications(who):
+    found = who.api.call(LIST_NOTIFICATIONS).get("notifications", [])
+    return [(n["kind"].removeprefix("NOTIFICATION_KIND_"), n.get("messageSequence", "0"))
+            for n in found if n.get("channelId", "0") != "0"]
+
+
+def sanction(who, kind, channel):
+    """As a moderator would: 1 mutes, 2 bans; channel "NULL" is everywhere."""
+    world.psql("INSERT INTO sanctions (account_id, character_id, kind, channel_id, reason, "
+               f"created_by) VALUES ({who.account}, {who.character}, {kind}, {channel}, 'test', "
+               f"{who.account})")
+
+
+class Blocks(unittest.TestCase):
+    def setUp(self):
+        self.reader, self.other = talker(), talker()
+        self.owner, self.channel = room(self.reader, self.other)
+
+    def test_history_search_and_counts_leave_out_the_blocked(self):
+        word = unique("basalt")
+        said = self.other.say(self.channel, f"{word} of the blocked",
+                              mentionedCharacterIds=[self.reader.character])
+        self.owner.say(self.channel, f"{word} of the owner", replyToSequence=said["sequence"])
+        block(self.reader, self.other)
+        for page in ({}, {"afterSequence": "0"}, {"beforeSequence": "9"}):
+            texts = [m["text"] for m in self.reader.history(self.channel, **page)]
+            self.assertEqual(texts, [f"{word} of the owner"])
+        quote = self.reader.history(self.channel)[0]["replyTo"]
+        self.assertEqual(quote, {"sequence": said["sequence"]})
+        found = self.reader.chat("SearchMessages", query=word)["messages"]
+        self.assertEqual([m["text"] for m in found], [f"{word} of the owner"])
+        seen = self.reader.get(self.channel)
+        self.assertEqual((seen["unreadCount"], seen.get("mentionCount", 0)), (1, 0))
+        self.assertEqual(len(self.owner.history(self.channel)), 2, "others read on")
+
+    def test_no_whispers_either_way(self):
+        channel = self.reader.whisper(self.other)["id"]
+        self.reader.say(channel, "before")
+        block(self.reader, self.other)
+        for one, two in ((self.reader, self.other), (self.other, self.reader)):
+            self.assertEqual(one.refused("SendMessage", channelId=channel, text="after",
+                                         characterId=one.character).code, "failed_precondition")
+            self.assertEqual(one.refused("OpenWhisper", characterId=one.character,
+                                         toCharacterName=two.hero).code, "failed_precondition")
+
+    def test_the_blocked_are_not_added(self):
+        stranger = talker()
+        block(stranger, self.owner)
+        self.assertEqual(self.owner.refused("AddMember", channelId=self.channel,
+                                            characterName=stranger.hero).code,
+                         "failed_precondition")
+
+
+class Sanctions(unittest.TestCase):
+    def test_a_mute_forbids_to_speak_and_to_react(self):
+        muted = talker()
+        owner, channel = room(muted)
+        said = owner.say(channel, "speak")
+        mine = muted.say(channel, "still may")
+        sanction(muted, 1, channel)
+        request = {"channelId": channel, "characterId": muted.character}
+
+        def is_muted():
+            try:
+                muted.say(channel, f"am I? {uuid.uuid4()}")
+                return False
+            except Exception as error:  # noqa: BLE001 - judged here
+                return error.code == "failed_precondition"
+
+        self.assertTrue(eventually(is_muted, 5))
+        self.assertEqual(muted.refused("EditMessage", channelId=channel, text="changed",
+                                       messageSequence=mine["sequence"]).code,
+                         "failed_precondition")
+        self.assertEqual(muted.refused("SetReaction", **request, emoji="👍", on=True,
+                                       messageSequence=said["sequence"]).code,
+                         "failed_precondition")
+        self.assertTrue(muted.history(channel), "it may read")
+        muted.say(muted.channel("FAMILY"), "and speak elsewhere")
+
+    def test_a_repetition_is_answered_though_the_speaker_is_muted_now(self):
+        muted = talker()
+        _, channel = room(muted)
+        key = str(uuid.uuid4())
+        first = muted.say(channel, "once", idempotencyKey=key)
+        sanction(muted, 1, "NULL")
+
+        def is_muted():
+            try:
+                muted.say(channel, f"am I? {uuid.uuid4()}")
+                return False
+            except Exception as error:  # noqa: BLE001 - judged here
+                return error.code == "failed_precondition"
+
+        self.assertTrue(eventually(is_muted, 5))
+        self.assertEqual(muted.say(channel, "once", idempotencyKey=key), first)
+
+    def test_a_ban_shuts_out_of_the_channel(self):
+        banned = talker()
+        owner, channel = room(banned)
+        owner.say(channel, "secret")
+        sanction(banned, 2, channel)
+
+        def is_banned():
+            try:
+                banned.history(channel)
+                return False
+            except Exception as error:  # noqa: BLE001 - judged here
+                return error.code == "not_found"
+
+        self.assertTrue(eventually(is_banned, 5))
+        for method, more in (("GetChannel", {}), ("MarkRead", {"sequence": "1"}),
+                             ("SearchMessages", {"query": "secret"}),
+                             ("SendMessage", {"characterId": banned.character, "text": "in"})):
+            self.assertEqual(banned.refused(method, channelId=channel, **more).code,
+                             "not_found", method)
+        self.assertEqual(banned.chat("SearchMessages", query="secret"), {},
+                         "nor through a search of everything")
+        banned.chat("LeaveChannel", channelId=channel)
+        self.assertEqual(banned.refused("JoinChannel", channelId=channel,
+                                        characterId=banned.character).code, "not_found")
+
+
+class Moderators(unittest.TestCase):
+    def test_take_back_anything_and_it_is_written_down(self):
+        moderator = talker()
+        world.psql(f"UPDATE accounts SET role = 3 WHERE id = {moderator.account}")
+        moderator.token = moderator.api.token = moderator.api.call(
+            SIGN_IN, {"login": moderator.name, "password": PASSWORD})["session"]["accessToken"]
+        owner, channel = room()
+        said = owner.say(channel, "something foul")
+        follower = owner.follow(world.servers[1], channel, after=0)
+        self.assertEqual(moderator.refused("ListMessages", channelId=channel).code, "not_found")
+        request = {"channelId": channel, "messageSequence": said["sequence"],
+                   "reason": "foul words"}
+        moderator.chat("DeleteMessage", **request)
+        moderator.chat("DeleteMessage", **request)
+        self.assertEqual(next_event(follower)[0], "message")
+        self.assertTrue(next_event(follower)[1]["byModerator"])
+        follower.close()
+        self.assertEqual(world.psql(
+            "SELECT action, target_kind, target_id, detail, note FROM audit_log "
+            f"WHERE account_id = {moderator.account} AND action = 'message.delete'"),
+            f"message.delete|channel|{channel}|message {said['sequence']}|foul words")
+
+    def test_authors_are_not_audited(self):
+        owner, channel = room()
+        said = owner.say(channel, "my own")
+        owner.chat("DeleteMessage", channelId=channel, messageSequence=said["sequence"])
+        self.assertEqual(world.psql("SELECT count(*) FROM audit_log WHERE action = "
+                                    f"'message.delete' AND account_id = {owner.account}"), "0")
+
+
+class Notifications(unittest.TestCase):
+    def setUp(self):
+        self.reader = talker(("RACE_AURELIN", "FACTION_VOID"), ("RACE_ISHARI", "FACTION_ORDER"))
+        self.owner, self.channel = room(self.reader)
+
+    def comes(self, *expected):
+        self.assertTrue(eventually(lambda: notifications(self.reader) == list(expected), 10),
+                        notifications(self.reader))
+
+    def test_mentions_and_replies(self):
+        mine = self.reader.say(self.channel, "who knows?")
+        answer = self.owner.say(self.channel, "I do", replyToSequence=mine["sequence"])
+        self.comes(("REPLY", answer["sequence"]))
+        both = [c["id"] for c in self.reader.characters]
+        mention = self.owner.say(self.channel, "both of you", mentionedCharacterIds=both)
+        self.comes(("MENTION", mention["sequence"]), ("REPLY", answer["sequence"]))
+        self.owner.say(self.channel, "again", replyToSequence=mine["sequence"],
+                       mentionedCharacterIds=both)
+        self.comes(("REPLY", "4"), ("MENTION", "3"), ("REPLY", "2"))
+        found = self.reader.api.call(LIST_NOTIFICATIONS)["notifications"][0]
+        self.assertEqual((found["text"], found["characterId"]),
+                         (f"{self.owner.hero} replied to you in "
+                          f"{self.owner.get(self.channel)['name']}.", self.owner.character))
+
+    def test_once_for_a_repeated_call(self):
+        key = str(uuid.uuid4())
+        said = [self.owner.on(world.servers[n % 2]).say(
+            self.channel, "listen", mentionedCharacterIds=[self.reader.character],
+            idempotencyKey=key) for n in range(4)]
+        self.assertTrue(all(s == said[0] for s in said))
+        last = self.owner.say(self.channel, "last",
+                              mentionedCharacterIds=[self.reader.character])
+        self.comes(("MENTION", last["sequence"]), ("MENTION", said[0]["sequence"]))
+
+    def test_not_of_oneself_nor_muted_nor_blocked_nor_gone(self):
+        gone = talker()
+        gone.join(self.channel)
+        theirs = gone.say(self.channel, "I leave")
+        gone.chat("LeaveChannel", channelId=self.channel)
+        self.owner.say(self.channel, "farewell", replyToSequence=theirs["sequence"])
+        own = self.reader.say(self.channel, "me", mentionedCharacterIds=[self.reader.character])
+        self.reader.say(self.channel, "me again", replyToSequence=own["sequence"])
+        blocked = talker()
+        blocked.join(self.channel)
+        block(self.reader, blocked)
+        blocked.say(self.channel, "hear me", mentionedCharacterIds=[self.reader.character])
+        self.reader.chat("SetChannelMuted", channelId=self.channel, muted=True)
+        self.owner.say(self.channel, "quiet", mentionedCharacterIds=[self.reader.character])
+        self.reader.chat("SetChannelMuted", channelId=self.channel, muted=False)
+        last = self.owner.say(self.channel, "now", mentionedCharacterIds=[self.reader.character])
+        self.comes(("MENTION", last["sequence"]))
+        self.assertEqual(notifications(gone), [])
+
+    def test_who_is_added_hears_of_it(self):
+        other = self.owner.create()["id"]
+        for _ in range(2):
+            self.owner.chat("AddMember", channelId=other, characterName=self.reader.hero)
+        self.comes(("CHANNEL_INVITE", "0"))
+
+
+class Retention(unittest.TestCase):
+    def run_job(self):
+        runs = int(world.psql("SELECT runs FROM jobs WHERE name = 'chat_retention'"))
+        world.psql("UPDATE jobs SET next_at = now() WHERE name = 'chat_retention'")
+        self.assertTrue(eventually(lambda: int(world.psql(
+            "SELECT runs FROM jobs WHERE name = 'chat_retention'")) > runs, 20))
+        self.assertEqual(world.psql("SELECT status FROM jobs WHERE name = 'chat_retention'"), "OK")
+
+    def age(self, channel, up_to, days):
+        world.psql(f"UPDATE messages SET sent_at = sent_at - interval '{days} days' "
+                   f"WHERE channel_id = {channel} AND sequence <= {up_to}")
+
+    def test_old_messages_are_archived(self):
+        reader = talker()
+        owner, channel = room(reader)
+        said = [owner.say(channel, f"line {n}", mentionedCharacterIds=[reader.character])
+                for n in range(1, 6)]
+        owner.react(said[0], "👍")
+        reply = reader.say(channel, "to the old", replyToSequence="2")
+        self.age(channel, 3, 400)
+        self.run_job()
+        kept = owner.history(channel)
+        self.assertEqual([m["text"] for m in kept], ["line 4", "line 5", "to the old"])
+        self.assertEqual(kept[-1]["replyTo"], {"sequence": "2"})
+        self.assertEqual(owner.get(channel)["archivedSequence"], "3")
+        self.assertEqual(world.psql("SELECT string_agg(text, ',' ORDER BY sequence) FROM "
+                                    f"archived_messages WHERE channel_id = {channel}"),
+                         "line 1,line 2,line 3")
+        self.assertEqual(world.psql("SELECT count(*) FROM message_reactions WHERE channel_id = "
+                                    f"{channel}"), "0")
+        self.assertEqual(reader.get(channel)["mentionCount"], 2)
+        error = owner.refused("EditMessage", channelId=channel, messageSequence="1", text="new")
+        self.assertEqual(error.code, "not_found")
+        self.assertEqual(owner.chat("SearchMessages", query="line", channelId=channel)
+                         ["messages"][-1]["text"], "line 4")
+        late = reader.follow(world.servers[1], channel, after=1)
+        kind, event = next_event(late)
+        self.assertEqual((kind, event["sequence"]), ("reset", "3"))
+        self.assertEqual([next_event(late)[1]["sequence"] for _ in range(4)],
+                         ["4", "5", "6", reply["sequence"]])
+        late.close()
+
+    def test_what_is_not_kept_is_gone_and_what_is_kept_for_ever_stays(self):
+        owner = talker()
+        channel = owner.create()["id"]
+        family = owner.channel("FAMILY")
+        for where in (channel, family):
+            owner.say(where, "ages ago")
+            self.age(where, 1, 4000)
+        world.psql("UPDATE channel_retention SET archive = false WHERE kind = 9")
+        try:
+            self.run_job()
+        finally:
+            world.psql("UPDATE channel_retention SET archive = true WHERE kind = 9")
+        self.assertEqual(owner.history(channel), [])
+        self.assertEqual(len(owner.history(family)), 1)
+        self.assertEqual(world.psql("SELECT count(*) FROM archived_messages WHERE channel_id = "
+                                    f"{channel}"), "0")
+        self.assertEqual(owner.say(channel, "anew")["sequence"], "2")
+
+    def test_more_than_a_batch(self):
+        owner, channel = room()
+        world.psql(f"""INSERT INTO messages (channel_id, sequence, account_id, character_id,
+                           character_name, text, sent_at)
+                       SELECT {channel}, n, {owner.account}, {owner.character}, 'x', 'x',
+                              now() - interval '500 days' + n * interval '1 second'
+                       FROM generate_series(1, 1700) AS n;
+                       UPDATE channels SET last_sequence = 1700 WHERE id = {channel}""")
+        owner.say(channel, "fresh")
+        self.run_job()
+        self.assertEqual(owner.get(channel)["archivedSequence"], "1700")
+        self.assertEqual([m["text"] for m in owner.history(channel)], ["fresh"])
+        self.assertEqual(world.psql("SELECT count(*) FROM archived_messages WHERE channel_id = "
+                                    f"{channel}"), "1700")
+
+
+if __name__ == "__main__":
+    unittest.main()
