@@ -88,8 +88,7 @@ static void note_edited(struct rpc_call *call, const Message *message,
                         const struct speech_verdict *verdict)
 {
     struct said said = {message->channel_id, message->sequence, message->character_id,
-                        message->character_name,
-                        timestamp_to_us(message->sent_at)};
+                        message->character_name, timestamp_to_us(message->sent_at)};
 
     speech_said(call, verdict, &said);
 }
