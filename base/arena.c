@@ -133,6 +133,19 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     return text;
 }
 
+static void free_buffer(void *buffer)
+{
+    buffer_free(buffer);
+}
+
+void arena_take_buffer(struct arena *arena, struct buffer *buffer)
+{
+    struct buffer *taken = arena_memdup(arena, buffer, sizeof(*buffer));
+
+    *buffer = (struct buffer){0};
+    arena_on_free(arena, free_buffer, taken);
+}
+
 void arena_on_free(struct arena *arena, void (*destroy)(void *object), void *object)
 {
     struct on_free *entry = arena_alloc_uninitialised(arena, sizeof(*entry));

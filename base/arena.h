@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "base/status.h"
 
 struct arena;
@@ -38,6 +39,9 @@ char *arena_strndup(struct arena *arena, const char *string, size_t length);
 
 char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 char *arena_vprintf(struct arena *arena, const char *format, va_list arguments);
+
+/* Takes the buffer's memory, which then lives as long as the arena, and leaves it empty. */
+void arena_take_buffer(struct arena *arena, struct buffer *buffer);
 
 /* Runs `destroy(object)` when the arena is freed, latest first. For what a call holds that is
  * not memory (a reference, a subscription). */

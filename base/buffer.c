@@ -1,5 +1,7 @@
 #include "base/buffer.h"
 
+#include "base/kept.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,10 @@ void buffer_free(struct buffer *buffer)
 {
     if (buffer == NULL)
         return;
-    free(buffer->data);
+    if (buffer->capacity >= KEPT_BLOCK_BYTES_MIN)
+        kept_give(buffer->data, buffer->capacity);
+    else
+        free(buffer->data);
     *buffer = (struct buffer){0};
 }
 
@@ -20,6 +25,25 @@ static void move_to_front(struct buffer *buffer)
     if (buffer->start > 0 && buffer->length > 0)
         memmove(buffer->data, buffer->data + buffer->start, buffer->length);
     buffer->start = 0;
+}
+
+/* The content is at the front. */
+static void grow(struct buffer *buffer, size_t capacity)
+{
+    uint8_t *kept = capacity >= KEPT_BLOCK_BYTES_MIN ? kept_take(capacity) : NULL;
+
+    if (kept != NULL) {
+        struct buffer larger = {.data = kept, .length = buffer->length, .capacity = capacity};
+        if (buffer->length > 0)
+            memcpy(kept, buffer->data, buffer->length);
+        buffer_free(buffer);
+        *buffer = larger;
+        return;
+    }
+    buffer->data = realloc(buffer->data, capacity);
+    if (buffer->data == NULL)
+        abort();
+    buffer->capacity = capacity;
 }
 
 /* Moves the content to the front when the gap there is at least as long, so that each byte
@@ -39,10 +63,7 @@ static void make_room(struct buffer *buffer, size_t size_bytes)
     while (capacity < needed)
         if (__builtin_mul_overflow(capacity, 2, &capacity))
             abort();
-    buffer->data = realloc(buffer->data, capacity);
-    if (buffer->data == NULL)
-        abort();
-    buffer->capacity = capacity;
+    grow(buffer, capacity);
 }
 
 uint8_t *buffer_reserve(struct buffer *buffer, size_t size_bytes)
@@ -110,13 +131,29 @@ void buffer_clear(struct buffer *buffer)
 struct shared_bytes *shared_bytes_new(const void *data, size_t length)
 {
     struct shared_bytes *bytes = malloc(sizeof(*bytes) + length);
+    uint8_t *copy = (uint8_t *)(bytes + 1);
 
     if (bytes == NULL)
         abort();
-    bytes->references = 1;
-    bytes->length = length;
+    *bytes = (struct shared_bytes){.references = 1, .length = length, .data = copy};
     if (length > 0)
-        memcpy(bytes->data, data, length);
+        memcpy(copy, data, length);
+    return bytes;
+}
+
+struct shared_bytes *shared_bytes_take(struct buffer *buffer)
+{
+    struct shared_bytes *bytes = malloc(sizeof(*bytes));
+
+    if (bytes == NULL)
+        abort();
+    *bytes = (struct shared_bytes){
+        .references = 1,
+        .length = buffer->length,
+        .data = buffer_data(buffer),
+        .memory = *buffer,
+    };
+    *buffer = (struct buffer){0};
     return bytes;
 }
 
@@ -128,6 +165,8 @@ struct shared_bytes *shared_bytes_ref(struct shared_bytes *bytes)
 
 void shared_bytes_unref(struct shared_bytes *bytes)
 {
-    if (bytes != NULL && --bytes->references == 0)
-        free(bytes);
+    if (bytes == NULL || --bytes->references > 0)
+        return;
+    buffer_free(&bytes->memory);
+    free(bytes);
 }

@@ -49,15 +49,18 @@ void buffer_consume(struct buffer *buffer, size_t size_bytes);
 void buffer_clear(struct buffer *buffer);
 
 /* Immutable bytes shared by many owners on one loop, such as one encoded chat message that a
- * thousand streams send. Not thread-safe. */
+ * thousand streams send, or a large answer on its way to the socket. Not thread-safe. */
 struct shared_bytes {
     unsigned references;
     size_t length;
-    uint8_t data[];
+    const uint8_t *data;
+    struct buffer memory; /* of the data; empty when it lies behind the struct */
 };
 
 /* A copy with one reference, owned by the caller. */
 struct shared_bytes *shared_bytes_new(const void *data, size_t length);
+/* The same without a copy: takes the buffer's memory and leaves it empty. */
+struct shared_bytes *shared_bytes_take(struct buffer *buffer);
 struct shared_bytes *shared_bytes_ref(struct shared_bytes *bytes);
 /* Accepts NULL. */
 void shared_bytes_unref(struct shared_bytes *bytes);

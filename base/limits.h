@@ -10,6 +10,9 @@
 #define LIMIT_HEADERS 100                /* header fields of one request */
 #define LIMIT_STREAMS_PER_CONNECTION 256 /* concurrent HTTP/2 streams */
 #define LIMIT_STREAM_WINDOW_BYTES (64 * 1024)
+#define LIMIT_LARGE_WINDOW_BYTES                                    \
+    (512 * 1024) /* of a stream whose request has shown to be large \
+                  */
 #define LIMIT_CONNECTION_WINDOW_BYTES (1024 * 1024)
 #define LIMIT_SKIPPED_BODY_BYTES (4 * 1024 * 1024) /* read and dropped to answer in order */
 #define LIMIT_HANDSHAKE_MS 10000                   /* TLS handshake, first bytes */
@@ -35,6 +38,10 @@
 #define LIMIT_STREAM_QUEUE_BYTES (64 * 1024)  /* encoded, not yet taken by the transport */
 #define LIMIT_ERROR_MESSAGE_BYTES 1024
 #define LIMIT_COMPRESS_BYTES 1024 /* smaller messages are not worth compressing */
+#define LIMIT_COPIED_BYTES 8192   /* from here on a reference costs less than a copy */
+
+/* Memory that a loop keeps for its next large messages instead of returning it */
+#define LIMIT_KEPT_BYTES (16 * 1024 * 1024)
 
 /* Messages */
 #define LIMIT_MESSAGE_DEPTH 32                 /* nesting of messages, JSON included */

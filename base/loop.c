@@ -1,6 +1,7 @@
 #include "base/loop.h"
 
 #include "base/clock.h"
+#include "base/kept.h"
 #include "base/loop_internal.h"
 
 #include <assert.h>
@@ -331,6 +332,7 @@ struct loop *loop_new(unsigned index)
         abort();
     assert(current == NULL);
     current = loop;
+    kept_open();
     loop->h2o = h2o_evloop_create();
     loop->index = index;
     loop->now_ms = clock_monotonic_ms();
@@ -358,6 +360,7 @@ void loop_free(struct loop *loop)
     h2o_evloop_run(loop->h2o, 0); /* lets h2o free the sockets that were closed last */
     h2o_evloop_destroy(loop->h2o);
     coro_free_stacks();
+    kept_close();
     free(loop->timers);
     free(loop);
     current = NULL;

@@ -288,6 +288,35 @@ enum envelope_result call_first_message(struct call_state *state, struct envelop
     return envelope_read(buffer_data(&state->in), state->in.length, state->max_request_bytes, ret);
 }
 
+static size_t content_length(const struct exchange *exchange)
+{
+    const struct http_header *header = exchange_header(exchange, "content-length");
+    size_t length = 0;
+
+    for (size_t i = 0; header != NULL && i < header->value_length; i++)
+        if (header->value[i] < '0' || header->value[i] > '9' ||
+            __builtin_mul_overflow(length, 10, &length) ||
+            __builtin_add_overflow(length, header->value[i] - '0', &length))
+            return 0;
+    return length;
+}
+
+size_t call_missing_bytes(const struct call_state *state)
+{
+    struct envelope envelope;
+    size_t size = 0;
+
+    if (!state->wire.enveloped)
+        size = content_length(state->exchange);
+    else if (state->in.length > 0 &&
+             envelope_read(buffer_data(&state->in), state->in.length, state->max_request_bytes,
+                           &envelope) == ENVELOPE_MORE)
+        size = envelope.size;
+    return size > state->in.length && size <= ENVELOPE_BYTES + state->max_request_bytes
+               ? size - state->in.length
+               : 0;
+}
+
 enum status call_input_failure(struct call_state *state, enum envelope_result result)
 {
     if (result == ENVELOPE_TOO_LARGE)
@@ -297,11 +326,13 @@ enum status call_input_failure(struct call_state *state, enum envelope_result re
     return rpc_fail(&state->call, STATUS_INTERNAL, "message has unknown flags");
 }
 
-static enum status decode(struct call_state *state, struct bytes bytes,
+static enum status decode(struct call_state *state, struct bytes bytes, struct buffer *owner,
                           const ProtobufCMessage **ret)
 {
     struct rpc_call *call = &state->call;
     const struct message_type *type = call->method->request;
+    bool borrowed = false;
+    struct message_options options = {.ret_borrowed = owner != NULL ? &borrowed : NULL};
     const char *error = NULL;
     ProtobufCMessage *message;
     enum status status;
@@ -309,15 +340,18 @@ static enum status decode(struct call_state *state, struct bytes bytes,
     if (state->wire.codec == RPC_CODEC_JSON)
         status = message_decode_json(call->arena, type, bytes.data, bytes.length, &message, &error);
     else
-        status = message_decode(call->arena, type, bytes.data, bytes.length, &message, &error);
+        status = message_decode_with(call->arena, type, bytes.data, bytes.length, &options,
+                                     &message, &error);
     if (status != STATUS_OK)
         return rpc_fail(call, status, "%s", error ? error : "the message cannot be decoded");
+    if (borrowed)
+        arena_take_buffer(call->arena, owner);
     *ret = message;
     return STATUS_OK;
 }
 
 enum status call_decode(struct call_state *state, struct bytes bytes, bool compressed,
-                        const ProtobufCMessage **ret)
+                        struct buffer *owner, const ProtobufCMessage **ret)
 {
     struct buffer plain = {0};
     const char *error = NULL;
@@ -325,15 +359,16 @@ enum status call_decode(struct call_state *state, struct bytes bytes, bool compr
 
     state->in_compressed = compressed;
     if (!compressed)
-        return decode(state, bytes, ret);
+        return decode(state, bytes, owner, ret);
     if (state->wire.request_compression == COMPRESSION_IDENTITY)
         return rpc_fail(&state->call, STATUS_INTERNAL,
                         "message is compressed, which its head did not announce");
     status = decompress_bytes(state->wire.request_compression, bytes, state->max_request_bytes,
                               &plain, &error);
     if (status == STATUS_OK)
-        status = decode(
-            state, (struct bytes){plain.length ? buffer_data(&plain) : NULL, plain.length}, ret);
+        status =
+            decode(state, (struct bytes){plain.length ? buffer_data(&plain) : NULL, plain.length},
+                   &plain, ret);
     else
         rpc_fail(&state->call, status, "%s", error);
     buffer_free(&plain);

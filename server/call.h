@@ -114,9 +114,14 @@ enum envelope_result call_first_message(struct call_state *state, struct envelop
 /* The error of what cannot be a message: too large, or with flags nobody knows. */
 enum status call_input_failure(struct call_state *state, enum envelope_result result);
 
-/* Decompresses and decodes one message by the call's codec. */
+/* Decompresses and decodes one message by the call's codec. `owner`, if not NULL, is the buffer
+ * that holds the bytes and nothing else of use: the message may point into it, and its memory is
+ * then taken by the call's arena, which leaves it empty. */
 enum status call_decode(struct call_state *state, struct bytes bytes, bool compressed,
-                        const ProtobufCMessage **ret);
+                        struct buffer *owner, const ProtobufCMessage **ret);
+
+/* Bytes that are missing to the message that has begun to arrive; 0 when that is not known. */
+size_t call_missing_bytes(const struct call_state *state);
 
 /* INVALID_ARGUMENT with a BadRequest of every broken rule. */
 enum status call_validate(struct call_state *state, const ProtobufCMessage *message);

@@ -166,16 +166,16 @@ static enum status write_response(struct call_state *state)
     enum status status = call_encode(state, state->response, &encoded, &compressed);
 
     if (status == STATUS_OK && !state->closed) {
-        struct bytes message = {encoded.length ? buffer_data(&encoded) : NULL, encoded.length};
+        size_t length = encoded.length;
         if (!state->started) {
             if (!compressed)
                 state->wire.response_compression = COMPRESSION_IDENTITY;
             state->wire.protocol->start(&state->wire, state->exchange, &state->headers,
-                                        &state->trailers, encoded.length);
+                                        &state->trailers, length);
         }
-        protocol_send(&state->wire, state->exchange, message, compressed);
+        protocol_send(&state->wire, state->exchange, &encoded, compressed);
         state->started = true;
-        state->sent_bytes += encoded.length;
+        state->sent_bytes += length;
     }
     buffer_free(&encoded);
     return status;
@@ -230,7 +230,8 @@ static enum status take_single_request(struct call_state *state)
         envelope.message = state->wire.get_message;
     if (state->wire.enveloped)
         TRY(open_envelope(state, &envelope));
-    TRY(call_decode(state, envelope.message, envelope.compressed, &state->request));
+    TRY(call_decode(state, envelope.message, envelope.compressed,
+                    state->wire.is_get ? NULL : &state->in, &state->request));
     buffer_free(&state->in);
     return call_validate(state, state->request);
 }
@@ -379,6 +380,20 @@ static void fail_input(struct call_state *state, enum status status, const char 
         call_finish(state, status);
 }
 
+/* Who has sent this much of a message gets memory for all of it at once. */
+#define LARGE_MESSAGE_BYTES (64 * 1024)
+
+static void append_input(struct call_state *state, const uint8_t *data, size_t length)
+{
+    struct buffer *in = &state->in;
+
+    if (in->length >= LARGE_MESSAGE_BYTES && in->capacity - in->start - in->length < length) {
+        size_t missing = call_missing_bytes(state);
+        buffer_reserve(in, missing > length ? missing : length);
+    }
+    buffer_append(in, data, length);
+}
+
 static void on_body(struct exchange *exchange, const uint8_t *data, size_t length, bool end)
 {
     struct call_state *state = exchange->call;
@@ -397,7 +412,7 @@ static void on_body(struct exchange *exchange, const uint8_t *data, size_t lengt
             return;
         }
     } else if (length > 0) {
-        buffer_append(&state->in, data, length);
+        append_input(state, data, length);
     }
     if (status == STATUS_OK && has_single_request(state->call.method))
         status = check_input(state);

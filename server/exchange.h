@@ -54,7 +54,8 @@ struct exchange_transport {
                   size_t header_count);
     /* Body bytes, copied. */
     void (*write)(struct exchange *exchange, const void *data, size_t length);
-    /* `prefix` (a few bytes, copied, may be empty) and then shared bytes, referenced. */
+    /* `prefix` (a few bytes, copied, may be empty) and then shared bytes, of which large ones are
+     * referenced until the socket has taken them. */
     void (*write_shared)(struct exchange *exchange, const void *prefix, size_t prefix_length,
                          struct shared_bytes *bytes);
     /* The end, with trailers (as above) where the transport has them (HTTP/2). A request body still

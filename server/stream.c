@@ -56,8 +56,10 @@ static enum status take_message(struct call_state *state, const struct envelope 
     if (state->call.arena != state->wire.arena)
         arena_free(state->call.arena);
     state->call.arena = arena_new();
-    TRY(call_decode(state, envelope->message, envelope->compressed, &message));
-    buffer_consume(&state->in, envelope->size);
+    TRY(call_decode(state, envelope->message, envelope->compressed,
+                    state->in.length == envelope->size ? &state->in : NULL, &message));
+    if (state->in.length > 0) /* otherwise the message points into it */
+        buffer_consume(&state->in, envelope->size);
     call_input_arrived(state);
     TRY(call_validate(state, message));
     *ret_message = message;
@@ -111,10 +113,8 @@ enum status rpc_send(struct rpc_call *call, const ProtobufCMessage *message)
     status = call_encode(state, message, &encoded, &compressed);
     if (status == STATUS_OK) {
         start_answer(state);
-        protocol_send(&state->wire, state->exchange,
-                      (struct bytes){encoded.length ? buffer_data(&encoded) : NULL, encoded.length},
-                      compressed);
         state->sent_bytes += encoded.length;
+        protocol_send(&state->wire, state->exchange, &encoded, compressed);
     }
     buffer_free(&encoded);
     TRY(status);

@@ -8,6 +8,8 @@
 #include "server/exchange.h"
 #include "server/http/http.h"
 
+#define HTTP_RECEIVE_BYTES (256 * 1024) /* by one system call */
+
 struct connection;
 
 struct http_listener {
@@ -16,6 +18,7 @@ struct http_listener {
     const struct http_config *config;
     h2o_socket_t *socket; /* NULL once draining */
     struct connection *connections;
+    uint8_t *input; /* HTTP_RECEIVE_BYTES that the connections receive into in turn */
     struct http_stats stats;
     struct nghttp2_session_callbacks *h2_callbacks; /* made by the first session */
     struct loop_timer accept_timer;                 /* set while no more connections are taken */

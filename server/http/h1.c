@@ -216,7 +216,7 @@ static void start(struct exchange *exchange, int http_status, const struct http_
 
     if (ex->connection == NULL)
         return;
-    out = &ex->connection->writer.out;
+    out = &ex->connection->writer.out.copied;
     ex->started = true;
     ex->chunked_out = http_status != 204 && http_status != 304 &&
                       !has_header(headers, header_count, "content-length");
@@ -234,32 +234,37 @@ static void start(struct exchange *exchange, int http_status, const struct http_
     defer_flush(ex->connection);
 }
 
-static void write_parts(struct h1_exchange *ex, const void *prefix, size_t prefix_length,
-                        const void *data, size_t length)
+/* `data` and then shared bytes, NULL for none, as one chunk. */
+static void write_parts(struct h1_exchange *ex, const void *data, size_t length,
+                        struct shared_bytes *bytes)
 {
-    struct buffer *out;
+    size_t shared_length = bytes != NULL ? bytes->length : 0;
+    struct chain *out;
 
-    if (ex->connection == NULL || ex->is_head || prefix_length + length == 0)
+    if (ex->connection == NULL || ex->is_head || length + shared_length == 0)
         return;
     out = &ex->connection->writer.out;
     if (ex->chunked_out)
-        buffer_printf(out, "%zx\r\n", prefix_length + length);
-    buffer_append(out, prefix, prefix_length);
-    buffer_append(out, data, length);
+        buffer_printf(&out->copied, "%zx\r\n", length + shared_length);
+    buffer_append(&out->copied, data, length);
+    if (ex->exchange.secure && shared_length > 0) /* each piece would be a TLS record */
+        buffer_append(&out->copied, bytes->data, shared_length);
+    else if (shared_length > 0)
+        chain_append_shared(out, bytes, 0, shared_length);
     if (ex->chunked_out)
-        buffer_append(out, "\r\n", 2);
+        buffer_append(&out->copied, "\r\n", 2);
     defer_flush(ex->connection);
 }
 
 static void write_bytes(struct exchange *exchange, const void *data, size_t length)
 {
-    write_parts((struct h1_exchange *)exchange, NULL, 0, data, length);
+    write_parts((struct h1_exchange *)exchange, data, length, NULL);
 }
 
 static void write_shared(struct exchange *exchange, const void *prefix, size_t prefix_length,
                          struct shared_bytes *bytes)
 {
-    write_parts((struct h1_exchange *)exchange, prefix, prefix_length, bytes->data, bytes->length);
+    write_parts((struct h1_exchange *)exchange, prefix, prefix_length, bytes);
 }
 
 static void end(struct exchange *exchange, const struct http_header *trailers, size_t trailer_count)
@@ -269,7 +274,7 @@ static void end(struct exchange *exchange, const struct http_header *trailers, s
     if (ex->connection == NULL)
         return;
     if (ex->chunked_out && !ex->is_head)
-        buffer_append_string(&ex->connection->writer.out, "0\r\n\r\n");
+        buffer_append_string(&ex->connection->writer.out.copied, "0\r\n\r\n");
     ex->ended = true;
     defer_flush(ex->connection);
 }
@@ -331,7 +336,7 @@ static const struct exchange_transport h1_transport = {
 
 static void refuse(struct h1_connection *connection, int status)
 {
-    buffer_printf(&connection->writer.out,
+    buffer_printf(&connection->writer.out.copied,
                   "HTTP/1.1 %d %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", status,
                   reason(status));
     connection->failed = true;
@@ -466,7 +471,7 @@ static bool read_head(struct h1_connection *connection)
     connection->exchange = new_exchange(connection, &head);
     h2o_buffer_consume(input, head.size_bytes);
     if (head.expects_continue && (head.chunked || head.content_length > 0))
-        buffer_append_string(&connection->writer.out, "HTTP/1.1 100 Continue\r\n\r\n");
+        buffer_append_string(&connection->writer.out.copied, "HTTP/1.1 100 Continue\r\n\r\n");
     if (!exchange_to_call(connection->base.listener, &connection->exchange->exchange))
         site_serve(connection->base.listener->config, &connection->exchange->exchange);
     defer_flush(connection);

@@ -56,6 +56,7 @@ struct h2_stream {
     bool for_site;        /* no call: served when the whole request is there */
     size_t skipped_bytes; /* of a body that the site has no use for */
     size_t unconsumed;    /* body bytes without credit */
+    size_t consumed;      /* body bytes with credit */
     uint64_t moved_ms;    /* when the peer last sent or took some of it, or had nothing to */
 
     /* The answer. */
@@ -66,7 +67,7 @@ struct h2_stream {
     size_t trailer_count;
     bool started, submitted, deferred, ended;
     bool lingering; /* sent whole before the request was: the client may finish that, for a while */
-    struct buffer body;
+    struct chain body; /* not yet taken by nghttp2 */
 };
 
 extern const struct exchange_transport h2_transport;
@@ -86,6 +87,15 @@ void h2_stream_end_body(struct h2_stream *stream);
 void h2_stream_closed(struct h2_stream *stream, uint32_t error_code);
 /* Hands nghttp2 what the stream's call has written in this tick. */
 void h2_stream_submit(struct h2_stream *stream);
+/* nghttp2's: moves a frame of the stream's body, with its head, to the connection's writer. */
+int h2_stream_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                        size_t length, nghttp2_data_source *source, void *user_data);
+
+/* Bytes written and not yet taken by nghttp2. */
+static inline size_t h2_stream_queued(const struct h2_stream *stream)
+{
+    return chain_length(&stream->body);
+}
 
 static inline void h2_stream_moved(struct h2_stream *stream)
 {
@@ -100,11 +110,25 @@ void h2_set_timers(struct h2_connection *connection, bool write_started);
 void h2_bound_last_words(struct h2_connection *connection);
 void h2_drain(struct connection *base);
 
+static inline uint64_t h2_now_ms(const struct h2_connection *connection)
+{
+    return loop_now_ms(connection->base.listener->loop);
+}
+
+/* h2_input.c */
+/* What a connection may have done in a tick, in bytes of frames of which there may be many. */
+#define H2_INPUT_BYTES (16 * 1024)
+/* Takes what is in the socket's buffer already, and what comes. */
+void h2_read_start(struct h2_connection *connection);
+
 /* h2_session.c */
+/* So much is gathered that no more frames are made before the socket took some. */
+bool h2_is_full(const struct h2_connection *connection);
 void h2_close(struct connection *base);
 /* GOAWAY with ENHANCE_YOUR_CALM and the reason as debug data, and the end. */
 void h2_give_up_on(struct h2_connection *connection, const char *reason);
 void h2_mark_dirty(struct h2_stream *stream);
+void h2_charge(struct h2_connection *connection, uint32_t tokens, const char *reason);
 /* Takes tokens for a head that is larger than allowed, the more the larger it is. */
 void h2_charge_head(struct h2_connection *connection, size_t head_bytes);
 

@@ -7,24 +7,15 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* Gathered bytes above which no more frames are made before the socket took some. */
-#define WRITE_BYTES (64 * 1024)
-#define HEAD_BYTES_PER_TOKEN 4096 /* of heads that are too large */
+#define WRITE_BYTES (64 * 1024) /* copied for one write; shared bytes may fill a slice */
+#define FRAME_BYTES_MAX (H2_FRAME_HEAD_BYTES + 16 * 1024) /* as nghttp2 makes them */
+#define HEAD_BYTES_PER_TOKEN 4096                         /* of heads that are too large */
 /* Nobody means a head of this size. Smaller ones that are too large are answered. */
 #define HEADER_BOMB_BYTES (4 * LIMIT_HEADER_BYTES)
-/* Taken from one connection in a tick. */
-#define INPUT_BYTES (16 * 1024)
-
-static void on_read(h2o_socket_t *socket, const char *error);
 
 static struct h2_connection *from_socket(h2o_socket_t *socket)
 {
     return socket->data;
-}
-
-static uint64_t now_ms(const struct h2_connection *connection)
-{
-    return loop_now_ms(connection->base.listener->loop);
 }
 
 void h2_mark_dirty(struct h2_stream *stream)
@@ -56,57 +47,15 @@ void h2_give_up_on(struct h2_connection *connection, const char *reason)
     loop_defer(connection->base.listener->loop, &connection->flush);
 }
 
-static void charge(struct h2_connection *connection, uint32_t tokens, const char *reason)
+void h2_charge(struct h2_connection *connection, uint32_t tokens, const char *reason)
 {
-    if (!abuse_charge(&connection->abuse, tokens, now_ms(connection)))
-        h2_give_up_on(connection, reason);
-}
-
-static void charge_unexplained(struct h2_connection *connection, const char *reason)
-{
-    if (!abuse_charge_unexplained(&connection->abuse, now_ms(connection)))
+    if (!abuse_charge(&connection->abuse, tokens, h2_now_ms(connection)))
         h2_give_up_on(connection, reason);
 }
 
 void h2_charge_head(struct h2_connection *connection, size_t head_bytes)
 {
-    charge(connection, (uint32_t)(head_bytes / HEAD_BYTES_PER_TOKEN), "too_large_headers");
-}
-
-/* Every frame, also those that nghttp2 ignores. The reasons go to the peer; gRPC clients know
- * the one for PING and wait longer from then on. */
-static void charge_for_frame(struct h2_connection *connection, const struct h2_frame_head *head)
-{
-    switch (head->type) {
-    case NGHTTP2_RST_STREAM:
-        charge(connection, 1, "too_many_resets");
-        break;
-    case NGHTTP2_PRIORITY:
-        charge(connection, 1, "too_many_priorities");
-        break;
-    case NGHTTP2_SETTINGS:
-        charge(connection, 1, "too_many_settings");
-        break;
-    case NGHTTP2_PING:
-        if ((head->flags & NGHTTP2_FLAG_ACK) && connection->pings > 0)
-            connection->pings--;
-        else
-            charge_unexplained(connection, "too_many_pings");
-        break;
-    case NGHTTP2_WINDOW_UPDATE:
-        charge_unexplained(connection, "too_many_window_updates");
-        break;
-    case NGHTTP2_DATA:
-    case NGHTTP2_CONTINUATION:
-        if (head->length == 0 && !(head->flags & NGHTTP2_FLAG_END_STREAM))
-            charge(connection, 1, "too_many_empty_frames");
-        break;
-    case NGHTTP2_HEADERS:
-        break;
-    default:
-        charge(connection, 1, "too_many_unknown_frames");
-        break;
-    }
+    h2_charge(connection, (uint32_t)(head_bytes / HEAD_BYTES_PER_TOKEN), "too_large_headers");
 }
 
 /* --- nghttp2's callbacks --- */
@@ -167,7 +116,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 
     if (frame->hd.type == NGHTTP2_DATA && !end && frame->hd.length > 0 &&
         frame->hd.length == frame->data.padlen)
-        charge(connection, 1, "too_many_empty_frames");
+        h2_charge(connection, 1, "too_many_empty_frames");
     if (stream == NULL || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
     if (!stream->routed) {
@@ -185,7 +134,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 
     if (error == NGHTTP2_ERR_REFUSED_STREAM)
         h2_watch_reset(&connection->watch, frame->hd.stream_id);
-    charge(connection, 1, "too_many_invalid_frames");
+    h2_charge(connection, 1, "too_many_invalid_frames");
     return 0;
 }
 
@@ -198,7 +147,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
         h2_watch_reset(&connection->watch, frame->hd.stream_id);
-        charge(connection, 1, "too_many_resets");
+        h2_charge(connection, 1, "too_many_resets");
         return 0;
     }
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
@@ -238,6 +187,7 @@ static nghttp2_session_callbacks *session_callbacks(struct http_listener *listen
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, h2_stream_send_data);
     return callbacks;
 }
 
@@ -297,20 +247,28 @@ static void submit_dirty(struct h2_connection *connection)
     }
 }
 
+bool h2_is_full(const struct h2_connection *connection)
+{
+    const struct chain *out = &connection->writer.out;
+
+    return out->copied.length >= WRITE_BYTES ||
+           chain_length(out) + FRAME_BYTES_MAX > WRITER_SLICE_BYTES;
+}
+
 /* False if nghttp2 can go on no longer. */
 static bool gather(struct h2_connection *connection)
 {
     if (connection->abusive && connection->last_words)
         return true;
     connection->last_words = connection->abusive;
-    while (connection->writer.out.length < WRITE_BYTES) {
+    while (!h2_is_full(connection)) {
         const uint8_t *bytes;
         ssize_t length = nghttp2_session_mem_send(connection->session, &bytes);
         if (length < 0)
             return false;
         if (length == 0)
             break;
-        buffer_append(&connection->writer.out, bytes, (size_t)length);
+        buffer_append(&connection->writer.out.copied, bytes, (size_t)length);
     }
     return true;
 }
@@ -322,7 +280,7 @@ static void tell_writable(struct h2_connection *connection)
 
     while (*link != NULL) {
         struct h2_stream *stream = *link;
-        if (stream->body.length > LIMIT_STREAM_QUEUE_BYTES / 2) {
+        if (h2_stream_queued(stream) > LIMIT_STREAM_QUEUE_BYTES / 2) {
             link = &stream->next_waiting;
             continue;
         }
@@ -356,101 +314,11 @@ static void flush(struct loop_task *task)
     write_started = writer_start(&connection->writer, connection->base.socket, on_written);
     if (is_over(connection)) {
         release(connection);
-        connection_linger(&connection->base, INPUT_BYTES);
+        connection_linger(&connection->base, H2_INPUT_BYTES);
         return;
     }
     tell_writable(connection);
     h2_set_timers(connection, write_started);
-}
-
-/* --- reading --- */
-
-static bool give_to_session(struct h2_connection *connection, const uint8_t *data, size_t length)
-{
-    /* When nghttp2 fails, it has queued a GOAWAY that says why, unless it was no HTTP/2 at all. */
-    if (nghttp2_session_mem_recv(connection->session, data, length) >= 0)
-        return true;
-    connection->abusive = true;
-    h2_bound_last_words(connection);
-    return false;
-}
-
-/* Frames for streams that are not open, on which nghttp2 has no opinion. */
-static void check_stream(struct h2_connection *connection, const struct h2_frame_head *head)
-{
-    uint32_t error;
-
-    if (connection->draining ||
-        nghttp2_session_get_stream_user_data(connection->session, head->stream_id) != NULL)
-        return;
-    error = h2_watch_verdict(&connection->watch, head->stream_id);
-    if (error == NGHTTP2_NO_ERROR)
-        return;
-    nghttp2_session_terminate_session(connection->session, error);
-    connection->deaf = true;
-}
-
-/* Looks at the frames, and gives nghttp2 what came before a frame when the state of its stream
- * matters. */
-static void feed(struct h2_connection *connection, const uint8_t *data, size_t length)
-{
-    size_t position = 0, given = 0, start;
-    struct h2_frame_head head;
-
-    while (h2_watch_next(&connection->watch, data, length, &position, &start, &head)) {
-        charge_for_frame(connection, &head);
-        if (h2_watch_needs_stream(&connection->watch, &head)) {
-            if (start > given && !give_to_session(connection, data + given, start - given))
-                return;
-            given = start > given ? start : given;
-            check_stream(connection, &head);
-        } else if (head.type == NGHTTP2_HEADERS) {
-            h2_watch_opened(&connection->watch, head.stream_id);
-        }
-        if (connection->abusive || connection->deaf)
-            return;
-    }
-    if (length > given)
-        give_to_session(connection, data + given, length - given);
-}
-
-/* Whoever sends fast has megabytes read at once: the other connections come in between. */
-static void take_input(struct h2_connection *connection)
-{
-    h2o_socket_t *socket = connection->base.socket;
-    size_t length = socket->input->size < INPUT_BYTES ? socket->input->size : INPUT_BYTES;
-
-    if (!connection->abusive && !connection->deaf)
-        feed(connection, (const uint8_t *)socket->input->bytes, length);
-    if (connection->abusive || connection->deaf)
-        length = socket->input->size;
-    h2o_buffer_consume(&socket->input, length);
-    if (socket->input->size > 0) {
-        h2o_socket_read_stop(socket);
-        loop_timer_set(connection->base.listener->loop, &connection->more, 0);
-    } else if (!h2o_socket_is_reading(socket)) {
-        h2o_socket_read_start(socket, on_read);
-    }
-    loop_defer(connection->base.listener->loop, &connection->flush);
-}
-
-static void on_more(struct loop_timer *timer)
-{
-    take_input((struct h2_connection *)((char *)timer - offsetof(struct h2_connection, more)));
-}
-
-static void on_read(h2o_socket_t *socket, const char *error)
-{
-    struct h2_connection *connection = from_socket(socket);
-
-    if (error != NULL) {
-        h2_close(&connection->base);
-        return;
-    }
-    connection->read_ms = now_ms(connection);
-    connection->pinged = false;
-    if (socket->input->size > 0)
-        take_input(connection);
 }
 
 static void open_session(struct h2_connection *connection)
@@ -485,14 +353,11 @@ void h2_start(struct connection *from)
     connection->base.drain = h2_drain;
     connection->base.close = h2_close;
     connection->flush.fn = flush;
-    connection->more.fn = on_more;
-    connection->abuse.filled_ms = now_ms(connection);
+    connection->abuse.filled_ms = h2_now_ms(connection);
     h2_watch_start(&connection->watch);
     open_session(connection);
     h2_start_timers(connection);
-    h2o_socket_read_start(connection->base.socket, on_read);
-    if (connection->base.socket->input->size > 0)
-        take_input(connection);
+    h2_read_start(connection);
     if (connection->base.listener->draining)
         h2_drain(&connection->base);
 }

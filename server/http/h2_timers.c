@@ -109,7 +109,7 @@ static uint32_t bound_ms(const struct h2_stream *stream)
         return config->header_ms;
     if (stream->lingering)
         return config->linger_ms;
-    if (stream->body.length > 0)
+    if (h2_stream_queued(stream) > 0)
         return config->write_ms;
     if (!stream->in_ended && !stream->started && stream->unconsumed == 0 &&
         (stream->exchange.whole_request || stream->for_site))
@@ -130,7 +130,7 @@ static void end_stalled(struct h2_stream *stream)
 {
     struct h2_connection *connection = stream->connection;
 
-    if (!stream->routed || (stream->body.length > 0 &&
+    if (!stream->routed || (h2_stream_queued(stream) > 0 &&
                             nghttp2_session_get_remote_window_size(connection->session) <= 0)) {
         h2_give_up_on(connection, "too_slow"); /* it blocks all the others as well */
         return;
@@ -139,10 +139,10 @@ static void end_stalled(struct h2_stream *stream)
         h2_transport.reset(&stream->exchange, NGHTTP2_NO_ERROR);
         return;
     }
-    if (stream->body.length > 0 && !has_no_window(stream))
+    if (h2_stream_queued(stream) > 0 && !has_no_window(stream))
         return;
     h2_transport.reset(&stream->exchange,
-                       stream->body.length > 0 ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_CANCEL);
+                       h2_stream_queued(stream) > 0 ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_CANCEL);
 }
 
 static void on_stalls(struct loop_timer *timer)

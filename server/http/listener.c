@@ -120,6 +120,7 @@ void connection_linger(struct connection *connection, size_t late_bytes_max)
     connection->timer.fn = on_linger_over;
     loop_timer_set(listener->loop, &connection->timer, listener->config->linger_ms);
     shutdown(h2o_socket_get_fd(connection->socket), SHUT_WR);
+    h2o_socket_dont_read(connection->socket, 0);
     h2o_buffer_consume(&connection->socket->input, connection->socket->input->size);
     h2o_socket_read_start(connection->socket, on_late_bytes);
 }
@@ -427,6 +428,9 @@ struct http_listener *http_listen(struct loop *loop, struct rpc_server *server,
     listener = calloc(1, sizeof(*listener));
     if (listener == NULL)
         abort();
+    listener->input = malloc(HTTP_RECEIVE_BYTES);
+    if (listener->input == NULL)
+        abort();
     listener->loop = loop;
     listener->server = server;
     listener->config = config;
@@ -470,6 +474,7 @@ void http_close(struct http_listener *listener)
     while (listener->connections != NULL)
         listener->connections->close(listener->connections);
     nghttp2_session_callbacks_del(listener->h2_callbacks);
+    free(listener->input);
     free(listener);
 }
 

@@ -4,36 +4,43 @@
 
 #include <h2o/socket.h>
 
-#include "base/buffer.h"
+#include "server/http/chain.h"
 
 /* Written at once: h2o tells only of whole writes, and a slow peer must be seen to take some. */
 #define WRITER_SLICE_BYTES (256 * 1024)
+#define WRITER_PIECES 64 /* of a write: heads of frames and what lies between them */
 
 struct writer {
-    struct buffer out;       /* gathered */
-    struct buffer in_flight; /* being written; h2o's as far as `slice` */
+    struct chain out;       /* gathered */
+    struct chain in_flight; /* being written; h2o's as far as `slice` */
     size_t slice;
     bool writing;
 };
+
+/* Bytes gathered or in flight. */
+static inline size_t writer_pending(const struct writer *writer)
+{
+    return chain_length(&writer->out) + chain_length(&writer->in_flight);
+}
 
 /* Starts a write of what is gathered unless one is in flight; `on_written` is the socket's
  * callback and must call writer_done(). True if one was started. */
 static inline bool writer_start(struct writer *writer, h2o_socket_t *socket,
                                 h2o_socket_cb on_written)
 {
-    h2o_iovec_t bytes;
+    h2o_iovec_t pieces[WRITER_PIECES];
+    size_t count;
 
-    if (writer->writing || writer->in_flight.length + writer->out.length == 0)
+    if (writer->writing || writer_pending(writer) == 0)
         return false;
-    if (writer->in_flight.length == 0) {
+    if (chain_length(&writer->in_flight) == 0) {
         writer->in_flight = writer->out;
-        writer->out = (struct buffer){0};
+        writer->out = (struct chain){0};
     }
-    writer->slice = writer->in_flight.length < WRITER_SLICE_BYTES ? writer->in_flight.length
-                                                                  : WRITER_SLICE_BYTES;
-    bytes = h2o_iovec_init(buffer_data(&writer->in_flight), writer->slice);
+    count =
+        chain_pieces(&writer->in_flight, pieces, WRITER_PIECES, WRITER_SLICE_BYTES, &writer->slice);
     writer->writing = true;
-    h2o_socket_write(socket, &bytes, 1, on_written);
+    h2o_socket_write(socket, pieces, count, on_written);
     return true;
 }
 
@@ -53,19 +60,13 @@ static inline void writer_done(struct writer *writer, h2o_socket_t *socket)
 {
     writer_settle(socket);
     writer->writing = false;
-    buffer_consume(&writer->in_flight, writer->slice);
+    chain_consume(&writer->in_flight, writer->slice);
 }
 
 static inline void writer_free(struct writer *writer)
 {
-    buffer_free(&writer->out);
-    buffer_free(&writer->in_flight);
-}
-
-/* Bytes gathered or in flight. */
-static inline size_t writer_pending(const struct writer *writer)
-{
-    return writer->out.length + writer->in_flight.length;
+    chain_free(&writer->out);
+    chain_free(&writer->in_flight);
 }
 
 #endif

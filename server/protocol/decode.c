@@ -30,6 +30,7 @@ struct decoder {
     struct map_site *maps;
     unsigned max_depth; /* at most DEPTH_MAX */
     bool keep_nul;
+    bool *ret_borrowed;
     enum status status;
     const char *error;
 };
@@ -370,7 +371,10 @@ static const uint8_t *decode_bytes(struct decoder *decoder, const uint8_t *at, s
 {
     ProtobufCBinaryData bytes = {.len = length};
 
-    if (length > 0) {
+    if (decoder->ret_borrowed != NULL && length >= LIMIT_COPIED_BYTES) {
+        bytes.data = (uint8_t *)at;
+        *decoder->ret_borrowed = true;
+    } else if (length > 0) {
         bytes.data = budget_alloc(&decoder->budget, length);
         if (bytes.data == NULL)
             return fail_budget(decoder);
@@ -551,6 +555,7 @@ enum status message_decode_with(struct arena *arena, const struct message_type *
         .budget = {arena, LIMIT_DECODED_BYTES},
         .max_depth = options->max_depth > 0 ? options->max_depth : LIMIT_MESSAGE_DEPTH,
         .keep_nul = options->keep_nul,
+        .ret_borrowed = options->ret_borrowed,
     };
     ProtobufCMessage *message = NULL;
 

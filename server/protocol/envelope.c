@@ -43,14 +43,31 @@ void envelope_write(const struct wire *wire, struct exchange *exchange, uint8_t 
         exchange->transport->write(exchange, data, length);
 }
 
-void protocol_send(const struct wire *wire, struct exchange *exchange, struct bytes message,
+/* Goes to the socket from where it is. */
+static void send_large(const struct wire *wire, struct exchange *exchange, uint8_t flags,
+                       struct buffer *message)
+{
+    uint8_t prefix[ENVELOPE_BYTES] = {flags};
+    struct shared_bytes *bytes = shared_bytes_take(message);
+
+    put_length(prefix + 1, bytes->length);
+    exchange->transport->write_shared(exchange, prefix, wire->enveloped ? sizeof(prefix) : 0,
+                                      bytes);
+    shared_bytes_unref(bytes);
+}
+
+void protocol_send(const struct wire *wire, struct exchange *exchange, struct buffer *message,
                    bool compressed)
 {
-    if (wire->enveloped)
-        envelope_write(wire, exchange, compressed ? ENVELOPE_COMPRESSED : 0, message.data,
-                       message.length);
-    else if (message.length > 0)
-        exchange->transport->write(exchange, message.data, message.length);
+    uint8_t flags = compressed ? ENVELOPE_COMPRESSED : 0;
+
+    if (message->length >= LIMIT_COPIED_BYTES && !wire->text)
+        send_large(wire, exchange, flags, message);
+    else if (wire->enveloped)
+        envelope_write(wire, exchange, flags, buffer_data(message), message->length);
+    else if (message->length > 0)
+        exchange->transport->write(exchange, buffer_data(message), message->length);
+    buffer_free(message);
 }
 
 void protocol_send_shared(const struct wire *wire, struct exchange *exchange,
@@ -70,6 +87,7 @@ enum envelope_result envelope_read(const uint8_t *data, size_t length, size_t ma
 {
     size_t size;
 
+    ret->size = 0;
     if (length < ENVELOPE_BYTES)
         return ENVELOPE_MORE;
     if ((data[0] & ~ENVELOPE_COMPRESSED) != 0)
@@ -77,7 +95,8 @@ enum envelope_result envelope_read(const uint8_t *data, size_t length, size_t ma
     size = (size_t)data[1] << 24 | (size_t)data[2] << 16 | (size_t)data[3] << 8 | data[4];
     if (size > max_bytes)
         return ENVELOPE_TOO_LARGE;
-    if (length - ENVELOPE_BYTES < size)
+    ret->size = ENVELOPE_BYTES + size;
+    if (length < ret->size)
         return ENVELOPE_MORE;
     *ret = (struct envelope){
         .message = {data + ENVELOPE_BYTES, size},

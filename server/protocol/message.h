@@ -100,6 +100,9 @@ struct message_options {
     /* U+0000 within a string is taken instead of refused. In memory it is the bytes c0 80, which
      * no other text has, and an encoder with the same option writes it as what it was. */
     bool keep_nul;
+    /* Binary: if not NULL, large bytes fields point into the input, which must then live as long
+     * as the message, and this is set. */
+    bool *ret_borrowed;
 };
 
 /* --- binary --- */

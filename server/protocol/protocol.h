@@ -95,8 +95,9 @@ int protocol_open(struct wire *wire, const struct exchange *exchange,
 /* Whether a content type is one of an RPC protocol's that carries nothing else. */
 bool protocol_is_rpc_content_type(const char *value, size_t length);
 
-/* Writes one message: enveloped where the wire is. `compressed` by wire->response_compression. */
-void protocol_send(const struct wire *wire, struct exchange *exchange, struct bytes message,
+/* Writes one message: enveloped where the wire is. `compressed` by wire->response_compression.
+ * The message's memory may be taken instead of copied; in any case it is left empty. */
+void protocol_send(const struct wire *wire, struct exchange *exchange, struct buffer *message,
                    bool compressed);
 void protocol_send_shared(const struct wire *wire, struct exchange *exchange,
                           struct shared_bytes *message);
@@ -115,11 +116,11 @@ void envelope_write(const struct wire *wire, struct exchange *exchange, uint8_t 
 /* The first message of the bytes received so far. */
 struct envelope {
     struct bytes message; /* points into the input */
-    size_t size;          /* bytes of input it takes */
+    size_t size;          /* bytes of input it takes; 0: not known yet */
     bool compressed;
 };
 enum envelope_result {
-    ENVELOPE_MORE,      /* not whole yet */
+    ENVELOPE_MORE,      /* not whole yet; only ret->size is filled */
     ENVELOPE_MESSAGE,   /* *ret is filled */
     ENVELOPE_TOO_LARGE, /* longer than max_bytes */
     ENVELOPE_BAD_FLAGS, /* flags a request has not */

@@ -48,6 +48,16 @@ def text_field(text):
             return b"\x0a" + length + data
 
 
+def payload_field(size):
+    """A message whose field 2 is bytes that tell where they stand."""
+    data = b"".join(struct.pack(">I", i) for i in range(size // 4))
+    length, size = b"", len(data)
+    while size > 0x7F:
+        length += bytes([size & 0x7F | 0x80])
+        size >>= 7
+    return b"\x12" + length + bytes([size]) + data
+
+
 def varint_field(number, value):
     return bytes([number << 3]) + (bytes([value]) if value < 128 else
                                    bytes([value & 0x7F | 0x80, value >> 7]))
@@ -289,6 +299,49 @@ class Grpc(EngineCase):
         status, _, answers = self.h2().call("Echo", text_field(text))
         self.assertEqual((status, len(answers[0])), (0, len(text_field(text))))
 
+    def test_large_bytes_come_back_as_they_were(self):
+        for size in (8188, 8192, 16384, 65536, 262144, 4_000_000):
+            message = text_field("with text") + payload_field(size)
+            with self.subTest(size):
+                status, _, answers = self.h2().call("Echo", message)
+                self.assertEqual(status, 0)
+                self.assertTrue(answers == [message])
+
+    def test_large_and_small_answers_on_one_connection(self):
+        client = self.h2()
+        messages = {}
+        for size in (1_000_000, 100, 300_000, 3_000_000, 10, 20_000):
+            stream = client.open(SERVICE + "Echo")
+            messages[stream] = envelope(payload_field(size) if size > 9000 else
+                                        text_field("s" * size))
+            client.send(stream, messages[stream], end=True)
+        for stream, message in messages.items():
+            client.finish(stream)
+            self.assertEqual(client.trailers[stream]["grpc-status"], "0")
+            self.assertTrue(client.bodies[stream] == message)
+
+    def test_large_answers_nobody_takes(self):
+        """What is not written yet goes with its stream, or with its connection."""
+        for reset in (True, False):
+            client = self.h2()
+            client.credit = False
+            streams = []
+            for _ in range(3):
+                streams.append(client.open(SERVICE + "Echo"))
+                client.send(streams[-1], envelope(payload_field(2_000_000)), end=True)
+            client.until(lambda: sum(map(len, client.bodies.values())) >= 65535)
+            if reset:
+                for stream in streams[:2]:
+                    client.h2.reset_stream(stream)
+                client.credit = True
+                client.h2.increment_flow_control_window(16_000_000)
+                client.h2.increment_flow_control_window(16_000_000, streams[2])
+                client.flush()
+                client.finish(streams[2])
+                self.assertTrue(client.bodies[streams[2]] == envelope(payload_field(2_000_000)))
+            client.sock.close()
+            self.assert_alive()
+
     def test_server_stream(self):
         status, _, answers = self.h2().call("EchoMany", text_field("m") + varint_field(2, 100))
         self.assertEqual((status, len(answers)), (0, 100))
@@ -440,6 +493,16 @@ class Connect(EngineCase):
         self.assertEqual((status, body), (200, text_field("c")))
         self.assertEqual(headers["content-type"], "application/proto")
         self.assertEqual(headers["trailer-x-echo-trailer"], "tail")
+
+    def test_large_bytes(self):
+        message = text_field("with text") + payload_field(3_000_000)
+        for body in (h1_request(SERVICE + "Echo", message),
+                     h1_request(SERVICE + "Echo", envelope(message), "application/grpc-web")):
+            sock = self.h1(body * 2)  # the second answer is behind the first
+            for _ in range(2):
+                status, _, body = read_answer(sock)
+                self.assertEqual(status, 200)
+                self.assertTrue(message in body)
 
     def test_unary_json(self):
         status, _, body = read_answer(self.h1(h1_request(
@@ -889,6 +952,14 @@ class Tls(unittest.TestCase):
         text = "t" * 4_000_000
         _, _, answers = H2(self.connect("h2")).call("Echo", text_field(text))
         self.assertEqual(len(answers[0]), len(text_field(text)))
+
+    def test_large_bytes(self):
+        message = payload_field(4_000_000)
+        _, _, answers = H2(self.connect("h2")).call("Echo", message)
+        self.assertTrue(answers == [message])
+        sock = self.connect("http/1.1")
+        sock.sendall(h1_request(SERVICE + "Echo", message))
+        self.assertTrue(read_answer(sock)[2] == message)
 
     def test_http1(self):
         sock = self.connect("http/1.1")

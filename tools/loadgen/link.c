@@ -280,14 +280,16 @@ static void send_unsent(struct link *link)
 void link_flush(struct link *link)
 {
     const uint8_t *data;
-    ssize_t length;
+    ssize_t length = 1;
 
     if (link->broken || link->state != LINK_OPEN)
         return;
-    while (link->unsent.length < READ_BYTES &&
-           (length = nghttp2_session_mem_send(link->session, &data)) > 0)
-        buffer_append(&link->unsent, data, (size_t)length);
-    send_unsent(link);
+    do { /* as long as the socket takes all of it: nothing else would bring us back here */
+        while (link->unsent.length < READ_BYTES &&
+               (length = nghttp2_session_mem_send(link->session, &data)) > 0)
+            buffer_append(&link->unsent, data, (size_t)length);
+        send_unsent(link);
+    } while (!link->broken && length > 0 && link->unsent.length == 0);
     if (!link->broken)
         poll_for(link, link->unsent.length > 0);
 }

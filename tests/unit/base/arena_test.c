@@ -85,6 +85,21 @@ Test(arena, destructors_run_latest_first)
     cr_expect_str_eq(trace.text, "ba");
 }
 
+Test(arena, memory_of_a_buffer_lives_as_long)
+{
+    struct arena *arena = arena_new();
+    struct buffer buffer = {0};
+    const uint8_t *data;
+
+    buffer_append_string(&buffer, "waystone");
+    data = buffer_data(&buffer);
+    arena_take_buffer(arena, &buffer);
+    cr_expect_null(buffer.data);
+    cr_expect_eq(buffer.length, 0);
+    cr_expect_arr_eq(data, "waystone", 8);
+    arena_free(arena);
+}
+
 Test(arena, free_accepts_null)
 {
     struct arena *none = NULL;

@@ -51,7 +51,7 @@ static void start(struct fixture *fixture, size_t length)
 {
     uint8_t *bytes = calloc(1, length);
 
-    buffer_append(&fixture->writer.out, bytes, length);
+    buffer_append(&fixture->writer.out.copied, bytes, length);
     free(bytes);
     cr_assert(writer_start(&fixture->writer, fixture->socket, on_written));
 }

@@ -418,3 +418,35 @@ Test(binary, depth_is_an_option)
         message_decode_with(test_arena(), &Node_type, bytes, length, &deeper, &message, &error),
         STATUS_OK, "%s", error);
 }
+
+/* Large ones point into the input, when that is asked for; small ones are copied. */
+Test(binary, large_bytes_are_borrowed_on_request)
+{
+    const size_t sizes[] = {LIMIT_COPIED_BYTES - 1, LIMIT_COPIED_BYTES};
+
+    for (size_t i = 0; i < 2; i++) {
+        Scalars source = {0};
+        struct buffer encoded = {0};
+        bool borrowed = false;
+        struct message_options options = {.ret_borrowed = &borrowed};
+        ProtobufCMessage *message;
+        const char *error = NULL;
+        const Scalars *decoded;
+
+        Scalars_type.descriptor.message_init(&source.base);
+        source.data.len = sizes[i];
+        source.data.data = calloc(1, sizes[i]);
+        message_encode(&source.base, &encoded);
+        cr_assert_eq(message_decode_with(test_arena(), &Scalars_type, buffer_data(&encoded),
+                                         encoded.length, &options, &message, &error),
+                     STATUS_OK, "%s", error);
+        decoded = (const Scalars *)message;
+        cr_expect_eq(decoded->data.len, sizes[i]);
+        cr_expect_eq(borrowed, i == 1);
+        cr_expect_eq(decoded->data.data >= buffer_data(&encoded) &&
+                         decoded->data.data < buffer_data(&encoded) + encoded.length,
+                     i == 1);
+        free(source.data.data);
+        buffer_free(&encoded);
+    }
+}
