@@ -228,10 +228,12 @@ static void update_metrics(struct server_loop *self)
     struct http_stats http;
     struct db_stats db;
     struct hub_stats hub;
+    struct outbox_stats outbox;
 
     http_stats(self->listener, &http);
     db_stats(self->app.db, &db);
     hub_stats(self->app.hub, &hub);
+    outbox_stats(&self->app, &outbox);
     metrics_set(metrics, METRICS_CONNECTIONS, (int64_t)http.connections);
     metrics_set(metrics, METRICS_STREAMS_OPEN, (int64_t)http.streams);
     metrics_set(metrics, METRICS_CALLS_OPEN, (int64_t)rpc_open_calls());
@@ -241,6 +243,8 @@ static void update_metrics(struct server_loop *self)
     metrics_set(metrics, METRICS_DB_WAITING, db.write_waiting);
     metrics_set(metrics, METRICS_REDIS_UP, redis_is_ready(self->app.redis));
     metrics_set(metrics, METRICS_HUB_SUBSCRIBERS, (int64_t)hub.subscribers);
+    metrics_set(metrics, METRICS_OUTBOX_WAITING, outbox.waiting);
+    metrics_set(metrics, METRICS_DEAD_LETTERS, outbox.dead);
     metrics_add(metrics, METRICS_CONNECTIONS_ACCEPTED, http.accepted - self->last_http.accepted);
     metrics_add(metrics, METRICS_CONNECTIONS_ABUSIVE, http.abusive - self->last_http.abusive);
     metrics_add(metrics, METRICS_DB_QUERIES, db.queries - self->last_db.queries);

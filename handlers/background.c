@@ -30,16 +30,33 @@ void background_start(struct background *background, struct app *app,
     loop_timer_set(app->loop, &background->timer, first_ms);
 }
 
-void background_stop(struct background *background)
+static void last_main(void *argument)
+{
+    struct background *background = argument;
+
+    background->last(background);
+    background->running = NULL;
+}
+
+static void wait_for_end(struct background *background)
 {
     uint64_t until_ms = clock_monotonic_ms() + GRACE_MS;
 
-    background->stopping = true;
-    loop_timer_cancel(background->app->loop, &background->timer);
     while (background->running != NULL && clock_monotonic_ms() < until_ms)
         loop_tick(background->app->loop, 10);
     if (background->running != NULL)
         coro_interrupt(background->running, STATUS_CANCELLED);
     while (background->running != NULL)
         loop_tick(background->app->loop, 10);
+}
+
+void background_stop(struct background *background)
+{
+    background->stopping = true;
+    loop_timer_cancel(background->app->loop, &background->timer);
+    wait_for_end(background);
+    if (background->last == NULL)
+        return;
+    background->running = coro_start(background->app->loop, last_main, background);
+    wait_for_end(background);
 }

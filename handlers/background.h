@@ -11,6 +11,8 @@ struct background {
     struct app *app;
     /* One turn; suspends. Returns the milliseconds until the next. */
     uint64_t (*turn)(struct background *background);
+    /* Runs once at the end, on a coroutine as well. NULL: nothing to be done. */
+    void (*last)(struct background *background);
     struct loop_timer timer;
     struct coro *running;
     bool stopping; /* a turn that sees it ends soon */
@@ -20,8 +22,8 @@ struct background {
 void background_start(struct background *background, struct app *app,
                       uint64_t (*turn)(struct background *background), uint64_t first_ms);
 
-/* No turn comes any more. One that runs may go on for a second, and is then interrupted; ticks
- * the loop until it has ended. */
+/* No turn comes any more, but the last. What runs may go on for a second, and is then interrupted;
+ * ticks the loop until it has ended. */
 void background_stop(struct background *background);
 
 #endif

@@ -27,6 +27,7 @@
 #define STREAM_HIGH_WATER 1000
 #define STREAM_MAXLEN "10000"
 #define CLEAN_MS 600000
+#define COUNT_MS 5000
 
 #define READ_COUNT "8"
 #define CONSUMER_IDLE_MS 50
@@ -58,7 +59,8 @@ struct outbox {
     char name[LEASE_HOLDER_BYTES];
     uint64_t claimed_ms;
     struct lease lease;
-    uint64_t renew_ms, cleaned_ms;
+    uint64_t renew_ms, cleaned_ms, counted_ms;
+    struct outbox_stats stats;
 };
 
 enum status outbox_add(struct db *tx, const char *kind, enum outbox_priority priority,
@@ -409,12 +411,33 @@ static enum status relay(struct outbox *outbox, struct arena *arena, size_t *ret
     return STATUS_OK;
 }
 
+static void count_rows(struct outbox *outbox, struct arena *arena)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    struct outbox_counts_row *row;
+
+    if (now_ms - outbox->counted_ms < COUNT_MS)
+        return;
+    outbox->counted_ms = now_ms;
+    if (outbox_counts(outbox->relay.app->db, arena, &row) == STATUS_OK)
+        outbox->stats = (struct outbox_stats){row->waiting, row->dead};
+}
+
+static void hand_over(struct background *background)
+{
+    struct outbox *outbox = background->app->outbox;
+
+    if (outbox->lease.token != 0)
+        (void)lease_release(background->app->db, &outbox->lease);
+}
+
 static uint64_t relay_turn(struct background *background)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
     struct outbox *outbox = background->app->outbox;
     size_t count;
 
+    count_rows(outbox, arena);
     if (!redis_is_ready(background->app->redis) || relay(outbox, arena, &count) != STATUS_OK) {
         outbox->renew_ms = 0;
         return RELAY_OTHER_MS;
@@ -423,6 +446,11 @@ static uint64_t relay_turn(struct background *background)
 }
 
 /* --- life --- */
+
+void outbox_stats(const struct app *app, struct outbox_stats *ret)
+{
+    *ret = app->outbox->stats;
+}
 
 void outbox_open(struct app *app)
 {
@@ -437,6 +465,7 @@ void outbox_open(struct app *app)
     background_start(&outbox->consumer, app, consumer_turn, CONSUMER_IDLE_MS);
     if (loop_index(app->loop) == 0)
         background_start(&outbox->relay, app, relay_turn, RELAY_IDLE_MS);
+    outbox->relay.last = hand_over;
 }
 
 void outbox_close(struct app *app)

@@ -57,6 +57,13 @@ enum status outbox_fail_task(struct outbox_task *task, enum status status, const
 /* Names who does a kind; before the server starts, `kind` static. */
 void outbox_register(const char *kind, outbox_fn fn);
 
+struct outbox_stats {
+    int64_t waiting, dead; /* rows, each counted up to a thousand; of all instances */
+};
+
+/* As of some seconds ago; on the process's first loop only, zero on others. */
+void outbox_stats(const struct app *app, struct outbox_stats *ret);
+
 /* Relay (on the process's first loop) and consumer. `app->db` and `app->redis` must be open. */
 void outbox_open(struct app *app);
 void outbox_close(struct app *app);

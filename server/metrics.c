@@ -167,6 +167,10 @@ static const struct family gauge_families[METRICS_GAUGE_COUNT] = {
     [METRICS_DB_WAITING] = {"waystone_database_waiting", "Calls waiting for a write connection."},
     [METRICS_REDIS_UP] = {"waystone_redis_up", "Loops whose Redis connections are up."},
     [METRICS_HUB_SUBSCRIBERS] = {"waystone_hub_subscribers", "Streams that follow a topic."},
+    [METRICS_OUTBOX_WAITING] = {"waystone_outbox_waiting",
+                                "Rows of the outbox not done yet, up to 1000; of all instances."},
+    [METRICS_DEAD_LETTERS] = {"waystone_dead_letters",
+                              "Work that failed too often, up to 1000; of all instances."},
 };
 
 static const struct family counter_families[METRICS_COUNTER_COUNT] = {

@@ -26,6 +26,8 @@ enum metrics_gauge {
     METRICS_DB_WAITING,
     METRICS_REDIS_UP,
     METRICS_HUB_SUBSCRIBERS,
+    METRICS_OUTBOX_WAITING,
+    METRICS_DEAD_LETTERS,
     METRICS_GAUGE_COUNT,
 };
 void metrics_set(struct metrics *metrics, enum metrics_gauge gauge, int64_t value);

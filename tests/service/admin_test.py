@@ -5,8 +5,10 @@ import time
 import unittest
 
 from admin_tool import admin, done
-from harness import PASSWORD, SIGN_IN, Api, Follower, Player, World, eventually
+from harness import (GET_SESSION, PASSWORD, SIGN_IN, Api, Follower, Player, RpcError, World,
+                     eventually, metric)
 
+LIST_REPORTS = "moderation.v1.ModerationService/ListReports"
 LIST_NOTIFICATIONS = "notification.v1.NotificationService/ListNotifications"
 world = None
 
@@ -87,6 +89,44 @@ class Accounts(unittest.TestCase):
 
 
 class Roles(unittest.TestCase):
+    def code_of(self, api):
+        try:
+            api.call(LIST_REPORTS)
+            return "ok"
+        except RpcError as error:
+            return error.code
+
+    def within_a_second(self, started, check):
+        self.assertTrue(eventually(check, 5, 0.02))
+        self.assertLess(time.monotonic() - started, 1.0, "it took longer than a second")
+
+    def test_a_role_counts_within_a_second_everywhere(self):
+        player = Player(world.servers[0])
+        apis = [player.on(server) for server in world.servers]
+        self.assertEqual([self.code_of(api) for api in apis], ["permission_denied"] * 2)
+        answer = done(world, "role", "grant", player.name, "moderator", "--reason", "a good judge")
+        started = time.monotonic()
+        self.assertEqual((answer["role"], answer["was"]), ("moderator", "player"))
+        self.within_a_second(started, lambda: [self.code_of(a) for a in apis] == ["ok"] * 2)
+        self.assertIn(player.name, [row["user_name"] for row in done(
+            world, "role", "list", "moderator", "--limit", 1000)["accounts"]])
+        done(world, "role", "revoke", player.name)
+        started = time.monotonic()
+        self.within_a_second(started, lambda: [self.code_of(a) for a in apis]
+                             == ["permission_denied"] * 2)
+        # The session goes on, and a new one has the new role from the start.
+        self.assertEqual(apis[1].call(GET_SESSION)["account"]["userName"], player.name)
+        fresh = Api(world.server).call(SIGN_IN, {"login": player.name, "password": PASSWORD})
+        self.assertEqual(self.code_of(Api(world.server, fresh["session"]["accessToken"])),
+                         "permission_denied")
+
+    def test_it_is_remembered_by_a_server_that_starts_later(self):
+        player = Player(world.servers[0])
+        done(world, "role", "grant", player.name, "admin")
+        late = world.add_server(http__loops=1)
+        self.assertTrue(eventually(lambda: self.code_of(player.on(late)) == "ok", 3))
+        late.stop()
+
     def test_a_lost_role_ends_open_streams_within_a_second(self):
         """On the other server too. What a moderator's stream may show it no longer may."""
         player, bystander = Player(world.server), Player(world.server)
@@ -194,6 +234,12 @@ class DeadLetters(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("only 1 of these 2 dead letters are there; nothing was done", complaint)
         self.assertEqual(self.letters(), [number])
+
+    def test_metrics_count_them(self):
+        for _ in range(3):
+            self.bury("counted.kind", b"x")
+        for server in world.servers:
+            self.assertTrue(eventually(lambda: metric(server, "waystone_dead_letters") == 3, 20))
 
     def test_drop_all_of_a_kind(self):
         kept = self.bury("kept.kind", b"x")

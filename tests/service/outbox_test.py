@@ -114,6 +114,18 @@ class Once(unittest.TestCase):
             victim.start(world.env)
         self.expect(wanted, 60)
 
+    def test_a_relay_that_drains_hands_its_lease_over(self):
+        """Nobody waits for its end: the other relays as soon as it looks again."""
+        holder = "SELECT holder FROM leases WHERE name = 'outbox'"
+        self.assertTrue(eventually(lambda: world.psql(holder) != ""))
+        for server in world.servers:
+            server.stop()
+            self.assertTrue(eventually(lambda: world.psql(holder) != "", 4), "nobody relays")
+            add([later(self.account, f"without {server.name}")])
+            self.assertTrue(eventually(lambda: left() == 0, 4))
+            server.start(world.env)
+        self.expect([f"without {server.name}" for server in world.servers])
+
     def test_urgent_work_overtakes_bulk(self):
         add([later(self.account, f"bulk {number}") for number in range(400)], priority=2)
         add([later(self.account, "urgent")], priority=0)

@@ -154,3 +154,24 @@ Test(config, prints_defaults_it_can_read, .init = cr_redirect_stdout)
                             "\n# Whether it is.\n# true or false.\nhttp.secure = false\n"
                             "\n# How much.\n# One of: low, high.\nlog.level = high\n");
 }
+
+/* A tool reads its part of the server's file: what is the server's does not concern it. */
+Test(config, a_part_of_a_shared_file)
+{
+    char path[] = "/tmp/waystone-config-XXXXXX";
+    const char *text = "http.loops = \"many\"\nhttp.port = 9000\nof.the.server = 1 # its own\n";
+    char *const environment[] = {"WAYSTONE_OF_THE_SERVER=2", NULL};
+    char error[512];
+    int fd = mkstemp(path);
+
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    cr_expect_eq(config_read_part(keys, KEY_COUNT, path, environment, error, sizeof(error)),
+                 STATUS_OK, "%s", error);
+    cr_expect_eq(port, 9000);
+    cr_expect_eq(config_read(keys, KEY_COUNT, path, environment, error, sizeof(error)),
+                 STATUS_INVALID_ARGUMENT);
+    config_free(keys, KEY_COUNT);
+    unlink(path);
+}
