@@ -31,11 +31,13 @@
 #include "handlers/authenticator.h"
 #include "handlers/characters.h"
 #include "handlers/chat.h"
+#include "handlers/events.h"
 #include "handlers/expiry.h"
 #include "handlers/jobs.h"
 #include "handlers/keys.h"
 #include "handlers/limiter.h"
 #include "handlers/live.h"
+#include "handlers/live_watch.h"
 #include "handlers/meta.h"
 #include "handlers/moderation.h"
 #include "handlers/notifications.h"
@@ -297,6 +299,8 @@ static void open_app(struct server_loop *self)
     live_open(&self->app);
     chat_open(&self->app);
     account_events_open(&self->app);
+    events_open(&self->app);
+    live_watch_open(&self->app);
     authenticator_open(&self->app);
     audit_open(&self->app);
     limiter_open(&self->app);
@@ -314,10 +318,12 @@ static void close_app(struct server_loop *self)
     /* The connections are closed; what still runs for them is told, and writes its audit. */
     while (rpc_open_calls() > 0)
         loop_tick(self->loop, 10);
+    live_watch_close(&self->app);
     outbox_close(&self->app);
     jobs_close(&self->app);
     audit_close(&self->app);
     db_close(self->app.db);
+    events_close(&self->app);
     live_close(&self->app);
     redis_close(self->app.redis);
     authenticator_close(&self->app);
@@ -449,6 +455,7 @@ static void build_server(void)
     auth_register(server);
     characters_register(server);
     chat_register(server);
+    events_register(server);
     social_register(server);
     moderation_register(server);
     notifications_register(server);

@@ -11,10 +11,12 @@
 #include "db/redis.h"
 
 struct audit_queue;
+struct events;
 struct hub;
 struct jobs;
 struct keys;
 struct live;
+struct live_watch;
 struct local_limits;
 struct sanctions;
 struct send_batch;
@@ -29,6 +31,8 @@ struct app {
     struct db *db;
     struct redis *redis;
     struct hub *hub;                 /* live delivery */
+    struct live_watch *live_watch;   /* what is taken away: live_watch.c */
+    struct events *events;           /* open streams: events.c */
     struct live *live;               /* copies through Redis: live.c */
     struct send_batch *sends;        /* send_batch.c */
     struct token_cache *token_cache; /* authenticator.c */

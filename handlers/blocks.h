@@ -1,7 +1,7 @@
 /* blocks.h - who does not want to hear whom.
  *
  * A block is between accounts. Streams hide what a blocked account causes from the moment they
- * learn of it: social_blocks_changed_since() (db/queries/social.sql) tells whose blocks changed. */
+ * learn of it (handlers/live_watch.h). */
 #ifndef WAYSTONE_HANDLERS_BLOCKS_H
 #define WAYSTONE_HANDLERS_BLOCKS_H
 

@@ -1,6 +1,7 @@
 /* Copies of events through Redis, and what the hub says on streams. */
 #include "handlers/live.h"
 
+#include "handlers/blocks.h"
 #include "waystone/event/v1/event.h"
 
 #include <assert.h>
@@ -240,6 +241,16 @@ void live_listen(struct app *app, const char *prefix, live_heard_fn heard, void 
     live->listeners[live->listener_count++] = (struct listener){prefix, heard, user};
 }
 
+/* --- what streams do not want --- */
+
+static enum status hidden_accounts(void *user, struct arena *arena, int64_t account_id,
+                                   int64_t **ret_accounts, size_t *ret_count)
+{
+    struct live *live = user;
+
+    return blocks_list(live->app->db, arena, account_id, ret_accounts, ret_count);
+}
+
 /* --- life --- */
 
 void live_open(struct app *app)
@@ -252,6 +263,7 @@ void live_open(struct app *app)
         .ended = encode_ended,
         .heartbeat = encode_heartbeat,
         .watch = watch_copies,
+        .hidden = hidden_accounts,
         .user = live,
     };
 

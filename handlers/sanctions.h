@@ -5,7 +5,7 @@
  * changed twice a second. Bans from everything are not among them: they end all sessions in the
  * transaction that puts them, and sign-in asks the database.
  *
- * Streams learn of bans from a channel by sanctions_taken_away_since() (db/queries/sanctions.sql).
+ * Streams learn of bans from a channel through handlers/live_watch.h.
  * Everything but the database belongs to the loop's thread. */
 #ifndef WAYSTONE_HANDLERS_SANCTIONS_H
 #define WAYSTONE_HANDLERS_SANCTIONS_H

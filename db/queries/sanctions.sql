@@ -122,15 +122,6 @@ FROM sanctions
 WHERE changed_at >= @since AND (kind = 1 OR channel_id IS NOT NULL)
 ORDER BY changed_at;
 
--- name: sanctions_taken_away_since :many
--- Bans from a channel that were put at or after a time: who may no longer follow what.
--- in: since timestamptz
--- out: account_id int8, channel_id int8, created_at timestamptz
-SELECT account_id, channel_id, created_at
-FROM sanctions
-WHERE changed_at >= @since AND kind = 2 AND channel_id IS NOT NULL AND lifted_at IS NULL
-ORDER BY changed_at;
-
 -- name: sanctions_now :one
 -- The database's clock.
 -- out: at timestamptz

@@ -17,15 +17,6 @@ INSERT INTO account_block_changes (account_id, changed_at)
 VALUES (@account_id, clock_timestamp())
 ON CONFLICT (account_id) DO UPDATE SET changed_at = excluded.changed_at;
 
--- name: social_blocks_changed_since :many
--- Accounts whose blocks changed at or after a time.
--- in: since timestamptz
--- out: account_id int8, changed_at timestamptz
-SELECT account_id, changed_at
-FROM account_block_changes
-WHERE changed_at >= @since
-ORDER BY changed_at;
-
 -- name: social_blocks_get :one
 -- in: account_id int8, character_id int8
 -- out: character_id int8, character_name text, created_at timestamptz

@@ -140,6 +140,9 @@ void hub_publish_state(struct hub *hub, struct hub_topic topic, struct shared_by
 /* Asks the source again whether the account may follow the topic, and ends it if not. */
 void hub_recheck(struct hub *hub, struct hub_topic topic, int64_t account_id);
 
+/* The same for all that the account follows. */
+void hub_recheck_account(struct hub *hub, int64_t account_id);
+
 /* The origins that the account hides have changed. */
 void hub_reload_hidden(struct hub *hub, int64_t account_id);
 

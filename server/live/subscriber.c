@@ -291,6 +291,8 @@ static enum status renew(struct hub_subscriber *subscriber, struct hub_topic key
 {
     struct following *old = find_following(subscriber, key);
 
+    if (key.kind >= HUB_KINDS)
+        return STATUS_INVALID_ARGUMENT;
     if (old != NULL)
         following_remove(old);
     if (subscriber->following_count >= FOLLOWINGS_MAX)
@@ -330,6 +332,17 @@ void hub_recheck(struct hub *hub, struct hub_topic key, int64_t account_id)
             at->recheck = true;
             worker_start(at->subscriber);
         }
+}
+
+void hub_recheck_account(struct hub *hub, int64_t account_id)
+{
+    for (struct hub_subscriber *at = hub->subscribers; at != NULL; at = at->next) {
+        if (at->account_id != account_id)
+            continue;
+        for (struct following *following = at->followings; following; following = following->next)
+            following->recheck = true;
+        worker_start(at);
+    }
 }
 
 void hub_reload_hidden(struct hub *hub, int64_t account_id)
