@@ -142,6 +142,7 @@ void moderation_register(struct rpc_server *server)
         .report_message = moderation_report_message,
         .list_my_sanctions = moderation_list_my_sanctions,
         .appeal_sanction = moderation_appeal_sanction,
+        .appeal_ban = moderation_appeal_ban,
         .list_reports = moderation_list_reports,
         .get_report = moderation_get_report,
         .resolve_report = moderation_resolve_report,

@@ -63,6 +63,8 @@ enum status moderation_list_my_sanctions(struct rpc_call *call, const ListMySanc
                                          ListMySanctionsResponse *res);
 enum status moderation_appeal_sanction(struct rpc_call *call, const AppealSanctionRequest *req,
                                        AppealSanctionResponse *res);
+enum status moderation_appeal_ban(struct rpc_call *call, const AppealBanRequest *req,
+                                  AppealBanResponse *res);
 enum status moderation_list_appeals(struct rpc_call *call, const ListAppealsRequest *req,
                                     ListAppealsResponse *res);
 enum status moderation_resolve_appeal(struct rpc_call *call, const ResolveAppealRequest *req,

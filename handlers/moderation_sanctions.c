@@ -1,5 +1,6 @@
 /* ModerationService: sanctions and appeals. */
 #include "base/clock.h"
+#include "db/queries/accounts.h"
 #include "db/queries/moderation.h"
 #include "db/queries/sanctions.h"
 #include "db/queries/social.h"
@@ -7,6 +8,7 @@
 #include "handlers/audit.h"
 #include "handlers/convert.h"
 #include "handlers/moderation_parts.h"
+#include "handlers/passwords.h"
 
 #define LIST_MOST 100
 #define OWN_DAYS 30
@@ -213,8 +215,9 @@ enum status moderation_list_my_sanctions(struct rpc_call *call, const ListMySanc
 
 /* --- appeals --- */
 
-enum status moderation_appeal_sanction(struct rpc_call *call, const AppealSanctionRequest *req,
-                                       AppealSanctionResponse *res)
+/* Files the appeal of a sanction's owner. */
+static enum status appeal(struct rpc_call *call, int64_t account_id, int64_t sanction_id,
+                          const char *text, Appeal **ret)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct sanctions_get_row *sanction;
@@ -223,24 +226,61 @@ enum status moderation_appeal_sanction(struct rpc_call *call, const AppealSancti
     enum status s;
 
     TRY(db_begin(call->app->db, call->arena, &tx));
-    s = sanctions_get(tx, call->arena, req->sanction_id, &sanction);
-    if (s == STATUS_NOT_FOUND ||
-        (s == STATUS_OK && sanction->account_id != call->identity.account_id))
+    s = sanctions_get(tx, call->arena, sanction_id, &sanction);
+    if (s == STATUS_NOT_FOUND || (s == STATUS_OK && sanction->account_id != account_id))
         return rpc_fail(call, STATUS_NOT_FOUND, "you have no sanction %lld",
-                        (long long)req->sanction_id);
+                        (long long)sanction_id);
     TRY(s);
-    if (sanction->is_appealed)
-        return rpc_fail(call, STATUS_ALREADY_EXISTS, "this sanction was appealed already");
-    if (!sanction->is_active)
+    if (!sanction->is_appealed && !sanction->is_active)
         return rpc_fail(call, STATUS_FAILED_PRECONDITION, "this sanction is not in force any more");
-    s = appeals_insert(tx, call->arena, req->sanction_id, req->text, &inserted);
+    s = appeals_insert(tx, call->arena, sanction_id, text, &inserted);
     if (s == STATUS_ALREADY_EXISTS)
         return rpc_fail(call, s, "this sanction was appealed already");
     TRY(s);
     TRY(appeals_get(tx, call->arena, inserted->id, &row));
     TRY(db_commit(tx));
-    res->appeal = APPEAL(call->arena, row);
+    *ret = APPEAL(call->arena, row);
     return STATUS_OK;
+}
+
+enum status moderation_appeal_sanction(struct rpc_call *call, const AppealSanctionRequest *req,
+                                       AppealSanctionResponse *res)
+{
+    return appeal(call, call->identity.account_id, req->sanction_id, req->text, &res->appeal);
+}
+
+/* The account of a name and its password, as sign-in finds it. */
+static enum status check_owner(struct rpc_call *call, const AppealBanRequest *req,
+                               int64_t *ret_account_id)
+{
+    struct accounts_find_by_login_row *row = NULL;
+    enum status s = accounts_find_by_login(call->app->db, call->arena, req->login, &row);
+
+    if (s != STATUS_OK && s != STATUS_NOT_FOUND)
+        return s;
+    if (row != NULL)
+        call->identity.account_id = row->id; /* for the audit log, whichever way it ends */
+    s = password_verify(call->app->workers, row ? row->password_hash : NULL, req->password);
+    if (s == STATUS_UNAUTHENTICATED || row == NULL)
+        return rpc_fail(call, STATUS_UNAUTHENTICATED, "wrong name or password");
+    TRY(s);
+    *ret_account_id = row->id;
+    return STATUS_OK;
+}
+
+enum status moderation_appeal_ban(struct rpc_call *call, const AppealBanRequest *req,
+                                  AppealBanResponse *res)
+{
+    struct sanctions_account_ban_row *ban;
+    int64_t account_id;
+    enum status s;
+
+    TRY(check_owner(call, req, &account_id));
+    s = sanctions_account_ban(call->app->db, call->arena, account_id, &ban);
+    if (s == STATUS_NOT_FOUND)
+        return rpc_fail(call, STATUS_FAILED_PRECONDITION, "this account is not banned");
+    TRY(s);
+    return appeal(call, account_id, ban->id, req->text, &res->appeal);
 }
 
 enum status moderation_list_appeals(struct rpc_call *call, const ListAppealsRequest *req,

@@ -234,9 +234,9 @@ const char *sanction_term(struct arena *arena, int64_t ends_at_us)
     struct tm parts;
     char text[32];
 
-    if (ends_at_us == INT64_MAX || gmtime_r(&seconds, &parts) == NULL)
+    if (ends_at_us == INT64_MAX || gmtime_r(&seconds, &parts) == NULL ||
+        strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &parts) == 0)
         return "for good";
-    strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &parts);
     return arena_printf(arena, "until %s UTC", text);
 }
 

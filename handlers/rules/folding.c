@@ -48,23 +48,27 @@ static int32_t look_alike_of(int32_t letter)
 /* Digits and signs that stand for letters. */
 static void stand_in(struct folded_char *folded)
 {
-    static const char from[] = "01345789@$!|";
-    static const char to[] = "oieastbgasii";
-    const char *found =
-        folded->plain > 0 && folded->plain < 128 ? strchr(from, (char)folded->plain) : NULL;
+    static const char stands_for[128] = {
+        ['0'] = 'o', ['1'] = 'i', ['3'] = 'e', ['4'] = 'a', ['5'] = 's', ['7'] = 't',
+        ['8'] = 'b', ['9'] = 'g', ['@'] = 'a', ['$'] = 's', ['!'] = 'i', ['|'] = 'i',
+    };
+    int32_t plain = folded->plain;
 
-    if (found == NULL)
+    if (plain < 0 || plain > 127 || stands_for[plain] == 0)
         return;
-    folded->letter = to[found - from];
+    folded->letter = (unsigned char)stands_for[plain];
     folded->may_separate = !folded->is_digit;
-    if (*found == '1' || *found == '|')
+    if (plain == '1' || plain == '|')
         folded->other = 'l';
 }
 
 static bool is_word_part(int32_t code_point)
 {
-    utf8proc_category_t category = utf8proc_category(code_point);
+    utf8proc_category_t category;
 
+    if (code_point < 128)
+        return (code_point >= 'a' && code_point <= 'z') || (code_point >= '0' && code_point <= '9');
+    category = utf8proc_category(code_point);
     return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
            (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO);
 }
@@ -74,41 +78,58 @@ static struct folded_char fold_one(int32_t code_point, uint32_t start, uint32_t 
     struct folded_char folded = {.plain = code_point, .start = start, .end = end};
 
     if (is_word_part(code_point))
-        folded.letter = look_alike_of(code_point);
+        folded.letter = code_point < 128 ? code_point : look_alike_of(code_point);
     folded.is_digit = code_point >= '0' && code_point <= '9';
     stand_in(&folded);
     return folded;
 }
 
-void fold_text(struct arena *arena, const char *text, struct folded_text *ret)
+/* The first character of a text as what it unfolds to; returns of how many bytes it was, 0 for
+ * what is no UTF-8. `*ret_count` 0: an accent, or nothing to be seen. */
+static size_t unfold(const char *text, size_t length, int32_t parts[MOST_OF_ONE], size_t *ret_count)
 {
     const utf8proc_option_t options = UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD |
                                       UTF8PROC_IGNORE | UTF8PROC_STRIPMARK;
+    unsigned char first = (unsigned char)text[0];
+    int32_t code_point;
+    int boundary = 0;
+    ptrdiff_t size, count;
+
+    if (first < 128) { /* most text */
+        parts[0] = first >= 'A' && first <= 'Z' ? first + ('a' - 'A') : first;
+        *ret_count = 1;
+        return 1;
+    }
+    size = utf8proc_iterate((const uint8_t *)text, (ptrdiff_t)length, &code_point);
+    if (size < 1)
+        return 0;
+    count = utf8proc_decompose_char(code_point, parts, MOST_OF_ONE, options, &boundary);
+    *ret_count = count < 0 || count > MOST_OF_ONE ? 0 : (size_t)count;
+    return (size_t)size;
+}
+
+void fold_text(struct arena *arena, const char *text, struct folded_text *ret)
+{
     const size_t length = strlen(text);
     size_t room = length + MOST_OF_ONE;
     struct folded_char *chars = arena_alloc_array(arena, room, sizeof(*chars));
-    size_t count = 0, start = 0;
+    size_t count = 0, start = 0, size, part_count;
+    int32_t parts[MOST_OF_ONE];
 
-    while (start < length) {
-        int32_t code_point, parts[MOST_OF_ONE];
-        int boundary = 0;
-        ptrdiff_t size = utf8proc_iterate((const uint8_t *)text + start,
-                                          (ptrdiff_t)(length - start), &code_point);
-        ptrdiff_t part_count;
-        if (size < 1)
-            break; /* not UTF-8 */
-        part_count = utf8proc_decompose_char(code_point, parts, MOST_OF_ONE, options, &boundary);
+    while (start < length &&
+           (size = unfold(text + start, length - start, parts, &part_count)) > 0) {
+        uint32_t end = (uint32_t)(start + size);
         if (part_count == 0 && count > 0)
-            chars[count - 1].end = (uint32_t)(start + (size_t)size); /* accents belong to it */
+            chars[count - 1].end = end; /* an accent belongs to its letter */
         if (count + MOST_OF_ONE > room) {
             struct folded_char *more = arena_alloc_array(arena, room * 2, sizeof(*chars));
             memcpy(more, chars, count * sizeof(*chars));
             chars = more;
             room *= 2;
         }
-        for (ptrdiff_t i = 0; i < part_count && i < MOST_OF_ONE; i++)
-            chars[count++] = fold_one(parts[i], (uint32_t)start, (uint32_t)(start + (size_t)size));
-        start += (size_t)size;
+        for (size_t i = 0; i < part_count; i++)
+            chars[count++] = fold_one(parts[i], (uint32_t)start, end);
+        start = end;
     }
     *ret = (struct folded_text){chars, count};
 }

@@ -5,6 +5,7 @@ from harness import PASSWORD, SIGN_IN, Api, Player, RpcError
 REPORT = "moderation.v1.ModerationService/ReportMessage"
 LIST_MY_SANCTIONS = "moderation.v1.ModerationService/ListMySanctions"
 APPEAL = "moderation.v1.ModerationService/AppealSanction"
+APPEAL_BAN = "moderation.v1.ModerationService/AppealBan"
 LIST_REPORTS = "moderation.v1.ModerationService/ListReports"
 GET_REPORT = "moderation.v1.ModerationService/GetReport"
 RESOLVE_REPORT = "moderation.v1.ModerationService/ResolveReport"

@@ -6,7 +6,7 @@ import unittest
 
 from harness import (DELETE_CHARACTER, LIST_CHANNELS, LIST_MESSAGES, PASSWORD, REFRESH, SEND_MESSAGE,
                      SIGN_IN, Api, Follower, Player, RpcError, World, eventually)
-from moderating import (ADMIN, APPEAL, DELETE_FILTER, GET_REPORT, LIFT, LIST_APPEALS, LIST_FILTERS,
+from moderating import (ADMIN, APPEAL, APPEAL_BAN, DELETE_FILTER, GET_REPORT, LIFT, LIST_APPEALS, LIST_FILTERS,
                         LIST_MY_SANCTIONS, LIST_REPORTS, LIST_SANCTIONS, MODERATOR, PUT_FILTER,
                         REPORT, RESOLVE_APPEAL, RESOLVE_REPORT, SANCTION, SET_SLOW_MODE, account,
                         audited, lift, notifications, refused, report, resolve, sanction, sign_in,
@@ -558,12 +558,72 @@ class Appeals(Moderation):
         self.assertTrue(self.decide(made["id"], True)["granted"])
         self.assert_refused("not_found", self.decide, 10 ** 9, True)
 
+    def test_of_a_ban_from_outside(self):
+        def appeal_ban(password=PASSWORD, text="I was framed.", name=None):
+            return Api(world.server).call(APPEAL_BAN, {
+                "login": name or self.speaker.name, "password": password, "text": text})["appeal"]
+
+        self.assert_refused("failed_precondition", appeal_ban)
+        ban = sanction(self.moderator, self.speaker, "BAN", reason="Cheating.")
+        for wrong in ({"password": "something else"}, {"name": "nobody-of-that-name"}):
+            error = self.assert_refused("unauthenticated", appeal_ban, **wrong)
+            self.assertEqual(error.message, "wrong name or password")
+        self.assert_refused("invalid_argument", appeal_ban, text=" ")
+        made = appeal_ban()
+        self.assertEqual((made["sanction"]["id"], made["text"]), (ban["id"], "I was framed."))
+        self.assert_refused("already_exists", appeal_ban)
+        self.decide(made["id"], True)
+        sign_in(self.speaker, world.server)
+        self.assertTrue(eventually(lambda: notifications(self.speaker, "APPEAL_DECIDED")))
+
     def test_nobody_decides_above_their_station(self):
         admin = with_role(world, ADMIN)
         self.sanction = sanction(admin, self.moderator)
         made = self.appeal(self.moderator)
         self.assert_refused("failed_precondition", self.decide, made["id"], True)
         self.assertTrue(self.decide(made["id"], True, admin)["granted"])
+
+
+class Beside(Moderation):
+    """Acts and speech hold locks on the same rows; neither waits for the other for ever."""
+
+    def test_moderators_and_speakers_at_once(self):
+        speakers = [Player(world.server) for _ in range(6)]
+        moderators = [self.moderator, with_role(world, MODERATOR)]
+
+        def speak(i):
+            for n in range(30):
+                try:
+                    speakers[i].say(f"word {n}", speakers[i].on(world.servers[n % 2]))
+                except RpcError as error:
+                    # Muted, then signed out by the ban; anything else is a fault.
+                    if error.code not in ("failed_precondition", "unauthenticated"):
+                        raise
+            return "done"
+
+        def moderate(i):
+            for n in range(12):
+                target = speakers[(2 * n + i) % 4]
+                said = world.psql("SELECT max(sequence) FROM messages WHERE text <> '' AND "
+                                  f"account_id = {account(target)}")
+                if not said:
+                    continue
+                number = report(moderators[1 - i], {"channelId": target.channel, "sequence": said})
+                resolve(moderators[i], number, deleteMessage=True, sanction={
+                    "kind": "SANCTION_KIND_BAN" if n > 9 else "SANCTION_KIND_MUTE",
+                    "durationSeconds": 1})
+            return "done"
+
+        outcomes = in_parallel([lambda i=i: speak(i) for i in range(6)]
+                               + [lambda i=i: moderate(i) for i in range(2)])
+        self.assertEqual(outcomes, ["done"] * 8)
+        self.assertEqual(world.psql("SELECT deadlocks FROM pg_stat_database "
+                                    "WHERE datname = current_database()"), "0")
+        self.assertEqual(world.psql(
+            "SELECT count(*) FROM channels c WHERE last_sequence <> "
+            "(SELECT count(*) FROM messages m WHERE m.channel_id = c.id) + "
+            "(SELECT count(*) FROM channel_changes k WHERE k.channel_id = c.id)"), "0",
+            "numbers without gaps")
 
 
 class Filters(Moderation):
