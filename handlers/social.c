@@ -1,7 +1,6 @@
 /* SocialService: whom an account blocks. */
 #include "handlers/social.h"
 
-#include "db/queries/accounts.h"
 #include "db/queries/social.h"
 #include "handlers/account_events.h"
 #include "handlers/app.h"
@@ -75,12 +74,12 @@ static enum status block_character(struct rpc_call *call, const BlockCharacterRe
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     int64_t account_id = call->identity.account_id;
     struct social_character_row *character;
-    struct accounts_lock_row *locked;
+    struct social_account_lock_row *locked;
     enum status s;
 
     TRY(find_character(call, req->character_id, &character));
     TRY(db_begin(call->app->db, call->arena, &tx));
-    TRY(accounts_lock(tx, call->arena, account_id, &locked)); /* one change at a time */
+    TRY(social_account_lock(tx, call->arena, account_id, &locked)); /* one change at a time */
     s = find_block(call, tx, req->character_id, &res->block);
     if (s != STATUS_NOT_FOUND)
         return s;
@@ -95,11 +94,11 @@ static enum status unblock_character(struct rpc_call *call, const UnblockCharact
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     int64_t account_id = call->identity.account_id;
-    struct accounts_lock_row *locked;
+    struct social_account_lock_row *locked;
     size_t count;
 
     TRY(db_begin(call->app->db, call->arena, &tx));
-    TRY(accounts_lock(tx, call->arena, account_id, &locked));
+    TRY(social_account_lock(tx, call->arena, account_id, &locked));
     TRY(social_blocks_delete(tx, account_id, req->character_id, &count));
     return count > 0 ? commit_change(call, tx) : STATUS_OK;
 }

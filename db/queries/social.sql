@@ -60,6 +60,16 @@ SELECT EXISTS (SELECT 1 FROM account_blocks
        OR EXISTS (SELECT 1 FROM account_blocks
                   WHERE account_id = @b AND blocked_account_id = @a);
 
+-- name: social_account_lock :one
+-- Holds an account against other changes of its blocks. Whoever writes it an event refers to its row
+-- and is not kept waiting.
+-- in: account_id int8
+-- out: id int8
+SELECT id
+FROM accounts
+WHERE id = @account_id
+FOR NO KEY UPDATE;
+
 -- name: social_character :one
 -- The account behind a character, also a deleted one.
 -- in: character_id int8
