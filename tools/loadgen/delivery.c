@@ -22,6 +22,9 @@
 #include <unistd.h>
 
 #define SEND_PATH "/waystone.chat.v1.ChatService/SendMessage"
+#define REACT_PATH "/waystone.chat.v1.ChatService/SetReaction"
+#define REACTION "\U0001F44D"
+#define REACT_ONE_IN 4 /* own messages */
 #define LIST_PATH "/waystone.chat.v1.ChatService/ListMessages"
 #define TICK_MS 4
 #define BACK_OFF_MS 30
@@ -65,6 +68,7 @@ struct saying {
     struct link_stream stream; /* first */
     struct talker *talker;
     enum saying_state state;
+    bool is_reaction; /* to what was said last */
     struct buffer body;
     uint64_t number;
     size_t channel;
@@ -82,6 +86,7 @@ struct talker {
     struct saying saying; /* one message at a time */
     uint64_t next_say_ms;
     int64_t *last_place; /* [channel]: of what it said there last */
+    bool will_react;
 };
 
 struct checker {
@@ -246,6 +251,21 @@ static void on_acknowledged(struct saying *saying, const Message *message)
                       talker->last_place[saying->channel]);
     talker->last_place[saying->channel] = message->sequence;
     ledger_acknowledge(ledger, saying->number, message->sequence);
+    talker->will_react = random() % REACT_ONE_IN == 0;
+    saying->state = SILENT;
+}
+
+/* The channel's message has the reaction, whether this call put it or one whose answer was lost. */
+static void on_reacted(struct saying *saying, const SetReactionResponse *response)
+{
+    struct talker *talker = saying->talker;
+
+    if (response->n_reactions != 1 || response->reactions[0]->count != 1)
+        ledger_breach(talker->checker->ledger,
+                      "player %zu: the answer to a reaction to message %" PRIu64
+                      " does not have it once",
+                      talker->number, saying->number);
+    ledger_react(talker->checker->ledger, saying->number);
     saying->state = SILENT;
 }
 
@@ -254,9 +274,11 @@ static void on_refused(struct saying *saying)
     struct talker *talker = saying->talker;
 
     saying->state = SILENT;
-    ledger_refuse(talker->checker->ledger, saying->number);
+    if (!saying->is_reaction)
+        ledger_refuse(talker->checker->ledger, saying->number);
     ledger_breach(talker->checker->ledger,
-                  "player %zu: message %" PRIu64 " was refused with HTTP status %d, grpc-status %d",
+                  "player %zu: message %" PRIu64
+                  ", or a reaction to it, was refused with HTTP status %d, grpc-status %d",
                   talker->number, saying->number, saying->stream.http_status,
                   saying->stream.grpc_status);
 }
@@ -265,13 +287,16 @@ static void on_said(struct link_stream *stream)
 {
     struct saying *saying = (struct saying *)stream;
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    const SendMessageResponse *response = NULL;
+    const ProtobufCMessage *answer = NULL;
 
     if (stream->error_code == 0 && stream->grpc_status == OK)
-        response = (const SendMessageResponse *)grpc_take(&stream->received, arena,
-                                                          &SendMessageResponse_type);
-    if (response != NULL && response->message != NULL) {
-        on_acknowledged(saying, response->message);
+        answer =
+            grpc_take(&stream->received, arena,
+                      saying->is_reaction ? &SetReactionResponse_type : &SendMessageResponse_type);
+    if (answer != NULL && saying->is_reaction) {
+        on_reacted(saying, (const SetReactionResponse *)answer);
+    } else if (answer != NULL && ((const SendMessageResponse *)answer)->message != NULL) {
+        on_acknowledged(saying, ((const SendMessageResponse *)answer)->message);
     } else if (is_passing(stream)) {
         saying->state = WAITING;
         saying->retry_at_ms = clock_monotonic_ms() + back_off_ms(saying->failures++);
@@ -281,7 +306,22 @@ static void on_said(struct link_stream *stream)
     }
 }
 
-static void think_of_something(struct saying *saying, uint64_t now_ms)
+static void write_reaction(struct saying *saying)
+{
+    struct talker *talker = saying->talker;
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    SetReactionRequest *request = SetReactionRequest_new(arena);
+    char emoji[] = REACTION;
+
+    request->channel_id = talker->channels[saying->channel].id;
+    request->message_sequence = talker->last_place[saying->channel];
+    request->character_id = talker->player->character_id;
+    request->emoji = emoji;
+    request->on = true;
+    grpc_write(&saying->body, &request->base);
+}
+
+static void write_message(struct saying *saying)
 {
     struct talker *talker = saying->talker;
     struct checker *checker = talker->checker;
@@ -289,8 +329,6 @@ static void think_of_something(struct saying *saying, uint64_t now_ms)
     SendMessageRequest *request = SendMessageRequest_new(arena);
     char text[200];
 
-    talker->next_say_ms =
-        now_ms + (uint64_t)(1000.0 * checker->options->players / checker->options->rate);
     saying->channel = (size_t)random() % checker->channel_count;
     saying->number = ledger_say(checker->ledger, saying->channel, talker->player->character_id);
     ledger_write_text(checker->ledger, saying->number, text, sizeof(text));
@@ -299,8 +337,22 @@ static void think_of_something(struct saying *saying, uint64_t now_ms)
     request->text = text;
     request->idempotency_key =
         arena_printf(arena, "%" PRIx64 "-%" PRIu64, checker->key_prefix, saying->number);
-    buffer_clear(&saying->body);
     grpc_write(&saying->body, &request->base);
+}
+
+static void think_of_something(struct saying *saying, uint64_t now_ms)
+{
+    struct talker *talker = saying->talker;
+    const struct options *options = talker->checker->options;
+
+    talker->next_say_ms = now_ms + (uint64_t)(1000.0 * options->players / options->rate);
+    saying->is_reaction = talker->will_react;
+    talker->will_react = false;
+    buffer_clear(&saying->body);
+    if (saying->is_reaction)
+        write_reaction(saying);
+    else
+        write_message(saying);
     saying->state = WAITING;
     saying->failures = 0;
     saying->retry_at_ms = now_ms;
@@ -340,7 +392,8 @@ static void tend_saying(struct saying *saying, uint64_t now_ms)
     saying->asked_at_ms = now_ms;
     saying->stream.on_end = on_said;
     talker->checker->calls++;
-    ask(&saying->stream, talker->connection->link, SEND_PATH, talker->player, &saying->body);
+    ask(&saying->stream, talker->connection->link, saying->is_reaction ? REACT_PATH : SEND_PATH,
+        talker->player, &saying->body);
 }
 
 /* --- all of it --- */
@@ -549,6 +602,8 @@ static void check(struct checker *checker)
     ledger_counts(checker->ledger, &counts);
     if (counts.breaches > 0)
         fail("%" PRIu64 " breaches", counts.breaches);
+    for (size_t i = 0; i < checker->options->players; i++)
+        checker->talkers[i].will_react = false; /* the ledger knows no earlier messages */
     checker->talking = true;
 }
 

@@ -29,6 +29,7 @@ struct said {
     int64_t character_id;
     int64_t acknowledged; /* its place; 0: not told, -1: refused */
     int64_t heard;        /* its place as listeners were told; 0: nobody heard it */
+    unsigned reactions, reactions_heard;
     uint64_t said_us;
 };
 
@@ -132,6 +133,11 @@ void ledger_refuse(struct ledger *ledger, uint64_t number)
     said_with(ledger, number)->acknowledged = -1;
 }
 
+void ledger_react(struct ledger *ledger, uint64_t number)
+{
+    said_with(ledger, number)->reactions++;
+}
+
 /* --- hearing --- */
 
 static struct entry *entry_at(struct ledger_channel *channel, int64_t sequence)
@@ -230,6 +236,18 @@ static void take_place(struct ledger *ledger, size_t channel, struct entry *entr
     said->heard = message->sequence;
 }
 
+static void take_reaction(struct ledger *ledger, size_t channel, const ReactionChanged *reaction)
+{
+    struct ledger_channel *in = &ledger->channels[channel];
+    const struct entry *entry;
+
+    if (reaction->message_sequence <= in->base || reaction->message_sequence > in->highest)
+        return;
+    entry = entry_at(in, reaction->message_sequence);
+    if (entry->message >= 0)
+        ledger->said[entry->message].reactions_heard++;
+}
+
 static void note_delay(struct ledger *ledger, const struct entry *entry)
 {
     uint64_t delay_us;
@@ -261,6 +279,8 @@ int64_t ledger_hear(struct ledger *ledger, size_t listener, size_t channel, int6
         entry->message = -1;
         if (event->event_case == SUBSCRIBE_RESPONSE_EVENT_MESSAGE)
             take_place(ledger, channel, entry, event->message);
+        else if (event->event_case == SUBSCRIBE_RESPONSE_EVENT_REACTION)
+            take_reaction(ledger, channel, event->reaction);
     } else if (entry->content != content) {
         ledger_breach(ledger,
                       "player %zu, channel %" PRId64 ", %" PRId64
@@ -308,6 +328,11 @@ static void settle_message(struct ledger *ledger, uint64_t number)
                       "channel %" PRId64 ": message %" PRIu64 " was acknowledged as %" PRId64
                       " and came as %" PRId64,
                       id, number, said->acknowledged, said->heard);
+    if (said->reactions != said->reactions_heard)
+        ledger_breach(ledger,
+                      "channel %" PRId64 ": %u reactions to message %" PRIu64
+                      " were acknowledged and %u heard",
+                      id, said->reactions, number, said->reactions_heard);
 }
 
 static void settle_channel(struct ledger *ledger, struct ledger_channel *channel)

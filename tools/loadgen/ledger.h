@@ -30,6 +30,8 @@ void ledger_write_text(const struct ledger *ledger, uint64_t number, char *out, 
 /* The server has told its place in the channel, or that it will have none. */
 void ledger_acknowledge(struct ledger *ledger, uint64_t number, int64_t sequence);
 void ledger_refuse(struct ledger *ledger, uint64_t number);
+/* The server has said that its speaker's reaction is on the message: one event of it. */
+void ledger_react(struct ledger *ledger, uint64_t number);
 
 /* Somebody with the cursor `after` hears an event with a number. Returns the new cursor. */
 int64_t ledger_hear(struct ledger *ledger, size_t listener, size_t channel, int64_t after,

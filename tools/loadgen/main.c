@@ -36,6 +36,8 @@ int main(int count, char **arguments)
         run_idle(&options);
     else if (strcmp(options.mode, "chat") == 0)
         run_chat(&options);
+    else if (strcmp(options.mode, "floor") == 0)
+        run_floor(&options);
     else if (strcmp(options.mode, "sends") == 0)
         run_sends(&options);
     else if (strcmp(options.mode, "delivery") == 0)

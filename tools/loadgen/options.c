@@ -15,6 +15,7 @@ static const char usage[] =
     "read      authenticated reads of one character: --token, --character\n"
     "idle      memory of connections that do nothing\n"
     "chat      players who listen on their own connections; the first speaks in --channel\n"
+    "floor     a bare send() to each of --connections, --rate times a second: needs no server\n"
     "sends     players who say one message after the other, on --connections\n"
     "delivery  players who talk and listen on --connections to one or more --target, separated by\n"
     "          commas, until the end of input; a line of input is a check of what all have heard\n"

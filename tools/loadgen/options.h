@@ -69,6 +69,7 @@ void cpu_print(const struct options *options, const struct cpu_reading *before,
 void run_calls(const struct options *options); /* unary, read, call */
 void run_idle(const struct options *options);
 void run_chat(const struct options *options);
+void run_floor(const struct options *options);
 void run_sends(const struct options *options);
 void run_delivery(const struct options *options);
 
