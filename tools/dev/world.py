@@ -3,7 +3,6 @@
 import http.client
 import json
 import ssl
-import time
 import uuid
 
 from console import Problem
@@ -14,11 +13,22 @@ ACCOUNTS = {
              ("Ashka", "RACE_ISHARI", "FACTION_VOID")],
     "toren": [("Toren Karr", "RACE_KHARAD", "FACTION_CHAOS")],
 }
+CHANNEL = {"name": "Stone Watch", "topic": "Who keeps the fire at the ford, and when", "open": True}
+# Where, who, what; "reply" is the line answered, counted from 0 among those of the place,
+# "reactions" who puts what on it, "edit" what it says in the end, "mention" who is named.
 LINES = [
-    ("mira", "The stone at the ford is lit again. Who else saw it?"),
-    ("toren", "From the ridge, yes. Half the steppe is on its feet."),
-    ("mira", "Then the road north is open. I leave at first light."),
-    ("toren", "Wait for me at the bridge. I bring the maps."),
+    ("global", "mira", "The stone at the ford is lit again. Who else saw it?",
+     {"reactions": [("toren", "🔥")]}),
+    ("global", "toren", "From the ridge, yes. Half the steppe is on its feet.", {"reply": 0}),
+    ("global", "mira", "Then the road north is open. I leave at first lihgt.",
+     {"edit": "Then the road north is open. I leave at first light."}),
+    ("global", "toren", "Wait for me at the bridge. I bring the maps.",
+     {"reply": 2, "mention": "mira", "reactions": [("mira", "👍"), ("mira", ":stone:")]}),
+    ("watch", "mira", "Three nights, two watchers each. I take the first.", {}),
+    ("watch", "toren", "The second is mine, if somebody brings wood.",
+     {"reply": 0, "reactions": [("mira", "👍")]}),
+    ("whisper", "mira", "Not in the open: the stone did not light itself.", {}),
+    ("whisper", "toren", "I know. Bring nobody to the bridge.", {"reply": 0}),
 ]
 
 
@@ -74,7 +84,7 @@ def _enter(api, name):
 
 
 def _ensure_characters(api, token, wanted):
-    """Returns the id of the account's first character."""
+    """Returns the account's first character."""
     characters = api.call("character.v1.CharacterService/ListCharacters", {},
                           token).get("characters", [])
     if not characters:
@@ -83,20 +93,64 @@ def _ensure_characters(api, token, wanted):
                               {"name": name, "race": race, "faction": faction,
                                "idempotencyKey": str(uuid.uuid4())}, token)
             characters.append(answer["character"])
-    return characters[0]["id"]
+    return characters[0]
 
 
-def _ensure_talk(api, speakers):
-    any_token = next(iter(speakers.values()))[0]
-    channels = api.call("chat.v1.ChatService/ListChannels", {}, any_token).get("channels", [])
-    if not channels or int(channels[0].get("lastSequence", 0)) > 0:
-        return
-    for name, text in LINES:
-        token, character = speakers[name]
-        api.call("chat.v1.ChatService/SendMessage",
-                 {"channelId": channels[0]["id"], "characterId": character, "text": text,
-                  "idempotencyKey": str(uuid.uuid4())}, token)
-        time.sleep(0.01)
+class Talk:
+    """What the demo accounts have said to each other: (token, character) of each by name."""
+
+    def __init__(self, api, speakers):
+        self.api = api
+        self.speakers = speakers
+        self.said = {}  # the messages of each place
+
+    def chat(self, method, who, **message):
+        return self.api.call(f"chat.v1.ChatService/{method}", message, self.speakers[who][0])
+
+    def character(self, who):
+        return self.speakers[who][1]["id"]
+
+    def global_channel(self):
+        return self.chat("ListChannels", "mira")["channels"][0]
+
+    def ensure_channel(self):
+        """The custom channel, which everybody is in."""
+        found = self.chat("FindChannels", "mira", nameContains=CHANNEL["name"]).get("channels")
+        channel = found[0] if found else self.chat(
+            "CreateChannel", "mira", **CHANNEL, characterId=self.character("mira"),
+            idempotencyKey=str(uuid.uuid4()))["channel"]
+        for who in self.speakers:
+            self.chat("JoinChannel", who, channelId=channel["id"],
+                      characterId=self.character(who))
+        return channel["id"]
+
+    def whisper(self):
+        return self.chat("OpenWhisper", "mira", characterId=self.character("mira"),
+                         toCharacterName=self.speakers["toren"][1]["name"])["channel"]["id"]
+
+    def say(self, channel, place, who, text, more):
+        earlier = self.said.setdefault(place, [])
+        message = self.chat("SendMessage", who, **{
+            "channelId": channel, "characterId": self.character(who), "text": text,
+            "replyToSequence": earlier[more["reply"]] if "reply" in more else "0",
+            "mentionedCharacterIds": [self.character(more["mention"])] if "mention" in more else [],
+            "idempotencyKey": str(uuid.uuid4())})["message"]
+        earlier.append(message["sequence"])
+        if "edit" in more:
+            self.chat("EditMessage", who, channelId=channel, messageSequence=message["sequence"],
+                      text=more["edit"])
+        for reader, emoji in more.get("reactions", []):
+            self.chat("SetReaction", reader, channelId=channel, on=True, emoji=emoji,
+                      messageSequence=message["sequence"], characterId=self.character(reader))
+
+    def ensure(self):
+        world = self.global_channel()
+        if int(world.get("lastSequence", 0)) > 0:
+            return
+        places = {"global": world["id"], "watch": self.ensure_channel(),
+                  "whisper": self.whisper()}
+        for place, who, text, more in LINES:
+            self.say(places[place], place, who, text, more)
 
 
 def load(server):
@@ -107,7 +161,7 @@ def load(server):
         for name, characters in ACCOUNTS.items():
             token = _enter(api, name)
             speakers[name] = (token, _ensure_characters(api, token, characters))
-        _ensure_talk(api, speakers)
+        Talk(api, speakers).ensure()
     except Refused as refusal:
         raise Problem(f"The demo world could not be loaded: {refusal}. ./dev reset starts over "
                       "with an empty database.") from refusal
