@@ -1,5 +1,6 @@
 #include "handlers/authenticator.h"
 
+#include <assert.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,7 @@ static struct change *find(const struct change_table *table, int64_t id)
 
 static void allocate(struct change_table *table, size_t size)
 {
+    assert(size > 0);
     table->slots = calloc(size, sizeof(*table->slots));
     if (table->slots == NULL)
         abort();

@@ -7,7 +7,7 @@ import unittest
 import uuid
 
 from admin_tool import run_job
-from harness import CREATE_CHARACTER, Player, RpcError, World, eventually, unique
+from harness import CREATE_CHARACTER, Player, RpcError, World, unique
 
 REFRESH = "auth.v1.AuthService/RefreshSession"
 world = None

@@ -106,6 +106,7 @@ static void print_usage(FILE *out)
           out);
 }
 
+#undef admin_fail /* the analyzer's, of admin.h */
 enum status admin_fail(struct admin *admin, enum status status, const char *format, ...)
 {
     va_list arguments;
@@ -313,7 +314,7 @@ int main(int argc, char **argv)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
     struct admin admin = {.arena = arena, .output.arena = arena, .limit = ADMIN_DEFAULT_LIMIT};
-    const struct command *command;
+    const struct command *command = NULL;
     const char *config_path = NULL;
     char error[512];
     int key, code;
