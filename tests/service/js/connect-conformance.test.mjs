@@ -13,6 +13,7 @@ import { createClient } from "@connectrpc/connect";
 import * as node from "@connectrpc/connect-node";
 
 import { GET_CASES, SIZE_CASES, SUITES } from "./conformance/cases.mjs";
+import { performRaw } from "./conformance/raw.mjs";
 import { check, perform } from "./conformance/run.mjs";
 import { startServer } from "./conformance/server.mjs";
 
@@ -151,6 +152,22 @@ for (const configuration of CONFIGURATIONS) {
     }
   });
 }
+
+/** Where raw requests go: { port, secure, tls }. */
+function target(security) {
+  const tls = security === "cleartext" ? {} : { ca: servers[security].pem };
+  if (security === "client certificate") Object.assign(tls, identity);
+  return { port: servers[security].port, secure: security !== "cleartext", tls };
+}
+
+describe("unexpected requests", () => {
+  for (const { protocol, httpVersion, codec, compression, security } of CONFIGURATIONS) {
+    if (codec !== "proto" || compression !== "identity") continue;
+    test(`${protocol}, ${httpVersion}, ${security}`, { timeout: 30_000 }, () =>
+      performRaw(protocol, httpVersion, target(security)),
+    );
+  }
+});
 
 test("a client without a certificate is refused", async () => {
   const server = servers["client certificate"];
