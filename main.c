@@ -161,7 +161,8 @@ static const struct config_key keys[] = {
     NUMBER("database.statement_timeout_ms", database_statement_timeout_ms, "30000", 100, 600000,
            "PostgreSQL's own bound on a statement, behind the call's deadline."),
 
-    TEXT("redis.address", redis_address, "127.0.0.1:6379", "\"host:port\" or \"/path/of/socket\"."),
+    TEXT("redis.address", redis_address, "127.0.0.1:6379",
+         "\"host:port\", \"[::1]:port\" or \"/path/of/socket\"."),
     NUMBER("redis.connect_timeout_ms", redis_connect_timeout_ms, "2000", 50, 60000,
            "Longest wait for a new connection."),
     NUMBER("redis.command_timeout_ms", redis_command_timeout_ms, "500", 10, 60000,
@@ -721,7 +722,9 @@ int main(int argc, char **argv)
         return fail(error);
     if (!redis_address_is_valid(config.redis_address)) {
         snprintf(error, sizeof(error),
-                 "redis.address: '%s' is neither \"host:port\" nor \"/path/of/socket\"",
+                 "redis.address: '%s' is neither \"host:port\", with an address of IPv6 in "
+                 "brackets, nor "
+                 "\"/path/of/socket\"",
                  config.redis_address);
         return fail(error);
     }

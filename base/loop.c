@@ -5,6 +5,7 @@
 #include "base/loop_internal.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <h2o/multithread.h>
 #include <h2o/socket.h>
 #include <stdatomic.h>
@@ -392,10 +393,13 @@ static void watch_writable(h2o_socket_t *socket, const char *error)
 struct loop_watch *loop_watch_new(struct loop *loop, int fd, void (*on_readable)(void *argument),
                                   void (*on_writable)(void *argument), void *argument)
 {
-    struct loop_watch *watch = calloc(1, sizeof(*watch));
-    int own_fd = dup(fd); /* h2o closes what it is given */
+    int own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* h2o closes what it is given */
+    struct loop_watch *watch;
 
-    if (watch == NULL || own_fd < 0)
+    if (own_fd < 0)
+        return NULL;
+    watch = calloc(1, sizeof(*watch));
+    if (watch == NULL)
         abort();
     watch->on_readable = on_readable;
     watch->on_writable = on_writable;

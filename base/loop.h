@@ -106,7 +106,8 @@ void loop_post(struct loop *loop, void (*fn)(void *argument), void *argument);
 struct loop_watch;
 
 /* Tells when `fd` is readable, and, after loop_watch_want_write(), once when it is writable.
- * The descriptor is duplicated: the library keeps its own. Callbacks may free the watch. */
+ * The descriptor is duplicated: the library keeps its own. Callbacks may free the watch. NULL when
+ * the process has no descriptor left. */
 struct loop_watch *loop_watch_new(struct loop *loop, int fd, void (*on_readable)(void *argument),
                                   void (*on_writable)(void *argument), void *argument);
 void loop_watch_want_write(struct loop_watch *watch);

@@ -170,10 +170,12 @@ static void settle(struct client_connection *connection)
 
     if (over && !idle)
         lose(connection, "the server broke the rules of HTTP/2");
-    if (connection->state == CONNECTION_LOST || (connection->state == CONNECTION_UP && idle))
+    if (connection->state == CONNECTION_LOST || (connection->state == CONNECTION_UP && idle)) {
         client_connection_free(connection);
-    else
-        connection->client->driver->attend(connection);
+    } else if (!connection->client->driver->attend(connection)) {
+        lose(connection, "no file descriptor is left");
+        client_connection_free(connection);
+    }
 }
 
 void client_connection_step(struct client_connection *connection)

@@ -125,8 +125,9 @@ struct client_driver {
     void (*wake)(struct client *client, struct client_waiter **waiters);
     /* The connection has something to send. */
     void (*flush)(struct client_connection *connection);
-    /* What the connection waits for may have changed. */
-    void (*attend)(struct client_connection *connection);
+    /* What the connection waits for may have changed. False when that cannot be waited for: the
+     * process has no descriptor left. */
+    bool (*attend)(struct client_connection *connection);
     /* The client must be looked at (client_look()) at `at_us`; 0: need not. */
     void (*remind)(struct client *client, uint64_t at_us);
     void (*forget)(struct client_connection *connection);

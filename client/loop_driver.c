@@ -89,7 +89,7 @@ static void set_timer(struct loop *loop, struct loop_timer *timer, uint64_t at_u
         loop_timer_cancel(loop, timer);
 }
 
-static void attend(struct client_connection *connection)
+static bool attend(struct client_connection *connection)
 {
     struct loop *loop = connection->client->config.loop;
     unsigned generation;
@@ -100,6 +100,8 @@ static void attend(struct client_connection *connection)
         connection->watch = loop_watch_new(loop, fd, on_ready, on_ready, connection);
         connection->watched = generation;
     }
+    if (connection->watch == NULL)
+        return false;
     if (client_connection_wants_write(connection))
         loop_watch_want_write(connection->watch);
     connection->timer.fn = on_due;
@@ -108,6 +110,7 @@ static void attend(struct client_connection *connection)
     else if (connection->due_us != connection->armed_us)
         set_timer(loop, &connection->timer, connection->due_us);
     connection->armed_us = connection->read_more ? 0 : connection->due_us;
+    return true;
 }
 
 static void forget(struct client_connection *connection)

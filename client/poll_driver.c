@@ -71,7 +71,12 @@ static void flush_now(struct client_connection *connection)
     client_connection_flush(connection);
 }
 
-static void attend_later(struct client_connection *connection)
+static bool attend_later(struct client_connection *connection)
+{
+    return true;
+}
+
+static void forget_nothing(struct client_connection *connection)
 {
 }
 
@@ -85,5 +90,5 @@ const struct client_driver client_poll_driver = {
     .flush = flush_now,
     .attend = attend_later,
     .remind = remind_later,
-    .forget = attend_later,
+    .forget = forget_nothing,
 };

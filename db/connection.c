@@ -483,7 +483,7 @@ static void break_connection(struct db_connection *connection, const char *why)
         connection->backoff_ms = LONGEST_BACKOFF_MS;
     /* Apart from each other, so that a database that comes back is not stormed. */
     set_timer(connection,
-              connection->backoff_ms / 2 + (uint64_t)random() % (connection->backoff_ms / 2 + 1));
+              connection->backoff_ms / 2 + arc4random_uniform(connection->backoff_ms / 2 + 1));
 }
 
 /* A cancelled wait for the synchronous standby is a success with a warning. The function's name
@@ -516,12 +516,16 @@ static void become_up(struct db_connection *connection)
     db_pool_connected(connection);
 }
 
-/* libpq may change its descriptor between two polls. */
-static void watch(struct db_connection *connection)
+/* libpq may change its descriptor between two polls. False when the connection was broken off,
+ * for want of one. */
+static bool watch(struct db_connection *connection)
 {
     loop_watch_free(connection->watch);
     connection->watch = loop_watch_new(connection->pool->loop, PQsocket(connection->pg), on_ready,
                                        on_ready, connection);
+    if (connection->watch == NULL)
+        break_connection(connection, "no file descriptor is left");
+    return connection->watch != NULL;
 }
 
 static void poll_connecting(struct db_connection *connection)
@@ -532,7 +536,8 @@ static void poll_connecting(struct db_connection *connection)
         break_connection(connection, PQerrorMessage(connection->pg));
         return;
     }
-    watch(connection);
+    if (!watch(connection))
+        return;
     if (status == PGRES_POLLING_WRITING)
         loop_watch_want_write(connection->watch);
     else if (status == PGRES_POLLING_OK)
@@ -573,8 +578,8 @@ static void connect_now(struct db_connection *connection)
         return;
     }
     set_timer(connection, config->connect_timeout_ms);
-    watch(connection);
-    loop_watch_want_write(connection->watch);
+    if (watch(connection))
+        loop_watch_want_write(connection->watch);
 }
 
 static void check_silence(struct db_connection *connection)

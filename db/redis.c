@@ -134,7 +134,7 @@ static void on_cleanup(void *argument)
     if (link->backoff_ms > LONGEST_BACKOFF_MS)
         link->backoff_ms = LONGEST_BACKOFF_MS;
     loop_timer_set(redis->loop, &link->timer,
-                   link->backoff_ms / 2 + (uint64_t)random() % (link->backoff_ms / 2 + 1));
+                   link->backoff_ms / 2 + arc4random_uniform(link->backoff_ms / 2 + 1));
 }
 
 /* --- subscriptions --- */
@@ -276,14 +276,24 @@ static void connect_link(struct link *link)
     context->ev.addWrite = want_write;
     context->ev.delWrite = want_nothing;
     context->ev.cleanup = on_cleanup;
-    if (context->err != 0) {
+    if (context->err == 0)
+        link->watch = loop_watch_new(redis->loop, context->c.fd, on_readable, on_writable, link);
+    if (link->watch == NULL) {
         redisAsyncFree(context);
         return;
     }
-    link->watch = loop_watch_new(redis->loop, context->c.fd, on_readable, on_writable, link);
     loop_timer_set(redis->loop, &link->timer, redis->config.connect_timeout_ms);
     redisAsyncSetConnectCallback(context, on_connected);
     loop_watch_want_write(link->watch);
+}
+
+/* "[::1]" is; an address of IPv6 without brackets might end in a port or in a group. */
+static bool is_host(const char *text, size_t length)
+{
+    if (length > 0 && text[0] == '[')
+        return length > 2 && text[length - 1] == ']' && memchr(text + 1, '[', length - 1) == NULL &&
+               memchr(text, ']', length - 1) == NULL;
+    return length > 0 && memchr(text, ':', length) == NULL;
 }
 
 /* The port of "host:port"; 0 when there is none. */
@@ -293,7 +303,8 @@ static int port_of(const char *address)
     char *end;
     long port;
 
-    if (colon == NULL || colon == address || colon[1] < '0' || colon[1] > '9')
+    if (colon == NULL || !is_host(address, (size_t)(colon - address)) || colon[1] < '0' ||
+        colon[1] > '9')
         return 0;
     port = strtol(colon + 1, &end, 10);
     return *end == '\0' && port <= UINT16_MAX ? (int)port : 0;
@@ -306,10 +317,16 @@ bool redis_address_is_valid(const char *address)
 
 static void parse_address(struct redis *redis)
 {
-    if (redis->host[0] == '/')
+    char *host = redis->host;
+
+    if (host[0] == '/')
         return;
-    redis->port = port_of(redis->host);
-    *strrchr(redis->host, ':') = '\0';
+    redis->port = port_of(host);
+    *strrchr(host, ':') = '\0';
+    if (host[0] == '[') {
+        memmove(host, host + 1, strlen(host));
+        *strchr(host, ']') = '\0';
+    }
 }
 
 struct redis *redis_open(struct loop *loop, const struct redis_config *config)

@@ -18,7 +18,7 @@
 struct redis;
 
 struct redis_config {
-    const char *address; /* "host:port" or "/path/of/socket" */
+    const char *address; /* "host:port", "[::1]:port" or "/path/of/socket" */
     uint32_t connect_timeout_ms;
     uint32_t command_timeout_ms;
 };

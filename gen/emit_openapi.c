@@ -50,8 +50,8 @@ static void emit_error_response(struct json *json, const char *status, const cha
     json_open_member(json, status, '{');
     json_string_member(json, "description", description);
     json_open_member(json, "content", '{');
-    json_text_member(json, "application/json",
-                     "{\"schema\": {\"$ref\": \"#/components/schemas/connect.error\"}}");
+    json_raw_member(json, "application/json",
+                    "{\"schema\": {\"$ref\": \"#/components/schemas/connect.error\"}}");
     json_close(json, '}');
     json_close(json, '}');
 }
@@ -194,7 +194,7 @@ static void emit_content(struct json *json, const struct model_message *message,
     else
         emit_openapi_reference(json, message->full_name);
     if (example != NULL)
-        json_text_member(json, streams ? "x-example-message" : "example", example);
+        json_raw_member(json, streams ? "x-example-message" : "example", example);
     json_close(json, '}');
     json_close(json, '}');
 }
@@ -221,13 +221,13 @@ static void emit_operation(struct json *json, struct model *model,
     const char *summary = text_summary(json->out->arena, method->comment);
 
     json_open_member(json, is_get ? "get" : "post", '{');
-    json_text_member(json, "tags", PRINT(json, "[\"%s\"]", service->full_name));
+    json_raw_member(json, "tags", PRINT(json, "[\"%s\"]", service->full_name));
     json_string_member(
         json, "operationId",
         PRINT(json, "%s.%s%s", service->full_name, method->name, is_get ? ".get" : ""));
     json_string_member(json, "summary", *summary != '\0' ? summary : method->name);
     json_string_member(json, "description", description(json, method));
-    json_text_member(json, "security", method_is_public(method) ? "[]" : "[{\"bearer\": []}]");
+    json_raw_member(json, "security", method_is_public(method) ? "[]" : "[{\"bearer\": []}]");
     emit_parameters(json, method, is_get);
     if (!is_get) {
         json_open_member(json, "requestBody", '{');
@@ -330,7 +330,7 @@ static void emit_info(struct json *json, const struct openapi_info *info)
     json_string_member(json, "version", info->version);
     json_string_member(json, "description", info_text);
     json_close(json, '}');
-    json_text_member(json, "servers", "[{\"url\": \"/\"}]");
+    json_raw_member(json, "servers", "[{\"url\": \"/\"}]");
 }
 
 static void emit_tags(struct json *json, const struct model *model)
@@ -372,10 +372,10 @@ void emit_openapi(struct output *out, struct model *model, const struct openapi_
     emit_tags(&json, model);
     emit_paths(&json, model, &types);
     json_open_member(&json, "components", '{');
-    json_text_member(&json, "securitySchemes", security_schemes);
-    json_text_member(&json, "parameters", parameters);
+    json_raw_member(&json, "securitySchemes", security_schemes);
+    json_raw_member(&json, "parameters", parameters);
     json_open_member(&json, "schemas", '{');
-    json_text_member(&json, "connect.error", error_schema);
+    json_raw_member(&json, "connect.error", error_schema);
     emit_openapi_schemas(&json, model, &types);
     json_close(&json, '}');
     json_close(&json, '}');

@@ -38,7 +38,7 @@ static void emit_key(struct json *json, struct model *model, const struct model_
     if (key->type == FIELD_STRING)
         emit_openapi_value(json, model, key, rules, ignores_zero(rules));
     else if (key->type == FIELD_BOOL)
-        json_text_member(json, "enum", "[\"true\", \"false\"]");
+        json_raw_member(json, "enum", "[\"true\", \"false\"]");
     else
         json_string_member(json, "pattern",
                            openapi_is_unsigned(key->type) ? "^(0|[1-9][0-9]*)$"
@@ -88,8 +88,8 @@ static void emit_not_zero(struct json *json, struct model *model, const struct m
              (!typed || field->rules->repeated->min_items == 0))
         json_integer_member(json, "minItems", 1);
     else if (!field->repeated)
-        json_text_member(json, "not",
-                         arena_printf(model->arena, "{\"const\": %s}", openapi_zero(model, field)));
+        json_raw_member(json, "not",
+                        arena_printf(model->arena, "{\"const\": %s}", openapi_zero(model, field)));
 }
 
 /* A list or map, whose rules do not hold while it is empty if zero values are ignored. */
@@ -236,8 +236,8 @@ static void emit_wellknown(struct json *json, const struct model_message *messag
 
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (strcmp(types[i].name, message->name) == 0)
-            json_text_member(json, message->full_name,
-                             arena_printf(json->out->arena, "{%s}", types[i].members));
+            json_raw_member(json, message->full_name,
+                            arena_printf(json->out->arena, "{%s}", types[i].members));
 }
 
 static void emit_message(struct json *json, struct model *model,

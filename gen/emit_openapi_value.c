@@ -106,10 +106,10 @@ static void emit_bound(struct schema *schema, const struct rule_value *bound)
 
     if (isinf(bound->number))
         return;
-    json_text_member(schema->json,
-                     low ? (inclusive ? "minimum" : "exclusiveMinimum")
-                         : (inclusive ? "maximum" : "exclusiveMaximum"),
-                     bound->words);
+    json_raw_member(schema->json,
+                    low ? (inclusive ? "minimum" : "exclusiveMinimum")
+                        : (inclusive ? "maximum" : "exclusiveMaximum"),
+                    bound->words);
 }
 
 static void emit_bounds(struct schema *schema, const struct bounds *bounds)
@@ -154,11 +154,11 @@ static void emit_listed(struct schema *schema, const ProtobufCMessage *rules)
     const char *not_in = listed_values(schema, rules, "not_in");
 
     if (examples != NULL)
-        json_text_member(schema->json, "examples", PRINT(schema, "[%s]", examples));
+        json_raw_member(schema->json, "examples", PRINT(schema, "[%s]", examples));
     if (is != NULL)
-        json_text_member(schema->json, "const", is);
+        json_raw_member(schema->json, "const", is);
     if (in != NULL)
-        json_text_member(schema->json, "enum", PRINT(schema, "[%s]", in));
+        json_raw_member(schema->json, "enum", PRINT(schema, "[%s]", in));
     if (not_in != NULL)
         add_extra(schema, PRINT(schema, "{\"not\": {\"enum\": [%s]}}", not_in));
 }
@@ -395,14 +395,14 @@ static void emit_string(struct schema *schema, const Buf__Validate__StringRules 
     emit_string_lengths(schema, rules);
     emit_string_form(schema, rules);
     if (rules->n_example > 0)
-        json_text_member(
+        json_raw_member(
             schema->json, "examples",
             PRINT(schema, "[%s]", quoted_list(schema, rules->example, rules->n_example)));
     if (rules->const_ != NULL)
         json_string_member(schema->json, "const", rules->const_);
     if (rules->n_in > 0)
-        json_text_member(schema->json, "enum",
-                         PRINT(schema, "[%s]", quoted_list(schema, rules->in, rules->n_in)));
+        json_raw_member(schema->json, "enum",
+                        PRINT(schema, "[%s]", quoted_list(schema, rules->in, rules->n_in)));
     if (rules->pattern != NULL)
         json_string_member(schema->json, "pattern", ecma_pattern(schema, rules->pattern));
     add_pattern(schema, "^", rules->prefix, "");
@@ -481,10 +481,10 @@ static void emit_enum_value(struct schema *schema, const Buf__Validate__EnumRule
         return;
     list = enum_names(schema, &rules->base, "const");
     if (list != NULL)
-        json_text_member(schema->json, "const", list);
+        json_raw_member(schema->json, "const", list);
     list = enum_names(schema, &rules->base, "in");
     if (list != NULL)
-        json_text_member(schema->json, "enum", PRINT(schema, "[%s]", list));
+        json_raw_member(schema->json, "enum", PRINT(schema, "[%s]", list));
     list = enum_names(schema, &rules->base, "not_in");
     if (list != NULL)
         add_extra(schema, PRINT(schema, "{\"not\": {\"enum\": [%s]}}", list));

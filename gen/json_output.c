@@ -74,7 +74,7 @@ void json_string_member(struct json *json, const char *key, const char *text)
     json_string(json, text);
 }
 
-void json_text_member(struct json *json, const char *key, const char *text)
+void json_raw_member(struct json *json, const char *key, const char *text)
 {
     json_key(json, key);
     json_text(json, text);

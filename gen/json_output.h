@@ -30,7 +30,7 @@ void json_bool(struct json *json, bool value);
 /* A key with its value. */
 void json_open_member(struct json *json, const char *key, char bracket);
 void json_string_member(struct json *json, const char *key, const char *text);
-void json_text_member(struct json *json, const char *key, const char *text);
+void json_raw_member(struct json *json, const char *key, const char *text);
 void json_integer_member(struct json *json, const char *key, int64_t number);
 void json_bool_member(struct json *json, const char *key, bool value);
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +43,24 @@ static void set_number(struct rpc_call *call, const char *name, uint32_t value)
     rpc_set_header(call, name, text);
 }
 
+/* Whoever has an address of IPv6 has the 2^64 of its network, too. */
+static const char *limited_peer(struct rpc_call *call)
+{
+    char text[INET6_ADDRSTRLEN + 1];
+    struct in6_addr address;
+
+    /* A scope ("%eth0") is no part of the address. */
+    snprintf(text, sizeof(text), "%.*s", (int)strcspn(call->peer, "%"), call->peer);
+    if (inet_pton(AF_INET6, text, &address) != 1)
+        return call->peer;
+    if (IN6_IS_ADDR_V4MAPPED(&address))
+        return arena_strdup(call->arena,
+                            inet_ntop(AF_INET, address.s6_addr + 12, text, sizeof(text)));
+    memset(address.s6_addr + 8, 0, 8);
+    inet_ntop(AF_INET6, &address, text, sizeof(text));
+    return arena_printf(call->arena, "%s/64", text);
+}
+
 static enum status check_limit(struct rpc_call *call, void *user)
 {
     const struct rate_limiter *limiter = user;
@@ -55,7 +74,7 @@ static enum status check_limit(struct rpc_call *call, void *user)
         key = arena_printf(call->arena, "account:%lld:%s", (long long)call->identity.account_id,
                            method->path);
     else
-        key = arena_printf(call->arena, "ip:%s:%s", call->peer, method->path);
+        key = arena_printf(call->arena, "ip:%s:%s", limited_peer(call), method->path);
     limiter->take(call, key, method->rate_calls, method->rate_period_s, &decision, limiter->user);
     set_number(call, "ratelimit-limit", method->rate_calls);
     set_number(call, "ratelimit-remaining", decision.remaining);

@@ -30,6 +30,11 @@ static void ignore(struct client_connection *connection)
 {
 }
 
+static bool attend(struct client_connection *connection)
+{
+    return true;
+}
+
 static void remind(struct client *client, uint64_t at_us)
 {
 }
@@ -38,7 +43,7 @@ static const struct client_driver driver = {
     .wait = give_up,
     .wake = wake,
     .flush = ignore,
-    .attend = ignore,
+    .attend = attend,
     .remind = remind,
     .forget = ignore,
 };

@@ -43,11 +43,13 @@ def _admin(arguments):
 
 def _build(_):
     import building
+    import conformance
     import nodejs
     import packages
     packages.ensure("build")
     building.build()
     building.build(targets=["docs-api"], title="Writing docs/api")
+    conformance.build_testee()
     nodejs.build_web()
     say(f"Built {building.BUILD / 'waystone'} and web/dist.")
     return 0

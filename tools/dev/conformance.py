@@ -63,6 +63,12 @@ def tolerant_copy(program, target):
     target.chmod(0o755)
 
 
+def build_testee():
+    """For tests/conformance/protobuf-testee."""
+    nodejs.install(FOLDER, nodejs.environment())
+    building.build(targets=TARGETS[:1], title="Building the protobuf suite's testee")
+
+
 def _prepare(env):
     nodejs.install(FOLDER, env)
     building.build(BUILD_ASAN, TARGETS, "Building the protobuf suite's testee")

@@ -5,6 +5,7 @@
 #include <h2o/socket.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -276,6 +277,19 @@ Test(loop, watch_tells_reading_and_writing)
     cr_expect_eq(write(ends[0], "z", 1), 1, "the library's own descriptor stays open");
     close(ends[0]);
     close(ends[1]);
+}
+
+Test(loop, watch_needs_a_descriptor)
+{
+    struct rlimit limit;
+    struct watched watched = {0};
+
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 0; /* those that are open stay */
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_expect_null(loop_watch_new(loop, 0, on_readable, on_writable, &watched));
+    limit.rlim_cur = limit.rlim_max;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 /* --- tasks --- */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "fixture.h"
 #include "sample.h"
+#include "tests/unit/db/descriptors.h"
 
 struct task {
     struct world *world;
@@ -318,4 +319,20 @@ Test(db_connection, closing_answers_whoever_waits)
     cr_expect_eq(write.status, STATUS_UNAVAILABLE);
     cr_expect_lt(clock_monotonic_ms() - start_ms, 2000);
     world_stopp(&world);
+}
+
+/* --- no descriptors --- */
+
+/* Each step of connecting meets it once; none may end the process or leave the pool without. */
+Test(db_connection, is_made_once_there_are_descriptors_again)
+{
+    for (unsigned left = 0; left < 8; left++) {
+        CLEANUP(world_stopp) struct world *world = world_new();
+        descriptors_take(left);
+        world->db = db_open(world->loop, &world->config, world->workers);
+        tick_for(world, 50);
+        descriptors_give_back();
+        world_until(world, is_ready, world);
+        cr_expect_eq(run_task(world, count_reading), STATUS_OK, "%u were left", left);
+    }
 }

@@ -3,16 +3,19 @@
 
 #include <criterion/criterion.h>
 #include <hiredis/hiredis.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/coro.h"
 #include "base/log.h"
+#include "tests/unit/db/descriptors.h"
 
 /* A redis-server of the test's own, which may be killed. */
 struct bench {
@@ -386,4 +389,70 @@ Test(redis, a_subscriber_that_hears_nothing_is_made_anew)
     admin(bench, "ACL SETUSER default +publish");
     cr_expect_eq(admin(bench, "PUBLISH chat:1 alive"), 1);
     until(bench, has_message);
+}
+
+Test(redis, is_reached_once_there_are_descriptors_again)
+{
+    for (unsigned left = 0; left < 6; left++) {
+        CLEANUP(bench_stopp) struct bench *bench = NULL;
+        descriptors_take(left + 3); /* the loop's own */
+        bench = bench_new();
+        for (int i = 0; i < 10; i++)
+            loop_tick(bench->loop, 5);
+        descriptors_give_back();
+        start_server(bench);
+        until(bench, is_ready);
+    }
+}
+
+Test(redis, addresses)
+{
+    static const char *const good[] = {"localhost:6379", "127.0.0.1:1", "[::1]:6379",
+                                       "[2001:db8::7]:65535", "/run/redis.sock"};
+    static const char *const bad[] = {
+        "",          "localhost", ":6379",     "localhost:",  "::1:6379",       "[::1]",
+        "[::1]6379", "[]:6379",   "[::1:6379", "[::1]]:6379", "localhost:65536"};
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+        cr_expect(redis_address_is_valid(good[i]), "%s", good[i]);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        cr_expect_not(redis_address_is_valid(bad[i]), "%s", bad[i]);
+}
+
+static bool has_pong(struct bench *bench)
+{
+    struct call ping = CALL(bench, "PING");
+
+    perform(&ping);
+    return ping.status == STATUS_OK;
+}
+
+Test(redis, is_reached_by_ipv6)
+{
+    CLEANUP(bench_stopp) struct bench *bench = bench_new();
+    struct redis_config config = {.connect_timeout_ms = 1000, .command_timeout_ms = 300};
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    socklen_t length = sizeof(address);
+    char text[64], port[8];
+    int probe = socket(AF_INET6, SOCK_STREAM, 0);
+    pid_t server;
+
+    if (bind(probe, (struct sockaddr *)&address, sizeof(address)) != 0)
+        cr_skip_test("this machine has no IPv6");
+    getsockname(probe, (struct sockaddr *)&address, &length);
+    close(probe);
+    snprintf(port, sizeof(port), "%u", ntohs(address.sin6_port));
+    snprintf(text, sizeof(text), "[::1]:%s", port);
+    server = fork();
+    if (server == 0) {
+        execlp("redis-server", "redis-server", "--port", port, "--bind", "::1", "--dir",
+               bench->directory, "--save", "", "--logfile", "/dev/null", (char *)NULL);
+        _exit(127);
+    }
+    redis_close(bench->redis);
+    config.address = text;
+    bench->redis = redis_open(bench->loop, &config);
+    until(bench, has_pong);
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
 }
