@@ -57,6 +57,7 @@ struct call_state {
     bool ended;   /* the answer was written whole, or given up */
     bool closed;  /* the exchange is gone */
     bool parked;
+    bool leaving; /* the client has ended its side of the connection */
 
     /* The request. */
     struct buffer in;

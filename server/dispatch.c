@@ -259,6 +259,8 @@ static void call_main(void *argument)
     enum status status;
 
     state->coro = coro_self();
+    if (state->leaving)
+        coro_interrupt(state->coro, STATUS_CANCELLED);
     status = run_call(state);
     state->coro = NULL;
     if (state->parked && status == STATUS_OK) {
@@ -434,6 +436,17 @@ static void on_writable(struct exchange *exchange)
         state->on_writable(&state->call, state->writable_argument);
 }
 
+/* Whoever waits for its answer with its side closed looks like one that is gone: as with HTTP/2,
+ * the handler waits no longer. What it can answer without waiting goes out all the same. */
+static void on_leaving(struct exchange *exchange)
+{
+    struct call_state *state = exchange->call;
+
+    state->leaving = true;
+    if (state->coro != NULL)
+        coro_interrupt(state->coro, STATUS_CANCELLED);
+}
+
 static void on_closed(struct exchange *exchange, enum status why)
 {
     struct call_state *state = exchange->call;
@@ -453,6 +466,7 @@ static void on_closed(struct exchange *exchange, enum status why)
 static const struct exchange_events call_events = {
     .on_body = on_body,
     .on_writable = on_writable,
+    .on_leaving = on_leaving,
     .on_closed = on_closed,
 };
 

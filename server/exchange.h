@@ -42,6 +42,9 @@ struct exchange_events {
     /* What was written has been taken by the socket down to the low-water mark; called only
      * after exchange_pending() was seen above it. */
     void (*on_writable)(struct exchange *exchange);
+    /* The client has ended its side of the connection and may be gone (HTTP/1.1). What is written
+     * is still sent. May be NULL. */
+    void (*on_leaving)(struct exchange *exchange);
     /* The exchange is over: OK when the answer was sent whole; CANCELLED when the client reset
      * or left; UNAVAILABLE when the server is going down. */
     void (*on_closed)(struct exchange *exchange, enum status why);

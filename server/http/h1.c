@@ -447,6 +447,14 @@ static bool read_body(struct h1_connection *connection)
     return true;
 }
 
+static void tell_leaving(struct h1_exchange *ex)
+{
+    const struct exchange_events *events = ex->exchange.events;
+
+    if (events != NULL && events->on_leaving != NULL)
+        events->on_leaving(&ex->exchange);
+}
+
 /* False when the head is not whole or was refused. */
 static bool read_head(struct h1_connection *connection)
 {
@@ -474,6 +482,8 @@ static bool read_head(struct h1_connection *connection)
         buffer_append_string(&connection->writer.out.copied, "HTTP/1.1 100 Continue\r\n\r\n");
     if (!exchange_to_call(connection->base.listener, &connection->exchange->exchange))
         site_serve(connection->base.listener->config, &connection->exchange->exchange);
+    if (connection->half_closed)
+        tell_leaving(connection->exchange);
     defer_flush(connection);
     return true;
 }
@@ -494,8 +504,8 @@ static bool has_read_all(const struct h1_connection *connection)
     return connection->parsed == connection->base.socket->input->size;
 }
 
-/* A client that has sent its whole request may end its side and wait. Once a stream has begun,
- * the end of the other side is the client that leaves. */
+/* A client that has sent its whole request may end its side and wait, though for no call that has
+ * to wait itself. Once a stream has begun, the end of the other side is the client that leaves. */
 static bool is_owed_an_answer(const struct h1_connection *connection)
 {
     const struct h1_exchange *ex = connection->exchange;
@@ -512,6 +522,8 @@ static void on_read(h2o_socket_t *socket, const char *error)
     if (error == h2o_socket_error_closed && is_owed_an_answer(connection)) {
         connection->half_closed = true;
         h2o_socket_read_stop(socket);
+        if (connection->exchange != NULL)
+            tell_leaving(connection->exchange);
         return;
     }
     if (error != NULL) {

@@ -13,6 +13,9 @@
 #define TCP_OVER_IPV4 0x11
 #define TCP_OVER_IPV6 0x21
 #define STREAM_OVER_UNIX 0x31
+#define EXTENSION_BYTES 3 /* kind and length */
+#define CRC32C 0x03
+#define CRC32C_BYTES 4
 
 static unsigned number(const uint8_t *bytes)
 {
@@ -36,27 +39,58 @@ static int address_bytes(uint8_t family)
     }
 }
 
-/* Extensions are not needed, but must add up. */
-static bool are_extensions(const uint8_t *data, size_t length)
+/* One bit after the other: it is a hundred bytes a connection, from few proxies. */
+static uint32_t crc32c(uint32_t crc, const uint8_t *data, size_t length)
 {
-    while (length >= 3) {
-        size_t size = 3 + number(data + 1);
-        if (size > length)
-            return false;
-        data += size;
-        length -= size;
+    for (size_t i = 0; i < length; i++) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
     }
-    return length == 0;
+    return crc;
 }
 
-static enum proxy_result read_rest(uint8_t family, const uint8_t *rest, size_t length,
+/* The sum is of the whole header, in which it counts as zero itself. */
+static bool is_sum(const uint8_t *header, size_t length, const uint8_t *value, size_t value_length)
+{
+    static const uint8_t zero[CRC32C_BYTES];
+    size_t before = (size_t)(value - header);
+    uint32_t sum;
+
+    if (value_length != CRC32C_BYTES)
+        return false;
+    sum = crc32c(UINT32_MAX, header, before);
+    sum = crc32c(sum, zero, sizeof(zero));
+    sum = ~crc32c(sum, value + CRC32C_BYTES, length - before - CRC32C_BYTES);
+    return sum == ((uint32_t)number(value) << 16 | number(value + 2));
+}
+
+/* Of extensions only the sum is of use, but all must add up. `from` is where they start. */
+static bool are_extensions(const uint8_t *header, size_t length, size_t from)
+{
+    while (length - from >= EXTENSION_BYTES) {
+        const uint8_t *extension = header + from;
+        size_t size = number(extension + 1);
+        if (size > length - from - EXTENSION_BYTES)
+            return false;
+        if (extension[0] == CRC32C && !is_sum(header, length, extension + EXTENSION_BYTES, size))
+            return false;
+        from += EXTENSION_BYTES + size;
+    }
+    return from == length;
+}
+
+static enum proxy_result read_rest(const uint8_t *header, size_t length,
                                    char ret_address[INET6_ADDRSTRLEN])
 {
+    uint8_t family = header[13];
+    const uint8_t *rest = header + PROXY_HEAD_BYTES;
     int addresses = address_bytes(family);
 
-    if (addresses < 0 || (size_t)addresses > length)
+    if (addresses < 0 || PROXY_HEAD_BYTES + (size_t)addresses > length)
         return PROXY_BAD;
-    if (family != UNSPECIFIED && !are_extensions(rest + addresses, length - (size_t)addresses))
+    if (family != UNSPECIFIED &&
+        !are_extensions(header, length, PROXY_HEAD_BYTES + (size_t)addresses))
         return PROXY_BAD;
     if (family != TCP_OVER_IPV4 && family != TCP_OVER_IPV6)
         return PROXY_LOCAL;
@@ -82,7 +116,7 @@ enum proxy_result proxy_parse(const uint8_t *data, size_t length, size_t *ret_si
     *ret_size = PROXY_HEAD_BYTES + rest;
     if ((data[12] & 0x0f) == COMMAND_LOCAL)
         return PROXY_LOCAL;
-    return read_rest(data[13], data + PROXY_HEAD_BYTES, rest, ret_address);
+    return read_rest(data, *ret_size, ret_address);
 }
 
 /* --- networks --- */

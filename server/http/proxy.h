@@ -20,8 +20,9 @@ enum proxy_result {
     PROXY_CLIENT /* with the client's address */
 };
 
-/* Reads a header at the start of `data`. With PROXY_LOCAL and PROXY_CLIENT `*ret_size` is its
- * length; with PROXY_CLIENT `ret_address` gets the client's numeric address. */
+/* Reads a header at the start of `data`, and checks its CRC-32C where it has one. With PROXY_LOCAL
+ * and PROXY_CLIENT `*ret_size` is its length; with PROXY_CLIENT `ret_address` gets the client's
+ * numeric address. */
 enum proxy_result proxy_parse(const uint8_t *data, size_t length, size_t *ret_size,
                               char ret_address[INET6_ADDRSTRLEN]);
 

@@ -7,7 +7,7 @@ import struct
 import time
 import unittest
 
-from harness import (GET_SESSION, SEND_MESSAGE, Api, Follower, Player, World, eventually, metric)
+from harness import (GET_SESSION, GET_VERSION, PASSWORD, SEND_MESSAGE, SIGN_IN, Api, Follower, Player, World, eventually, metric)
 
 world = None
 player = None
@@ -72,9 +72,36 @@ class Vanishing(unittest.TestCase):
         self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))),
                          "the channel has gaps")
 
-    def test_half_closed_client_still_gets_its_answer(self):
+    def waiting(self):
+        """A call that waits for a table; returns its connection."""
         connection = open_socket()
-        connection.sendall(request())
+        body = json.dumps({"login": "nobody", "password": PASSWORD}).encode()
+        connection.sendall(request(body, method=SIGN_IN))
+        locks = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        self.assertTrue(eventually(lambda: world.psql(locks) == "1"), "the call does not wait")
+        return connection
+
+    def test_gone_while_its_call_waits(self):
+        with world.table_held("accounts"):
+            self.waiting().close()
+            self.assertTrue(eventually(lambda: metric(world.server, "waystone_calls") == 0, 2),
+                            "the call waits on")
+
+    def test_half_closed_while_its_call_waits(self):
+        with world.table_held("accounts"):
+            connection = self.waiting()
+            connection.shutdown(socket.SHUT_WR)
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+            connection.close()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 499 "), head)
+        self.assertEqual(json.loads(body)["code"], "canceled")
+
+    def test_half_closed_client_still_gets_an_answer_nobody_waits_for(self):
+        connection = open_socket()
+        connection.sendall(request(method=GET_VERSION))
         connection.shutdown(socket.SHUT_WR)
         answer = b""
         while piece := connection.recv(65536):

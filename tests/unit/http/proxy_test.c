@@ -37,6 +37,41 @@ Test(proxy, any_other_first_bytes_are_refused_at_once)
     }
 }
 
+/* The same client, with a name (PP2_TYPE_AUTHORITY) and the sum behind it. */
+static const uint8_t summed[] =
+    "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x18\xcb\0\x71\7\x7f\0\0\1\x9c\x40\1\xbb"
+    "\2\0\2ab\3\0\4"
+    "\xf1\x87\x94\x94";
+#define SUMMED_BYTES (sizeof(summed) - 1)
+#define SUM_AT (SUMMED_BYTES - 4)
+
+Test(proxy, a_sum_has_to_be_right)
+{
+    char address[INET6_ADDRSTRLEN];
+    size_t size;
+
+    cr_expect_eq(proxy_parse(summed, SUMMED_BYTES, &size, address), PROXY_CLIENT);
+    for (size_t at = 16; at < SUMMED_BYTES; at++) {
+        uint8_t bytes[SUMMED_BYTES];
+        memcpy(bytes, summed, SUMMED_BYTES);
+        bytes[at] ^= 4;
+        cr_expect_eq(proxy_parse(bytes, SUMMED_BYTES, &size, address),
+                     at == SUM_AT - 3 ? PROXY_CLIENT : PROXY_BAD, "byte %zu",
+                     at); /* but for the kind itself, which is then another */
+    }
+}
+
+Test(proxy, a_sum_has_four_bytes)
+{
+    static const uint8_t shorter[] =
+        "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x12\xcb\0\x71\7\x7f\0\0\1\x9c\x40\1\xbb"
+        "\3\0\3abc";
+    char address[INET6_ADDRSTRLEN];
+    size_t size;
+
+    cr_expect_eq(proxy_parse(shorter, sizeof(shorter) - 1, &size, address), PROXY_BAD);
+}
+
 static bool contains(const char *text, const char *address)
 {
     struct proxy_networks networks;
