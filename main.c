@@ -90,7 +90,7 @@ struct config {
 
     int64_t chat_new_account_s;
 
-    int64_t rpc_timeout_ms, rpc_max_request_bytes, rpc_rate_scale;
+    int64_t rpc_timeout_ms, rpc_max_request_bytes, rpc_request_memory_bytes, rpc_rate_scale;
     int log_level;
 };
 
@@ -187,6 +187,9 @@ static const struct config_key keys[] = {
            "Longest time of a unary call that sets no other."),
     NUMBER("rpc.max_request_bytes", rpc_max_request_bytes, "65536", 1024, 67108864,
            "Largest request message of a method that sets no other."),
+    NUMBER("rpc.request_memory_bytes", rpc_request_memory_bytes, "268435456", 1048576,
+           1099511627776,
+           "Memory of all requests at a time, beside small ones; more are refused meanwhile."),
     NUMBER("rpc.rate_scale", rpc_rate_scale, "1", 1, 1000000,
            "Multiplies every rate limit of the schema; for load tests."),
     {.name = "log.level",
@@ -448,6 +451,7 @@ static void build_server(void)
     struct rpc_server_config rpc = {
         .default_timeout_ms = (uint32_t)config.rpc_timeout_ms,
         .max_request_bytes = (uint32_t)config.rpc_max_request_bytes,
+        .request_memory_bytes = (size_t)config.rpc_request_memory_bytes,
     };
     struct rpc_interceptor steps[5];
 

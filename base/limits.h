@@ -31,11 +31,13 @@
 #define LIMIT_ABUSE_TOKENS_PER_SECOND 100
 
 /* RPC */
-#define LIMIT_REQUEST_BYTES (4 * 1024 * 1024) /* one request message, default */
-#define LIMIT_METADATA_BYTES (16 * 1024)      /* response metadata a handler may set */
-#define LIMIT_STACKS 28000                    /* coroutines of all loops, for clients' sake */
-#define LIMIT_TIMEOUT_MS 30000                /* a unary call, default */
-#define LIMIT_STREAM_QUEUE_BYTES (64 * 1024)  /* encoded, not yet taken by the transport */
+#define LIMIT_REQUEST_BYTES (4 * 1024 * 1024)          /* one request message, default */
+#define LIMIT_REQUEST_MEMORY_BYTES (256 * 1024 * 1024) /* all requests at a time, default */
+#define LIMIT_SMALL_REQUEST_BYTES 4096                 /* not counted there */
+#define LIMIT_METADATA_BYTES (16 * 1024)               /* response metadata a handler may set */
+#define LIMIT_STACKS 28000                   /* coroutines of all loops, for clients' sake */
+#define LIMIT_TIMEOUT_MS 30000               /* a unary call, default */
+#define LIMIT_STREAM_QUEUE_BYTES (64 * 1024) /* encoded, not yet taken by the transport */
 #define LIMIT_ERROR_MESSAGE_BYTES 1024
 #define LIMIT_COMPRESS_BYTES 1024 /* smaller messages are not worth compressing */
 #define LIMIT_COPIED_BYTES 8192   /* from here on a reference costs less than a copy */

@@ -365,6 +365,11 @@ enum status call_decode(struct call_state *state, struct bytes bytes, bool compr
                         "message is compressed, which its head did not announce");
     status = decompress_bytes(state->wire.request_compression, bytes, state->max_request_bytes,
                               &plain, &error);
+    state->held_bytes += plain.length;
+    if (status == STATUS_OK && !call_charge(state)) {
+        status = STATUS_RESOURCE_EXHAUSTED;
+        error = NO_REQUEST_MEMORY;
+    }
     if (status == STATUS_OK)
         status =
             decode(state, (struct bytes){plain.length ? buffer_data(&plain) : NULL, plain.length},

@@ -5,6 +5,8 @@
 #ifndef WAYSTONE_SERVER_CALL_H
 #define WAYSTONE_SERVER_CALL_H
 
+#include <stdatomic.h>
+
 #include "base/coro.h"
 #include "server/protocol/protocol.h"
 #include "server/server.h"
@@ -24,6 +26,7 @@ struct rpc_server {
     size_t service_count;
     struct rpc_entry *table; /* open addressing by path; a power of two, at most half full */
     size_t table_size, method_count;
+    atomic_size_t request_memory; /* of all loops' calls; see call_charge() */
 };
 
 /* NULL when the path names no method. */
@@ -43,7 +46,7 @@ struct rpc_loop *rpc_loop_current(void);
 
 struct call_state {
     struct rpc_call call;
-    const struct rpc_server *server;
+    struct rpc_server *server;
     const struct rpc_entry *entry; /* NULL: unknown method */
     struct exchange *exchange;
     struct wire wire; /* wire.arena lives as long as the call; call.arena may be a message's */
@@ -67,6 +70,8 @@ struct call_state {
     bool in_compressed; /* the message decoded last was */
     bool in_failed;     /* what came is malformed: the rest is dropped */
     size_t max_request_bytes;
+    size_t held_bytes;        /* of the message the handler has, beside what is in `in` */
+    size_t charged_bytes;     /* to the process's budget for both */
     struct awaitable *reader; /* waits for more input */
     struct awaitable *writer; /* waits for room */
     const ProtobufCMessage *request;
@@ -108,6 +113,12 @@ void call_input_arrived(struct call_state *state);
 
 /* Readies the coroutine that waits on `*slot`, if any. */
 void call_wake(struct awaitable **slot);
+
+/* Charges the process's budget for what the call holds of its request now, more or less than
+ * before. False when there is not enough left; the charge then stays as it was. */
+bool call_charge(struct call_state *state);
+void call_uncharge(struct call_state *state);
+#define NO_REQUEST_MEMORY "the server has no memory for large requests now; try again later"
 
 /* The first message that is whole in state->in, for enveloped wires. */
 enum envelope_result call_first_message(struct call_state *state, struct envelope *ret);

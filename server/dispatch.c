@@ -71,6 +71,7 @@ void call_unref(struct call_state *state)
     loop_timer_cancel(state->call.loop, &state->deadline);
     unlink_call(state);
     buffer_free(&state->in);
+    call_uncharge(state);
     if (state->call.arena != state->wire.arena)
         arena_free(state->call.arena);
     exchange->transport->release(exchange); /* frees wire.arena, which holds the state */
@@ -151,8 +152,10 @@ void call_finish(struct call_state *state, enum status status)
     }
     loop_timer_cancel(state->call.loop, &state->deadline);
     loop_unbegin(state->call.loop, &state->start);
-    if (state->coro == NULL)
+    if (state->coro == NULL) {
         buffer_free(&state->in);
+        call_uncharge(state);
+    }
     if (!state->closed)
         write_end(state);
     run_after(state, status);
@@ -225,13 +228,16 @@ static enum status take_single_request(struct call_state *state)
         .message = {state->in.length ? buffer_data(&state->in) : NULL, state->in.length},
         .compressed = state->wire.request_compression != COMPRESSION_IDENTITY,
     };
+    size_t length;
 
     if (state->wire.is_get)
         envelope.message = state->wire.get_message;
     if (state->wire.enveloped)
         TRY(open_envelope(state, &envelope));
+    length = state->in.length;
     TRY(call_decode(state, envelope.message, envelope.compressed,
                     state->wire.is_get ? NULL : &state->in, &state->request));
+    state->held_bytes += length; /* as the message that was made of it */
     buffer_free(&state->in);
     return call_validate(state, state->request);
 }
@@ -415,6 +421,10 @@ static void on_body(struct exchange *exchange, const uint8_t *data, size_t lengt
         }
     } else if (length > 0) {
         append_input(state, data, length);
+    }
+    if (!call_charge(state)) {
+        fail_input(state, STATUS_RESOURCE_EXHAUSTED, NO_REQUEST_MEMORY);
+        return;
     }
     if (status == STATUS_OK && has_single_request(state->call.method))
         status = check_input(state);

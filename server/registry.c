@@ -60,6 +60,8 @@ struct rpc_server *rpc_server_new(const struct rpc_server_config *config)
         server->config.default_timeout_ms = LIMIT_TIMEOUT_MS;
     if (server->config.max_request_bytes == 0)
         server->config.max_request_bytes = LIMIT_REQUEST_BYTES;
+    if (server->config.request_memory_bytes == 0)
+        server->config.request_memory_bytes = LIMIT_REQUEST_MEMORY_BYTES;
     return server;
 }
 

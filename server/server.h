@@ -22,6 +22,7 @@ struct rpc_interceptor {
 struct rpc_server_config {
     uint32_t default_timeout_ms;
     uint32_t max_request_bytes;
+    size_t request_memory_bytes; /* of all requests at a time that are not small; 0: the default */
 };
 
 struct rpc_server *rpc_server_new(const struct rpc_server_config *config);

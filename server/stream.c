@@ -56,10 +56,13 @@ static enum status take_message(struct call_state *state, const struct envelope 
     if (state->call.arena != state->wire.arena)
         arena_free(state->call.arena);
     state->call.arena = arena_new();
+    state->held_bytes = 0; /* the message before is gone */
     TRY(call_decode(state, envelope->message, envelope->compressed,
                     state->in.length == envelope->size ? &state->in : NULL, &message));
     if (state->in.length > 0) /* otherwise the message points into it */
         buffer_consume(&state->in, envelope->size);
+    state->held_bytes += envelope->size;
+    (void)call_charge(state); /* for no more than before, but for rounding */
     call_input_arrived(state);
     TRY(call_validate(state, message));
     *ret_message = message;

@@ -13,7 +13,7 @@ static bool decode(const char *text, size_t size, bool plus_is_space, struct buf
     for (size_t i = 0; i < size; i++) {
         char digits[3] = "";
         if (text[i] != '%') {
-            buffer_append_char(out, plus_is_space && text[i] == '+' ? ' ' : text[i]);
+            buffer_append(out, plus_is_space && text[i] == '+' ? " " : text + i, 1);
             continue;
         }
         if (size - i < 3 || !isxdigit((uint8_t)text[i + 1]) || !isxdigit((uint8_t)text[i + 2]))

@@ -1,5 +1,6 @@
 """What a peer can make the server keep: calls, memory, time. Each case broke a bound once."""
 
+import gzip
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import h2.errors
 import h2.settings
 
 from engine_test import SERVICE, EchoServer, H2, envelope, text_field
-from harness import PASSWORD, Follower, Player, World
+from harness import PASSWORD, Follower, Player, World, eventually
 
 WORLD_OPTIONS = {"http__loops": 1}
 
@@ -71,6 +72,85 @@ class Engine(unittest.TestCase):
         client.finish(stream)
         tail = {**client.headers.get(stream, {}), **client.trailers.get(stream, {})}
         self.assertEqual(tail["grpc-status"], "14")
+
+
+class RequestMemory(unittest.TestCase):
+    """What all requests of the process may take together."""
+
+    LIMIT = 2_000_000
+    LARGE = 60_000  # within the window of a stream
+
+    def setUp(self):
+        self.server = EchoServer(f"request_memory_bytes={self.LIMIT}")
+        self.addCleanup(self.server.stop)
+
+    def hold(self, client, method="Echo", count=20):
+        """Begins large messages and does not end them; returns their streams."""
+        streams = []
+        for _ in range(count):
+            stream = client.open(SERVICE + method)
+            client.send(stream, b"\0" + struct.pack(">I", 1_000_000) + b"x" * self.LARGE)
+            streams.append(stream)
+        return streams
+
+    def use_up(self, method):
+        """Clients that hold what there is; the last call of theirs was refused."""
+        clients = []
+        while not any(self.status(client, stream) == "8" for client, held in clients[-1:]
+                      for stream in held):
+            self.assertLess(len(clients), 5, "nothing is refused")
+            client = H2(self.server.connect())
+            clients.append((client, self.hold(client, method)))
+            self.assertEqual(client.call("Echo", b"")[0], 0)  # all before has been read
+        held = sum(self.status(client, stream) is None for client, streams in clients
+                   for stream in streams)
+        self.assertGreater(held * self.LARGE, self.LIMIT // 2)
+        self.assertLessEqual(held * self.LARGE, self.LIMIT)
+        return clients
+
+    @staticmethod
+    def status(client, stream):
+        return {**client.headers.get(stream, {}), **client.trailers.get(stream, {})}.get(
+            "grpc-status")
+
+    def gives_back(self, method):
+        other = H2(self.server.connect())
+        large = text_field("y" * self.LARGE)
+        clients = self.use_up(method)
+        self.assertEqual(other.call("Echo", large)[0], 8)
+        self.assertEqual(other.call("Echo", text_field("small"))[0], 0)
+        for client, _ in clients:
+            client.sock.close()
+
+        def is_taken():
+            return other.call("Echo", large)[0] == 0
+        self.assertTrue(eventually(is_taken), "what was held was not given back")
+        for _ in range(100):  # and so is what was answered
+            self.assertEqual(other.call("Echo", large)[0], 0)
+
+    def test_of_messages_that_do_not_end(self):
+        self.gives_back("Echo")
+
+    def test_of_streams(self):
+        self.gives_back("Collect")
+
+    def test_messages_of_one_stream_are_given_back_one_by_one(self):
+        client = H2(self.server.connect())
+        stream = client.open(SERVICE + "Collect")
+        for _ in range(100):
+            client.send(stream, envelope(text_field("z" * 50_000)))
+        client.send(stream, b"", end=True)
+        client.finish(stream)
+        self.assertEqual(self.status(client, stream), "0")
+
+    def test_of_what_is_inflated(self):
+        client = H2(self.server.connect())
+        bomb = gzip.compress(text_field("0" * 3_000_000))
+        stream = client.open(SERVICE + "Echo", grpc_encoding="gzip")
+        client.send(stream, envelope(bomb, 1), end=True)
+        client.finish(stream)
+        self.assertEqual(self.status(client, stream), "8")
+        self.assertEqual(client.call("Echo", text_field("y" * self.LARGE))[0], 0)
 
 
 class Game(unittest.TestCase):

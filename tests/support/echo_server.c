@@ -108,8 +108,9 @@ static void on_ready(uint16_t port, void *user)
 }
 
 /* Bounds shorter than the defaults, so that tests need not wait for these. */
-static bool set_option(struct http_config *http, const char *option)
+static bool set_option(struct serve_options *options, const char *option)
 {
+    struct http_config *http = &options->http;
     const struct {
         const char *name;
         uint32_t *target;
@@ -131,14 +132,18 @@ static bool set_option(struct http_config *http, const char *option)
             *numbers[i].target = (uint32_t)atoi(value + 1);
             return true;
         }
-    if (strncmp(option, "proxies=", 8) != 0)
+    if (strncmp(option, "request_memory_bytes=", 21) == 0)
+        options->rpc.request_memory_bytes = strtoul(value + 1, NULL, 10);
+    else if (strncmp(option, "proxies=", 8) == 0)
+        http->proxies = value + 1;
+    else
         return false;
-    http->proxies = value + 1;
     return true;
 }
 
-static bool read_arguments(struct http_config *http, int argc, char **argv)
+static bool read_arguments(struct serve_options *options, int argc, char **argv)
 {
+    struct http_config *http = &options->http;
     int next = 2;
 
     if (argc < 2)
@@ -150,7 +155,7 @@ static bool read_arguments(struct http_config *http, int argc, char **argv)
         next = 4;
     }
     for (; next < argc; next++)
-        if (!set_option(http, argv[next]))
+        if (!set_option(options, argv[next]))
             return false;
     return true;
 }
@@ -166,7 +171,7 @@ int main(int argc, char **argv)
         .on_ready = on_ready,
     };
 
-    if (!read_arguments(&options.http, argc, argv)) {
+    if (!read_arguments(&options, argc, argv)) {
         fprintf(stderr, "usage: echo_server PORT [CERTIFICATE KEY] [NAME=VALUE...]\n");
         return 2;
     }

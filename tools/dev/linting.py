@@ -87,6 +87,7 @@ def _clang_tidy(name):
     answer = subprocess.run(
         ["clang-tidy", "-p", BUILD, "--quiet", "--extra-arg=-Wno-unknown-warning-option",
          f"--extra-arg=-I{BUILD / 'tests' / 'unit' / 'protocol'}",
+         f"--extra-arg=-I{BUILD / 'tests' / 'support'}",
          f"--extra-arg=-I{BUILD / 'gen' / 'libgen.a.p'}", name],
         cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
         check=False)
