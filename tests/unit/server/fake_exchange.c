@@ -19,6 +19,8 @@ static void write_bytes(struct exchange *e, const void *d, size_t n)
 
 static void write_shared(struct exchange *e, const void *p, size_t n, struct shared_bytes *b)
 {
+    buffer_append(&answer, p, n);
+    buffer_append(&answer, b->data, b->length);
 }
 
 static void end(struct exchange *e, const struct http_header *t, size_t n)
@@ -75,6 +77,11 @@ void fake_exchange_send(struct exchange *exchange)
     static const uint8_t body[5];
 
     exchange->events->on_body(exchange, body, sizeof(body), true);
+}
+
+struct buffer *fake_exchange_answer(void)
+{
+    return &answer;
 }
 
 int fake_exchange_call(struct rpc_server *server, struct loop *loop, const char *path)
