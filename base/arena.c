@@ -12,9 +12,15 @@ struct on_free {
     struct on_free *next;
 };
 
+struct taken {
+    struct shared_bytes *bytes;
+    struct taken *next;
+};
+
 struct arena {
     h2o_mem_pool_t pool;
     struct on_free *on_free;
+    struct taken *taken;
 };
 
 /* The struct lies in its own pool: an arena is one allocation until it outgrows a chunk. */
@@ -26,6 +32,7 @@ struct arena *arena_new(void)
     h2o_mem_init_pool(&pool);
     arena = h2o_mem_alloc_pool(&pool, sizeof(*arena));
     arena->on_free = NULL;
+    arena->taken = NULL;
     arena->pool = pool;
     return arena;
 }
@@ -38,6 +45,8 @@ void arena_free(struct arena *arena)
         return;
     for (struct on_free *entry = arena->on_free; entry != NULL; entry = entry->next)
         entry->destroy(entry->object);
+    for (struct taken *taken = arena->taken; taken != NULL; taken = taken->next)
+        shared_bytes_unref(taken->bytes);
     pool = arena->pool;
     h2o_mem_clear_pool(&pool);
 }
@@ -133,17 +142,25 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     return text;
 }
 
-static void free_buffer(void *buffer)
-{
-    buffer_free(buffer);
-}
-
 void arena_take_buffer(struct arena *arena, struct buffer *buffer)
 {
-    struct buffer *taken = arena_memdup(arena, buffer, sizeof(*buffer));
+    struct taken *taken = arena_alloc_uninitialised(arena, sizeof(*taken));
 
-    *buffer = (struct buffer){0};
-    arena_on_free(arena, free_buffer, taken);
+    *taken = (struct taken){shared_bytes_take(buffer), arena->taken};
+    arena->taken = taken;
+}
+
+struct shared_bytes *arena_find_taken(const struct arena *arena, const void *data, size_t length)
+{
+    uintptr_t start = (uintptr_t)data;
+
+    for (const struct taken *taken = arena->taken; taken != NULL; taken = taken->next) {
+        uintptr_t whole = (uintptr_t)taken->bytes->data;
+        if (start >= whole && length <= taken->bytes->length &&
+            start - whole <= taken->bytes->length - length)
+            return taken->bytes;
+    }
+    return NULL;
 }
 
 void arena_on_free(struct arena *arena, void (*destroy)(void *object), void *object)

@@ -40,8 +40,12 @@ char *arena_strndup(struct arena *arena, const char *string, size_t length);
 char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 char *arena_vprintf(struct arena *arena, const char *format, va_list arguments);
 
-/* Takes the buffer's memory, which then lives as long as the arena, and leaves it empty. */
+/* Takes the buffer's memory, which then lives as long as the arena, and leaves it empty. The
+ * content must not change any more: a response with large bytes in it is sent from there. */
 void arena_take_buffer(struct arena *arena, struct buffer *buffer);
+
+/* The taken bytes that hold all of these; NULL if there are none. The arena's reference. */
+struct shared_bytes *arena_find_taken(const struct arena *arena, const void *data, size_t length);
 
 /* Runs `destroy(object)` when the arena is freed, latest first. For what a call holds that is
  * not memory (a reference, a subscription). */

@@ -141,19 +141,30 @@ struct shared_bytes *shared_bytes_new(const void *data, size_t length)
     return bytes;
 }
 
-struct shared_bytes *shared_bytes_take(struct buffer *buffer)
+static struct shared_bytes *new_shared(const uint8_t *data, size_t length)
 {
     struct shared_bytes *bytes = malloc(sizeof(*bytes));
 
     if (bytes == NULL)
         abort();
-    *bytes = (struct shared_bytes){
-        .references = 1,
-        .length = buffer->length,
-        .data = buffer_data(buffer),
-        .memory = *buffer,
-    };
+    *bytes = (struct shared_bytes){.references = 1, .length = length, .data = data};
+    return bytes;
+}
+
+struct shared_bytes *shared_bytes_take(struct buffer *buffer)
+{
+    struct shared_bytes *bytes = new_shared(buffer_data(buffer), buffer->length);
+
+    bytes->memory = *buffer;
     *buffer = (struct buffer){0};
+    return bytes;
+}
+
+struct shared_bytes *shared_bytes_part(struct shared_bytes *whole, const void *data, size_t length)
+{
+    struct shared_bytes *bytes = new_shared(data, length);
+
+    bytes->whole = shared_bytes_ref(whole);
     return bytes;
 }
 
@@ -167,6 +178,7 @@ void shared_bytes_unref(struct shared_bytes *bytes)
 {
     if (bytes == NULL || --bytes->references > 0)
         return;
+    shared_bytes_unref(bytes->whole);
     buffer_free(&bytes->memory);
     free(bytes);
 }

@@ -54,13 +54,16 @@ struct shared_bytes {
     unsigned references;
     size_t length;
     const uint8_t *data;
-    struct buffer memory; /* of the data; empty when it lies behind the struct */
+    struct buffer memory;       /* of the data; empty when it lies behind the struct */
+    struct shared_bytes *whole; /* or it is a part of these, referenced */
 };
 
 /* A copy with one reference, owned by the caller. */
 struct shared_bytes *shared_bytes_new(const void *data, size_t length);
 /* The same without a copy: takes the buffer's memory and leaves it empty. */
 struct shared_bytes *shared_bytes_take(struct buffer *buffer);
+/* A part of others, which it keeps. */
+struct shared_bytes *shared_bytes_part(struct shared_bytes *whole, const void *data, size_t length);
 struct shared_bytes *shared_bytes_ref(struct shared_bytes *bytes);
 /* Accepts NULL. */
 void shared_bytes_unref(struct shared_bytes *bytes);

@@ -19,7 +19,7 @@ void kept_close(void);
 /* A kept block of exactly `size_bytes`, which is now the caller's; NULL when there is none. */
 void *kept_take(size_t size_bytes);
 
-/* Instead of free(): keeps a block of malloc's, which has `size_bytes`, or frees it. */
-void kept_give(void *block, size_t size_bytes);
+/* Instead of free(): keeps memory of malloc's, which has `size_bytes`, or frees it. */
+void kept_give(void *memory, size_t size_bytes);
 
 #endif

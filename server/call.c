@@ -413,17 +413,27 @@ enum status call_validate(struct call_state *state, const ProtobufCMessage *mess
     return fail_validation(&state->call, &violations.items[0]);
 }
 
+static bool may_compress(const struct call_state *state)
+{
+    return state->wire.response_compression != COMPRESSION_IDENTITY &&
+           state->compress != RPC_COMPRESS_NEVER;
+}
+
 static enum status encode(struct call_state *state, const ProtobufCMessage *message,
-                          struct buffer *out)
+                          struct encoded *ret)
 {
     const char *error = NULL;
     enum status status;
 
     if (state->wire.codec == RPC_CODEC_BINARY) {
-        message_encode(message, out);
+        ret->pieces.arena = state->call.arena;
+        if (state->wire.text || may_compress(state))
+            message_encode(message, &ret->copied); /* in one piece */
+        else
+            message_encode_around(message, &ret->copied, &ret->pieces);
         return STATUS_OK;
     }
-    status = message_encode_json(message, out, &error);
+    status = message_encode_json(message, &ret->copied, &error);
     if (status != STATUS_OK)
         return rpc_fail(&state->call, status, "%s", error ? error : "the answer has no JSON form");
     return STATUS_OK;
@@ -431,25 +441,24 @@ static enum status encode(struct call_state *state, const ProtobufCMessage *mess
 
 static bool is_worth_compressing(const struct call_state *state, size_t length)
 {
-    return state->wire.response_compression != COMPRESSION_IDENTITY &&
-           (state->compress == RPC_COMPRESS_ALWAYS ||
-            (state->compress == RPC_COMPRESS_AUTO && length >= LIMIT_COMPRESS_BYTES));
+    return may_compress(state) &&
+           (state->compress == RPC_COMPRESS_ALWAYS || length >= LIMIT_COMPRESS_BYTES);
 }
 
 enum status call_encode(struct call_state *state, const ProtobufCMessage *message,
-                        struct buffer *out, bool *ret_compressed)
+                        struct encoded *ret)
 {
+    struct buffer *plain = &ret->copied;
     struct buffer packed = {0};
 
-    *ret_compressed = false;
-    TRY(encode(state, message, out));
-    if (!is_worth_compressing(state, out->length))
+    TRY(encode(state, message, ret));
+    if (!is_worth_compressing(state, plain->length))
         return STATUS_OK;
     if (compress_bytes(state->wire.response_compression,
-                       (struct bytes){buffer_data(out), out->length}, &packed)) {
-        buffer_free(out);
-        *out = packed;
-        *ret_compressed = true;
+                       (struct bytes){buffer_data(plain), plain->length}, &packed)) {
+        buffer_free(plain);
+        *plain = packed;
+        ret->compressed = true;
     } else {
         buffer_free(&packed);
     }

@@ -138,8 +138,9 @@ size_t call_missing_bytes(const struct call_state *state);
 /* INVALID_ARGUMENT with a BadRequest of every broken rule. */
 enum status call_validate(struct call_state *state, const ProtobufCMessage *message);
 
-/* Encodes by the call's codec into `out`, compressed where that is wanted and gains. */
+/* Encodes by the call's codec, compressed where that is wanted and gains. The caller frees it,
+ * also after a failure. */
 enum status call_encode(struct call_state *state, const ProtobufCMessage *message,
-                        struct buffer *out, bool *ret_compressed);
+                        struct encoded *ret);
 
 #endif

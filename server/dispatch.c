@@ -164,23 +164,22 @@ void call_finish(struct call_state *state, enum status status)
 /* The response of a call with a single one. */
 static enum status write_response(struct call_state *state)
 {
-    struct buffer encoded = {0};
-    bool compressed;
-    enum status status = call_encode(state, state->response, &encoded, &compressed);
+    struct encoded encoded = {0};
+    enum status status = call_encode(state, state->response, &encoded);
 
     if (status == STATUS_OK && !state->closed) {
-        size_t length = encoded.length;
+        size_t length = encoded_length(&encoded);
         if (!state->started) {
-            if (!compressed)
+            if (!encoded.compressed)
                 state->wire.response_compression = COMPRESSION_IDENTITY;
             state->wire.protocol->start(&state->wire, state->exchange, &state->headers,
                                         &state->trailers, length);
         }
-        protocol_send(&state->wire, state->exchange, &encoded, compressed);
+        protocol_send(&state->wire, state->exchange, &encoded);
         state->started = true;
         state->sent_bytes += length;
     }
-    buffer_free(&encoded);
+    encoded_free(&encoded);
     return status;
 }
 

@@ -108,18 +108,17 @@ void rpc_send_headers(struct rpc_call *call)
 enum status rpc_send(struct rpc_call *call, const ProtobufCMessage *message)
 {
     struct call_state *state = call->state;
-    struct buffer encoded = {0};
-    bool compressed;
+    struct encoded encoded = {0};
     enum status status;
 
     TRY(coro_interrupted());
-    status = call_encode(state, message, &encoded, &compressed);
+    status = call_encode(state, message, &encoded);
     if (status == STATUS_OK) {
         start_answer(state);
-        state->sent_bytes += encoded.length;
-        protocol_send(&state->wire, state->exchange, &encoded, compressed);
+        state->sent_bytes += encoded_length(&encoded);
+        protocol_send(&state->wire, state->exchange, &encoded);
     }
-    buffer_free(&encoded);
+    encoded_free(&encoded);
     TRY(status);
     while (state->exchange->transport->pending(state->exchange) > LIMIT_STREAM_QUEUE_BYTES)
         TRY(wait_for(&state->writer));

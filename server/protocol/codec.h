@@ -114,7 +114,8 @@ struct writer {
     struct buffer *out;
     uint8_t *at, *end; /* reserved, not committed */
     uint8_t *start;
-    bool keep_nul; /* KEPT_NUL is written as U+0000 */
+    bool keep_nul;                 /* KEPT_NUL is written as U+0000 */
+    struct message_pieces *pieces; /* binary: what is left out; NULL: nothing */
 };
 
 void writer_open(struct writer *writer, struct buffer *out);

@@ -3,6 +3,7 @@
  * libprotobuf-c's would work on our structs, but it measures every nested message before it
  * writes it, leaves out -0.0, and cannot write a map entry's default key. This one writes once:
  * one byte is kept for a length, and the rare content longer than 127 bytes is moved. */
+#include "base/limits.h"
 #include "server/protocol/codec.h"
 
 #include <string.h>
@@ -32,29 +33,50 @@ static inline void put_tag(struct writer *writer, uint32_t number, unsigned wire
     put_varint(writer, (uint64_t)number << 3 | wire_type);
 }
 
-/* Keeps a byte for the length of what follows; returns where that begins. */
-static size_t begin_length(struct writer *writer)
+/* Where something begins whose length comes before it. */
+struct mark {
+    size_t position;
+    unsigned pieces; /* that come before */
+};
+
+/* Keeps a byte for the length of what follows. */
+static struct mark begin_length(struct writer *writer)
 {
     writer_ensure(writer, 1);
     writer->at++;
-    return writer_position(writer);
+    return (struct mark){writer_position(writer), writer->pieces ? writer->pieces->count : 0};
 }
 
-static void end_length(struct writer *writer, size_t begin)
+/* Of the pieces from the mark on, which move by `extra`. */
+static size_t move_pieces(struct writer *writer, struct mark begin, size_t extra)
 {
-    size_t length = writer_position(writer) - begin;
+    size_t length = 0;
+
+    for (unsigned i = begin.pieces; writer->pieces != NULL && i < writer->pieces->count; i++) {
+        writer->pieces->items[i].position += extra;
+        length += writer->pieces->items[i].bytes->length;
+    }
+    return length;
+}
+
+static void end_length(struct writer *writer, struct mark begin)
+{
+    size_t copied = writer_position(writer) - begin.position;
+    size_t length = copied + move_pieces(writer, begin, 0);
     size_t extra = 0;
     uint8_t *content;
 
     for (size_t rest = length >> 7; rest > 0; rest >>= 7)
         extra++;
     writer_ensure(writer, extra);
-    content = buffer_data(writer->out) + begin;
-    if (extra > 0)
-        memmove(content + extra, content, length);
+    content = buffer_data(writer->out) + begin.position;
+    if (extra > 0) {
+        memmove(content + extra, content, copied);
+        move_pieces(writer, begin, extra);
+    }
     writer->at = content - 1;
     put_varint(writer, length);
-    writer->at += length;
+    writer->at += copied;
 }
 
 static unsigned wire_type_of(ProtobufCType type)
@@ -110,8 +132,29 @@ static void put_number(struct writer *writer, ProtobufCType type, const void *me
     }
 }
 
+/* Puts the length of what need not be copied; false if it must be. */
+static bool leave_out(struct writer *writer, const void *data, size_t length)
+{
+    struct message_pieces *pieces = writer->pieces;
+    struct shared_bytes *whole = pieces != NULL && pieces->count < MESSAGE_PIECES_MAX
+                                     ? arena_find_taken(pieces->arena, data, length)
+                                     : NULL;
+
+    if (whole == NULL)
+        return false;
+    writer_ensure(writer, VARINT_MAX_BYTES);
+    put_varint(writer, length);
+    pieces->items[pieces->count++] = (struct message_piece){
+        .position = writer_position(writer),
+        .bytes = shared_bytes_part(whole, data, length),
+    };
+    return true;
+}
+
 static void put_bytes(struct writer *writer, const void *data, size_t length)
 {
+    if (length >= LIMIT_COPIED_BYTES && leave_out(writer, data, length))
+        return;
     writer_ensure(writer, VARINT_MAX_BYTES + length);
     put_varint(writer, length);
     if (length > 0)
@@ -125,7 +168,7 @@ static void put_text(struct writer *writer, const char *text, size_t length)
     /* There may be no text at all, which memmem() does not take. */
     const char *kept =
         writer->keep_nul && length > 0 ? memmem(text, length, KEPT_NUL, KEPT_NUL_BYTES) : NULL;
-    size_t begin;
+    struct mark begin;
 
     if (kept == NULL) {
         put_bytes(writer, text, length);
@@ -161,7 +204,7 @@ static void encode_value(struct writer *writer, const ProtobufCFieldDescriptor *
     }
     case PROTOBUF_C_TYPE_MESSAGE: {
         const ProtobufCMessage *message = *(const ProtobufCMessage *const *)member;
-        size_t begin = begin_length(writer);
+        struct mark begin = begin_length(writer);
         if (message != NULL)
             encode_fields(writer, message);
         end_length(writer, begin);
@@ -193,7 +236,7 @@ static void encode_repeated(struct writer *writer, const ProtobufCMessage *messa
         put_bytes(writer, element, count * size);
         return;
     }
-    size_t begin = begin_length(writer);
+    struct mark begin = begin_length(writer);
     for (size_t i = 0; i < count; i++, element += size) {
         writer_ensure(writer, VARINT_MAX_BYTES);
         put_number(writer, field->type, element);
@@ -224,6 +267,33 @@ static void encode_fields(struct writer *writer, const ProtobufCMessage *message
     }
     if (message->n_unknown_fields > 0)
         encode_unknown(writer, message);
+}
+
+size_t message_pieces_length(const struct message_pieces *pieces)
+{
+    size_t length = 0;
+
+    for (unsigned i = 0; i < pieces->count; i++)
+        length += pieces->items[i].bytes->length;
+    return length;
+}
+
+void message_pieces_free(struct message_pieces *pieces)
+{
+    for (unsigned i = 0; i < pieces->count; i++)
+        shared_bytes_unref(pieces->items[i].bytes);
+    pieces->count = 0;
+}
+
+void message_encode_around(const ProtobufCMessage *message, struct buffer *out,
+                           struct message_pieces *pieces)
+{
+    struct writer writer;
+
+    writer_open(&writer, out);
+    writer.pieces = pieces;
+    encode_fields(&writer, message);
+    writer_flush(&writer);
 }
 
 void message_encode(const ProtobufCMessage *message, struct buffer *out)

@@ -43,31 +43,62 @@ void envelope_write(const struct wire *wire, struct exchange *exchange, uint8_t 
         exchange->transport->write(exchange, data, length);
 }
 
-/* Goes to the socket from where it is. */
-static void send_large(const struct wire *wire, struct exchange *exchange, uint8_t flags,
-                       struct buffer *message)
+size_t encoded_length(const struct encoded *message)
 {
-    uint8_t prefix[ENVELOPE_BYTES] = {flags};
-    struct shared_bytes *bytes = shared_bytes_take(message);
-
-    put_length(prefix + 1, bytes->length);
-    exchange->transport->write_shared(exchange, prefix, wire->enveloped ? sizeof(prefix) : 0,
-                                      bytes);
-    shared_bytes_unref(bytes);
+    return message->copied.length + message_pieces_length(&message->pieces);
 }
 
-void protocol_send(const struct wire *wire, struct exchange *exchange, struct buffer *message,
-                   bool compressed)
+void encoded_free(struct encoded *message)
 {
-    uint8_t flags = compressed ? ENVELOPE_COMPRESSED : 0;
+    buffer_free(&message->copied);
+    message_pieces_free(&message->pieces);
+}
 
-    if (message->length >= LIMIT_COPIED_BYTES && !wire->text)
-        send_large(wire, exchange, flags, message);
-    else if (wire->enveloped)
-        envelope_write(wire, exchange, flags, buffer_data(message), message->length);
-    else if (message->length > 0)
-        exchange->transport->write(exchange, buffer_data(message), message->length);
-    buffer_free(message);
+/* Each piece goes to the socket from where it is. */
+static void send_pieces(struct exchange *exchange, struct encoded *message)
+{
+    const struct message_pieces *pieces = &message->pieces;
+    const uint8_t *copied = buffer_data(&message->copied);
+    size_t at = 0;
+
+    for (unsigned i = 0; i < pieces->count; i++) {
+        exchange->transport->write_shared(exchange, copied + at, pieces->items[i].position - at,
+                                          pieces->items[i].bytes);
+        at = pieces->items[i].position;
+    }
+    if (message->copied.length > at)
+        exchange->transport->write(exchange, copied + at, message->copied.length - at);
+}
+
+static void send_whole(struct exchange *exchange, struct encoded *message)
+{
+    struct shared_bytes *bytes;
+
+    if (message->copied.length >= LIMIT_COPIED_BYTES) {
+        bytes = shared_bytes_take(&message->copied);
+        exchange->transport->write_shared(exchange, NULL, 0, bytes);
+        shared_bytes_unref(bytes);
+    } else if (message->copied.length > 0) {
+        exchange->transport->write(exchange, buffer_data(&message->copied), message->copied.length);
+    }
+}
+
+void protocol_send(const struct wire *wire, struct exchange *exchange, struct encoded *message)
+{
+    uint8_t prefix[ENVELOPE_BYTES] = {message->compressed ? ENVELOPE_COMPRESSED : 0};
+
+    put_length(prefix + 1, encoded_length(message));
+    if (wire->text) {
+        write_text(exchange, prefix, buffer_data(&message->copied), message->copied.length);
+    } else {
+        if (wire->enveloped)
+            exchange->transport->write(exchange, prefix, sizeof(prefix));
+        if (message->pieces.count > 0)
+            send_pieces(exchange, message);
+        else
+            send_whole(exchange, message);
+    }
+    encoded_free(message);
 }
 
 void protocol_send_shared(const struct wire *wire, struct exchange *exchange,

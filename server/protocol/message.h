@@ -118,6 +118,28 @@ enum status message_decode_with(struct arena *arena, const struct message_type *
                                 const struct message_options *options, ProtobufCMessage **ret,
                                 const char **reterr) MUST_CHECK;
 
+/* Bytes of an encoding that are where they are instead of in its buffer. */
+struct message_piece {
+    size_t position; /* in the buffer, where they belong */
+    struct shared_bytes *bytes;
+};
+
+#define MESSAGE_PIECES_MAX 4 /* further ones are copied */
+
+struct message_pieces {
+    const struct arena *arena;
+    unsigned count;
+    struct message_piece items[MESSAGE_PIECES_MAX];
+};
+
+size_t message_pieces_length(const struct message_pieces *pieces);
+void message_pieces_free(struct message_pieces *pieces);
+
+/* Appends the encoding without the large bytes that `pieces->arena` took with
+ * arena_take_buffer(), which become the pieces. */
+void message_encode_around(const ProtobufCMessage *message, struct buffer *out,
+                           struct message_pieces *pieces);
+
 /* Appends the encoding. */
 void message_encode(const ProtobufCMessage *message, struct buffer *out);
 void message_encode_with(const ProtobufCMessage *message, const struct message_options *options,

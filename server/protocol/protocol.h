@@ -16,6 +16,7 @@
 #include "server/exchange.h"
 #include "server/protocol/compress.h"
 #include "server/protocol/json.h"
+#include "server/protocol/message.h"
 #include "server/rpc.h"
 
 struct protocol;
@@ -95,10 +96,19 @@ int protocol_open(struct wire *wire, const struct exchange *exchange,
 /* Whether a content type is one of an RPC protocol's that carries nothing else. */
 bool protocol_is_rpc_content_type(const char *value, size_t length);
 
-/* Writes one message: enveloped where the wire is. `compressed` by wire->response_compression.
- * The message's memory may be taken instead of copied; in any case it is left empty. */
-void protocol_send(const struct wire *wire, struct exchange *exchange, struct buffer *message,
-                   bool compressed);
+/* One message as it is sent; zeroed: an empty one. */
+struct encoded {
+    struct buffer copied;
+    struct message_pieces pieces; /* what belongs into it; none when it is compressed */
+    bool compressed;              /* by wire->response_compression */
+};
+
+size_t encoded_length(const struct encoded *message);
+void encoded_free(struct encoded *message);
+
+/* Writes one message: enveloped where the wire is. Its memory may be taken instead of copied; in
+ * any case it is left empty. */
+void protocol_send(const struct wire *wire, struct exchange *exchange, struct encoded *message);
 void protocol_send_shared(const struct wire *wire, struct exchange *exchange,
                           struct shared_bytes *message);
 

@@ -100,6 +100,29 @@ Test(arena, memory_of_a_buffer_lives_as_long)
     arena_free(arena);
 }
 
+Test(arena, taken_bytes_are_found_and_outlive_it_with_a_reference)
+{
+    struct arena *arena = arena_new();
+    struct buffer first = {0}, second = {0};
+    const uint8_t *data;
+    struct shared_bytes *part;
+
+    buffer_append_string(&first, "first");
+    buffer_append_string(&second, "second");
+    data = buffer_data(&first);
+    cr_expect_null(arena_find_taken(arena, data, 5));
+    arena_take_buffer(arena, &first);
+    arena_take_buffer(arena, &second);
+    cr_expect_not_null(arena_find_taken(arena, data, 5));
+    cr_expect_null(arena_find_taken(arena, data, 6));
+    cr_expect_null(arena_find_taken(arena, data - 1, 2));
+    cr_expect_null(arena_find_taken(arena, data + 1, SIZE_MAX));
+    part = shared_bytes_part(arena_find_taken(arena, data + 1, 3), data + 1, 3);
+    arena_free(arena);
+    cr_expect_arr_eq(part->data, "irs", 3);
+    shared_bytes_unref(part);
+}
+
 Test(arena, free_accepts_null)
 {
     struct arena *none = NULL;

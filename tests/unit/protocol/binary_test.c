@@ -450,3 +450,86 @@ Test(binary, large_bytes_are_borrowed_on_request)
         buffer_free(&encoded);
     }
 }
+
+static ProtobufCBinaryData some_bytes(struct arena *arena, size_t length)
+{
+    ProtobufCBinaryData bytes = {length, arena_alloc_uninitialised(arena, length)};
+
+    for (size_t i = 0; i < length; i++)
+        bytes.data[i] = (uint8_t)(i * 31 + length);
+    return bytes;
+}
+
+/* Bytes large and small, alone and within messages of messages. */
+static ProtobufCMessage *message_with_bytes(struct arena *arena, size_t large_length)
+{
+    Everything *message = Everything_new(arena);
+
+    message->scalars = Scalars_new(arena);
+    message->scalars->text = arena_strdup(arena, "before");
+    message->scalars->data = some_bytes(arena, large_length);
+    message->maps = Maps_new(arena);
+    message->maps->n_big_to_data = 3;
+    message->maps->big_to_data = arena_alloc_array(arena, 3, sizeof(void *));
+    for (size_t i = 0; i < 3; i++) {
+        message->maps->big_to_data[i] = Maps_BigToDataEntry_new(arena);
+        message->maps->big_to_data[i]->key = i + 1;
+        message->maps->big_to_data[i]->value = some_bytes(arena, i == 1 ? 10 : large_length + i);
+    }
+    message->optionals = Optionals_new(arena);
+    message->optionals->has_data = true;
+    message->optionals->data = some_bytes(arena, large_length + 100);
+    message->well_known = WellKnown_new(arena);
+    message->well_known->wrapped_data = BytesValue_new(arena);
+    message->well_known->wrapped_data->value = some_bytes(arena, large_length + 7);
+    message->node = Node_new(arena);
+    return &message->base;
+}
+
+static void stitch(const struct buffer *copied, const struct message_pieces *pieces,
+                   struct buffer *out)
+{
+    size_t at = 0;
+
+    for (unsigned i = 0; i < pieces->count; i++) {
+        cr_assert_leq(at, pieces->items[i].position);
+        buffer_append(out, buffer_data(copied) + at, pieces->items[i].position - at);
+        buffer_append(out, pieces->items[i].bytes->data, pieces->items[i].bytes->length);
+        at = pieces->items[i].position;
+    }
+    buffer_append(out, buffer_data(copied) + at, copied->length - at);
+}
+
+/* What an arena has taken is left out of an encoding; with it, it is what it would have been. */
+Test(binary, taken_bytes_are_left_out)
+{
+    const size_t lengths[] = {LIMIT_COPIED_BYTES - 200, LIMIT_COPIED_BYTES, 100000, 3000000};
+
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        CLEANUP(arena_freep) struct arena *arena = arena_new();
+        struct buffer expected = {0}, taken = {0}, copied = {0}, stitched = {0};
+        struct message_pieces pieces = {.arena = arena};
+        bool borrowed = false;
+        struct message_options options = {.ret_borrowed = &borrowed};
+        ProtobufCMessage *message;
+        const char *error = NULL;
+
+        message_encode(message_with_bytes(arena, lengths[i]), &expected);
+        buffer_append(&taken, buffer_data(&expected), expected.length);
+        cr_assert_eq(message_decode_with(arena, &Everything_type, buffer_data(&taken), taken.length,
+                                         &options, &message, &error),
+                     STATUS_OK, "%s", error);
+        cr_expect_eq(borrowed, i > 0);
+        arena_take_buffer(arena, &taken);
+        message_encode_around(message, &copied, &pieces);
+        cr_expect_eq(pieces.count, i > 0 ? MESSAGE_PIECES_MAX : 0);
+        cr_expect_eq(copied.length + message_pieces_length(&pieces), expected.length);
+        stitch(&copied, &pieces, &stitched);
+        cr_expect(stitched.length == expected.length &&
+                  memcmp(buffer_data(&stitched), buffer_data(&expected), expected.length) == 0);
+        message_pieces_free(&pieces);
+        buffer_free(&expected);
+        buffer_free(&copied);
+        buffer_free(&stitched);
+    }
+}
