@@ -143,11 +143,13 @@ LIMIT @count;
 -- name: accounts_counts :one
 -- What belongs to an account, for operators.
 -- in: id int8
--- out: characters int8, open_sessions int8, last_session_at timestamptz?, unread_notifications int8
+-- out: characters int8, open_sessions int8, last_session_at timestamptz?, unread_notifications int8, sanctions_in_force int8
 SELECT (SELECT count(*) FROM characters WHERE account_id = @id AND deleted_at IS NULL),
        (SELECT count(*) FROM sessions s
         WHERE s.account_id = @id AND s.revoked_at IS NULL
           AND EXISTS (SELECT 1 FROM refresh_tokens t
                       WHERE t.session_id = s.id AND t.used_at IS NULL AND t.expires_at > now())),
        (SELECT max(created_at) FROM sessions WHERE account_id = @id),
-       (SELECT count(*) FROM notifications WHERE account_id = @id AND read_at IS NULL);
+       (SELECT count(*) FROM notifications WHERE account_id = @id AND read_at IS NULL),
+       (SELECT count(*) FROM sanctions
+        WHERE account_id = @id AND lifted_at IS NULL AND (ends_at IS NULL OR ends_at > now()));

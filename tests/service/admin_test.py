@@ -7,6 +7,7 @@ import unittest
 from admin_tool import admin, done
 from harness import (GET_SESSION, PASSWORD, SIGN_IN, Api, Follower, Player, RpcError, World,
                      eventually, metric)
+from moderating import lift, sanction
 
 LIST_REPORTS = "moderation.v1.ModerationService/ListReports"
 LIST_NOTIFICATIONS = "notification.v1.NotificationService/ListNotifications"
@@ -20,6 +21,16 @@ def setUpModule():
 
 def tearDownModule():
     world.close()
+
+
+def allowed(moderator):
+    """Whether a call that only moderators may make is let through."""
+    try:
+        moderator.api.call(LIST_REPORTS)
+        return True
+    except RpcError as error:
+        assert error.code == "permission_denied", error
+        return False
 
 
 class CommandLine(unittest.TestCase):
@@ -78,6 +89,21 @@ class Accounts(unittest.TestCase):
         self.assertEqual(by_name["email"], account["email"])
         for who in (account["email"].upper(), account["id"]):
             self.assertEqual(done(world, "account", "show", who), by_name)
+
+    def test_sanctions_in_force_are_counted(self):
+        """Put by a moderator whom this tool has made one."""
+        judge, player = Player(world.server), Player(world.server)
+        done(world, "role", "grant", judge.name, "moderator")
+        self.assertTrue(eventually(lambda: allowed(judge), 5), "the role does not count")
+
+        def in_force():
+            return done(world, "account", "show", player.name)["sanctions_in_force"]
+
+        self.assertEqual(in_force(), 0)
+        put = sanction(judge, player, seconds=3600)
+        self.assertEqual(in_force(), 1)
+        lift(judge, put["id"])
+        self.assertEqual(in_force(), 0)
 
     def test_text_has_the_same(self):
         player = Player(world.server)

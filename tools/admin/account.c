@@ -76,6 +76,7 @@ enum status account_show(struct admin *admin)
     else
         output_time(output, "last_session_at", counts->last_session_at);
     output_number(output, "unread_notifications", counts->unread_notifications);
+    output_number(output, "sanctions_in_force", counts->sanctions_in_force);
     return STATUS_OK;
 }
 
