@@ -6,6 +6,7 @@
 #include "handlers/blocks.h"
 #include "handlers/chat_parts.h"
 #include "handlers/idempotency.h"
+#include "handlers/speech.h"
 
 #define DEFAULT_PAGE 50
 
@@ -146,6 +147,26 @@ enum status chat_find_channels(struct rpc_call *call, const FindChannelsRequest 
     return STATUS_OK;
 }
 
+/* Names and topics are speech, too: sanctions and word filters hold. `*text` may be masked. */
+static enum status check_words(struct rpc_call *call, int64_t channel_id, ChannelRole role,
+                               char **text)
+{
+    const struct speech speech = {
+        .channel_id = channel_id,
+        .channel_kind = CHANNEL_KIND_CUSTOM,
+        .channel_role = (int)role,
+        .is_edit = true, /* the methods have budgets of their own */
+        .text = *text,
+    };
+    struct speech_verdict verdict;
+
+    if (*text == NULL || (*text)[0] == '\0')
+        return STATUS_OK;
+    TRY(speech_check(call, &speech, &verdict));
+    *text = (char *)verdict.text;
+    return STATUS_OK;
+}
+
 /* --- CreateChannel --- */
 
 static enum status check_room(struct rpc_call *call, struct db *tx)
@@ -181,13 +202,17 @@ static enum status insert_channel(struct rpc_call *call, struct db *tx,
                                   const CreateChannelRequest *req, CreateChannelResponse *res,
                                   struct account_events *written)
 {
+    char *name = req->name, *topic = req->topic;
     struct channels_insert_custom_row *row;
     bool is_new;
-    enum status s = channels_insert_custom(tx, call->arena, req->name, req->topic, req->open,
-                                           call->identity.account_id, &row);
+    enum status s;
 
+    TRY(check_words(call, 0, CHANNEL_ROLE_OWNER, &name));
+    TRY(check_words(call, 0, CHANNEL_ROLE_OWNER, &topic));
+    s = channels_insert_custom(tx, call->arena, name, topic, req->open, call->identity.account_id,
+                               &row);
     if (s == STATUS_ALREADY_EXISTS)
-        return name_is_taken(call, req->name);
+        return name_is_taken(call, name);
     TRY(s);
     TRY(chat_put_member(tx, row->id, call->identity.account_id, req->character_id,
                         CHANNEL_ROLE_OWNER, &is_new));
@@ -249,7 +274,7 @@ static enum status apply_update(struct rpc_call *call, struct db *tx,
     return chat_record(call, tx, req->channel_id, &changed->sequence, event);
 }
 
-static enum status check_manager(struct rpc_call *call, const UpdateChannelRequest *req)
+static enum status check_manager(struct rpc_call *call, UpdateChannelRequest *req)
 {
     struct channel_access access;
 
@@ -257,14 +282,16 @@ static enum status check_manager(struct rpc_call *call, const UpdateChannelReque
     if (!access.rule->has_roles || access.place.role < CHANNEL_ROLE_MODERATOR)
         return rpc_fail(call, STATUS_PERMISSION_DENIED,
                         "only its owner and moderators change a channel");
-    return STATUS_OK;
+    TRY(check_words(call, req->channel_id, access.place.role, &req->name));
+    return check_words(call, req->channel_id, access.place.role, &req->topic);
 }
 
-enum status chat_update_channel(struct rpc_call *call, const UpdateChannelRequest *req,
+enum status chat_update_channel(struct rpc_call *call, const UpdateChannelRequest *given,
                                 UpdateChannelResponse *res)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL;
     StreamMessagesResponse *event = StreamMessagesResponse_new(call->arena);
+    UpdateChannelRequest *req = arena_memdup(call->arena, given, sizeof(*given));
     struct channels_lock_row *old;
     enum status s;
 

@@ -99,14 +99,9 @@ class Sanctions(unittest.TestCase):
         sanction(muted, 1, channel)
         request = {"channelId": channel, "characterId": muted.character}
 
-        def is_muted():
-            try:
-                muted.say(channel, f"am I? {uuid.uuid4()}")
-                return False
-            except Exception as error:  # noqa: BLE001 - judged here
-                return error.code == "failed_precondition"
-
-        self.assertTrue(eventually(is_muted, 5))
+        self.assertTrue(eventually(lambda: muted.refused_or_none(
+            "SendMessage", channelId=channel, characterId=muted.character,
+            text=f"am I? {uuid.uuid4()}") == "failed_precondition", 5))
         self.assertEqual(muted.refused("EditMessage", channelId=channel, text="changed",
                                        messageSequence=mine["sequence"]).code,
                          "failed_precondition")
@@ -123,15 +118,21 @@ class Sanctions(unittest.TestCase):
         first = muted.say(channel, "once", idempotencyKey=key)
         sanction(muted, 1, "NULL")
 
-        def is_muted():
-            try:
-                muted.say(channel, f"am I? {uuid.uuid4()}")
-                return False
-            except Exception as error:  # noqa: BLE001 - judged here
-                return error.code == "failed_precondition"
-
-        self.assertTrue(eventually(is_muted, 5))
+        self.assertTrue(eventually(lambda: muted.refused_or_none(
+            "SendMessage", channelId=channel, characterId=muted.character,
+            text=f"am I? {uuid.uuid4()}") == "failed_precondition", 5))
         self.assertEqual(muted.say(channel, "once", idempotencyKey=key), first)
+
+    def test_the_muted_name_no_channels(self):
+        owner, channel = room()
+        sanction(owner, 1, "NULL")
+        self.assertTrue(eventually(lambda: owner.refused_or_none(
+            "UpdateChannel", channelId=channel, topic=unique("topic")), 5))
+        for method, message in (("CreateChannel", {"name": unique("room"),
+                                                   "characterId": owner.character}),
+                                ("UpdateChannel", {"channelId": channel, "name": unique("x")})):
+            self.assertEqual(owner.refused(method, **message).code, "failed_precondition")
+        owner.chat("UpdateChannel", channelId=channel, open=False)
 
     def test_a_ban_shuts_out_of_the_channel(self):
         banned = talker()
@@ -139,14 +140,8 @@ class Sanctions(unittest.TestCase):
         owner.say(channel, "secret")
         sanction(banned, 2, channel)
 
-        def is_banned():
-            try:
-                banned.history(channel)
-                return False
-            except Exception as error:  # noqa: BLE001 - judged here
-                return error.code == "not_found"
-
-        self.assertTrue(eventually(is_banned, 5))
+        self.assertTrue(eventually(lambda: banned.refused_or_none(
+            "ListMessages", channelId=channel) == "not_found", 5))
         for method, more in (("GetChannel", {}), ("MarkRead", {"sequence": "1"}),
                              ("SearchMessages", {"query": "secret"}),
                              ("SendMessage", {"characterId": banned.character, "text": "in"})):
@@ -248,6 +243,50 @@ class Notifications(unittest.TestCase):
         for _ in range(2):
             self.owner.chat("AddMember", channelId=other, characterName=self.reader.hero)
         self.comes(("CHANNEL_INVITE", "0"))
+
+
+class AccountEvents(unittest.TestCase):
+    """What an account's other devices are told, as it is written for them."""
+
+    KINDS = {2: "notification", 4: "read", 5: "joined", 6: "left"}  # fields of AccountEvent
+
+    def told(self, who):
+        """Kinds of events, oldest first, notifications aside."""
+        lines = world.psql("SELECT get_byte(event, 0) >> 3 FROM account_events WHERE account_id = "
+                           f"{who.account} ORDER BY sequence").splitlines()
+        return [kind for kind in (self.KINDS[int(line)] for line in lines)
+                if kind != "notification"]
+
+    def test_of_custom_channels(self):
+        member = talker()
+        owner, channel = room(member)
+        member.join(channel)
+        self.assertEqual((self.told(owner), self.told(member)), (["joined"], ["joined"]))
+        owner.say(channel, "read this")
+        for sequence in ("1", "1", "0"):
+            member.chat("MarkRead", channelId=channel, sequence=sequence)
+        for muted in (True, True, False):
+            member.chat("SetChannelMuted", channelId=channel, muted=muted)
+        self.assertEqual(self.told(member), ["joined", "read", "joined", "joined"])
+        owner.chat("RemoveMember", channelId=channel, characterId=member.character)
+        owner.chat("AddMember", channelId=channel, characterName=member.hero)
+        owner.chat("AddMember", channelId=channel, characterName=member.hero)
+        for _ in range(2):
+            owner.chat("LeaveChannel", channelId=channel)
+        self.assertEqual(self.told(member)[4:], ["left", "joined", "joined"],
+                         "removed, added, made owner")
+        self.assertEqual(self.told(owner), ["joined", "left"])
+
+    def test_of_whispers(self):
+        one, other = talker(), talker()
+        channel = one.whisper(other)["id"]
+        one.whisper(other)
+        self.assertEqual((self.told(one), self.told(other)), (["joined"], []))
+        one.say(channel, "psst")
+        self.assertEqual(self.told(other), ["joined"])
+        other.chat("LeaveChannel", channelId=channel)
+        one.say(channel, "still there?")
+        self.assertEqual(self.told(other), ["joined", "left", "joined"])
 
 
 class Retention(unittest.TestCase):

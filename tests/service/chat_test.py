@@ -5,7 +5,7 @@ import unittest
 import uuid
 
 from chat_world import NOWHERE, Talker, next_event
-from harness import DELETE_CHARACTER, World, unique
+from harness import DELETE_CHARACTER, RpcError, World, unique
 
 world = None
 
@@ -182,7 +182,7 @@ class Custom(unittest.TestCase):
             def attempt(_):
                 try:
                     return bool(owner.create())
-                except Exception as error:  # noqa: BLE001 - told by its code below
+                except RpcError as error:
                     return error.code
             outcomes = list(pool.map(attempt, range(24)))
         self.assertEqual(outcomes.count(True), 20)

@@ -53,6 +53,14 @@ class Talker:
     def refused(self, method, **message):
         return refused(self.chat, method, **message)
 
+    def refused_or_none(self, method, **message):
+        """The code of a refusal, or None: for waiting until something is refused."""
+        try:
+            self.chat(method, **message)
+            return None
+        except RpcError as error:
+            return error.code
+
     def channels(self, kind=None):
         found = self.chat("ListChannels").get("channels", [])
         return [c for c in found if kind in (None, c["kind"].removeprefix("CHANNEL_KIND_"))]
