@@ -33,6 +33,10 @@ function preloadFonts(): Plugin {
   };
 }
 
+/** What the first screens share; the rest loads with the parts of the page that need it. */
+const FIRST =
+  /node_modules\/(?!virtua)|src\/(gen\/(google|waystone\/(auth|character))|components\/(Button|Field|Icon|Notice|Plate|Seal)|lib\/\w+\.)/;
+
 type Messages = { [key: string]: string | Messages };
 
 /** Parses the catalogue's ICU messages now, so that the parser (10 KB) stays out of the page. */
@@ -48,7 +52,7 @@ function compileMessages(): Plugin {
     name: "waystone-compile-messages",
     enforce: "pre",
     transform: {
-      filter: { id: /\/src\/messages\/\w+\.json$/ },
+      filter: { id: /\/src\/messages\/[\w.]+\.json$/ },
       handler: (code) => JSON.stringify(compiled(JSON.parse(code))),
     },
   };
@@ -93,7 +97,11 @@ export default defineConfig({
     rolldownOptions: {
       input: ["index.html", "docs.html"],
       // What several screens share is one file: many small ones compress worse and cost requests.
-      output: { codeSplitting: { groups: [{ name: "shared", minShareCount: 3 }] } },
+      output: {
+        codeSplitting: {
+          groups: [{ name: "shared", minShareCount: 3, test: FIRST }],
+        },
+      },
     },
   },
   server: { proxy: { "^/waystone\\.": { target: SERVER } } },

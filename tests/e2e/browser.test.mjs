@@ -1,145 +1,23 @@
 // Two people in a real Chromium: registration, creation, chat between two pages, and what a
-// reload keeps. Parts are found by their accessible names (web/README.md).
+// reload keeps.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { chromium } from "playwright-core";
+import { PASSWORD, unique } from "../service/js/stage.mjs";
+import { openStage } from "./person.mjs";
 
-import { PASSWORD, startWorld, unique } from "../service/js/stage.mjs";
-
-const SHOTS = join(process.env.WAYSTONE_TEST_HOME, "screenshots");
-const axeSource = readFileSync(
-  createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
-  "utf8",
-);
-
-let world;
-let browser;
+let stage;
 before(async () => {
-  mkdirSync(SHOTS, { recursive: true });
-  world = await startWorld("e2e");
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    // The sandbox cannot run as root, and containers have a small /dev/shm.
-    args: ["--no-sandbox", "--disable-dev-shm-usage"],
-  });
+  stage = await openStage("e2e");
 });
-after(async () => {
-  await browser?.close();
-  await world.stop();
-});
-
-/** Someone at a browser of their own, who notes everything that goes wrong in the page. */
-class Person {
-  static async arrive(prefix, { url = world.plain, ...options } = {}) {
-    const person = new Person();
-    person.name = unique(prefix);
-    person.url = url;
-    person.context = await browser.newContext({
-      viewport: { width: 1440, height: 900 },
-      ignoreHTTPSErrors: url.startsWith("https"),
-      ...options,
-    });
-    person.context.setDefaultTimeout(15000);
-    await person.open();
-    return person;
-  }
-
-  complaints = [];
-
-  async open() {
-    this.page = await this.context.newPage();
-    this.page.on("pageerror", (error) => this.complaints.push(`error: ${error.message}`));
-    this.page.on("console", (message) => {
-      if (message.type() !== "error") return;
-      // A refused call is also a line of the browser's; the page has shown it.
-      if (/the server responded with a status of 4\d\d/.test(message.text())) return;
-      this.complaints.push(`console: ${message.text()}`);
-    });
-    this.page.on("request", (request) => {
-      const address = request.url();
-      if (!address.startsWith(this.url) && !/^(data|blob|about):/.test(address)) {
-        this.complaints.push(`request to a stranger: ${address}`);
-      }
-    });
-    return this.page;
-  }
-
-  shot(name) {
-    return this.page.screenshot({ path: join(SHOTS, `${name}.png`) });
-  }
-
-  button(name) {
-    return this.page.getByRole("button", { name, exact: true });
-  }
-
-  async register() {
-    await this.page.goto(`${this.url}/register`);
-    await this.page.getByLabel("User name", { exact: true }).fill(this.name);
-    await this.page.getByLabel("E-mail", { exact: true }).fill(`${this.name}@example.org`);
-    await this.page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-    await this.button("Create account").click();
-    await this.page.getByRole("heading", { name: `House of ${this.name}` }).waitFor();
-  }
-
-  async create(race = "Durnhal", faction = "Void") {
-    this.character = unique("Hero");
-    await this.page.getByRole("link", { name: "Create your first character" }).click();
-    await this.page.getByRole("radio", { name: race }).check({ force: true });
-    await this.button("Choose a faction").click();
-    await this.page.getByRole("radio", { name: faction }).check({ force: true });
-    await this.button("Choose a name").click();
-    await this.page.getByLabel("Name", { exact: true }).fill(this.character);
-    await this.button("Join the house").click();
-    await this.page
-      .getByRole("list", { name: "Characters" })
-      .getByText(this.character)
-      .first()
-      .waitFor();
-  }
-
-  async enterChat() {
-    await this.page.goto(`${this.url}/chat`);
-    await this.isLive();
-  }
-
-  isLive() {
-    return this.page.getByRole("status").filter({ hasText: "live" }).first().waitFor();
-  }
-
-  log() {
-    return this.page.getByRole("log", { name: "Global chat" });
-  }
-
-  async say(text) {
-    const box = this.page.getByRole("textbox", { name: "Message" });
-    await box.fill(text);
-    await box.press("Enter");
-  }
-
-  hears(text) {
-    return this.log().getByText(text, { exact: true }).first().waitFor();
-  }
-
-  times(text) {
-    return this.log().getByText(text, { exact: true }).count();
-  }
-
-  async leave() {
-    await this.context.close();
-    assert.deepEqual(this.complaints, [], "the page complained");
-  }
-}
+after(() => stage.close());
 
 describe("two people", () => {
   let mira;
   let toren;
   before(async () => {
-    mira = await Person.arrive("mira");
-    toren = await Person.arrive("toren");
+    mira = await stage.arrive("mira");
+    toren = await stage.arrive("toren");
   });
 
   test("register", async () => {
@@ -245,7 +123,7 @@ describe("two people", () => {
 });
 
 test("the same over TLS, where the cookie is Secure", async () => {
-  const person = await Person.arrive("sail", { url: world.tls });
+  const person = await stage.arrive("sail", { url: stage.world.tls });
   await person.register();
   await person.create();
   await person.page.reload();
@@ -255,7 +133,7 @@ test("the same over TLS, where the cookie is Secure", async () => {
 });
 
 test("wrong fields are named beside the field, and a taken name is told", async () => {
-  const person = await Person.arrive("wrong");
+  const person = await stage.arrive("wrong");
   await person.page.goto(`${person.url}/register`);
   await person.page.getByLabel("User name", { exact: true }).fill("1x");
   await person.page.getByLabel("E-mail", { exact: true }).fill("nobody");
@@ -267,7 +145,7 @@ test("wrong fields are named beside the field, and a taken name is told", async 
     await name.elementHandle(),
   );
   await person.register();
-  const twin = await Person.arrive("wrong");
+  const twin = await stage.arrive("wrong");
   twin.name = person.name;
   await twin.page.goto(`${twin.url}/register`);
   await twin.page.getByLabel("User name", { exact: true }).fill(person.name);
@@ -284,18 +162,9 @@ test("wrong fields are named beside the field, and a taken name is told", async 
 
 test("pages have no violation that axe knows of, by day and by night, on desktop and phone", async () => {
   for (const colorScheme of ["light", "dark"]) {
-    const person = await Person.arrive("axe", { colorScheme });
-    const check = async (place) => {
-      // Evaluated by the debugger, which the page's security policy does not bind.
-      await person.page.evaluate(`${axeSource}; 0`);
-      const found = await person.page.evaluate(async () => {
-        const result = await globalThis.axe.run(document, {
-          runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
-        });
-        return result.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" | ")}`);
-      });
-      assert.deepEqual(found, [], `${place}, ${colorScheme}`);
-    };
+    const person = await stage.arrive("axe", { colorScheme });
+    const check = async (place) =>
+      assert.deepEqual(await person.violations(), [], `${place}, ${colorScheme}`);
     await person.page.goto(`${person.url}/sign-in`);
     await person.button("Sign in").waitFor();
     await check("sign-in");

@@ -2,6 +2,9 @@
 
 usage: serve_world.py NAME [--demo] [KEY=VALUE ...]
 
+Each line of its input is a statement for the database, for what no player can do by calls; each is
+answered by a line of JSON.
+
 --demo loads the world of ./dev up; keys are those of the configuration.
 """
 
@@ -24,7 +27,8 @@ def main():
         demo.load(world.server)
     print(json.dumps({"plain": world.server.url(), "tls": tls.url(),
                       "certificate": str(pair[0])}), flush=True)
-    sys.stdin.read()
+    for statement in sys.stdin:
+        print(json.dumps(world.psql(statement)), flush=True)
     try:
         world.close()
     except AssertionError as error:

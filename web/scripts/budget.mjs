@@ -2,8 +2,8 @@
 // build beyond it.
 //
 // A screen's load is the entry, the screen's own chunk and all they import statically, plus the
-// frame around it. The chat drawer loads after the plate is drawn and is weighed with the screen
-// it has of its own. Sizes are gzip at its default level; woff2 is packed already.
+// frame around it. The conversation and the event stream load after the plate is drawn, in the
+// drawer as on the chat's own screen, and are weighed by themselves: what they add to the frame. Sizes are gzip at its default level; woff2 is packed already.
 import { readFileSync, rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
@@ -16,6 +16,9 @@ const SCREENS = {
   creation: [FRAME, "src/app/CreationScreen.tsx"],
   chat: [FRAME, "src/app/ChatScreen.tsx"],
 };
+/** What comes after the first screen is drawn, on all of them: the conversation and its stream. */
+const CHAT = ["src/app/ChatPlace.tsx", "src/app/tidings.ts"];
+const CHAT_LIMIT_KB = 40;
 
 const dist = new URL("../dist/", import.meta.url);
 const manifestPath = new URL("manifest.json", dist);
@@ -54,6 +57,10 @@ for (const [screen, chunks] of Object.entries(SCREENS)) {
   });
   console.log(`${screen.padEnd(10)}${words.join(", ")}`);
 }
+const frame = filesOf([ENTRY, FRAME]);
+const added = weigh([...filesOf(CHAT)].filter((file) => !frame.has(file))).js;
+over ||= added > CHAT_LIMIT_KB * 1000;
+console.log(`chat adds js ${(added / 1000).toFixed(1)} of ${CHAT_LIMIT_KB} KB`);
 rmSync(manifestPath);
 if (over) {
   console.error("A first load is over its budget.");

@@ -4,7 +4,9 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** Starts a world, with words of serve_world.py. Resolves to { plain, tls, certificate, stop }. */
+/**
+ * Starts a world, with words of serve_world.py. Resolves to { plain, tls, certificate, psql, stop }.
+ */
 export async function startWorld(name, ...words) {
   const script = fileURLToPath(new URL("../serve_world.py", import.meta.url));
   const child = spawn("/usr/bin/python3", [script, name, ...words], {
@@ -18,6 +20,17 @@ export async function startWorld(name, ...words) {
   ]);
   return {
     ...JSON.parse(first),
+    /** Has the database carry out a statement, of one line. */
+    async psql(statement) {
+      const answer = new Promise((resolve) => lines.once("line", resolve));
+      child.stdin.write(`${statement}\n`);
+      return JSON.parse(
+        await Promise.race([
+          answer,
+          ended.then((code) => Promise.reject(new Error(`the world ended (code ${code})`))),
+        ]),
+      );
+    },
     /** Stops the servers; rejects when one of them ended badly or reported something. */
     async stop() {
       child.stdin.end();

@@ -2,7 +2,7 @@ import { TransportProvider } from "@connectrpc/connect-query";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
-import { IntlProvider } from "use-intl";
+import { IntlProvider, type Messages } from "use-intl";
 import { transport } from "@/lib/transport";
 import { useSessionState } from "@/lib/useSession";
 import en from "@/messages/en.json";
@@ -15,7 +15,7 @@ const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 export function App() {
   const session = useSessionState();
   return (
-    <IntlProvider locale="en" messages={en} timeZone={timeZone}>
+    <IntlProvider locale="en" messages={en as Messages} timeZone={timeZone}>
       <TransportProvider transport={transport}>
         <QueryClientProvider client={queries}>
           {session.status === "restoring" ? (

@@ -1,36 +1,41 @@
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslations } from "use-intl";
+import { Catalogue } from "@/components/Catalogue";
 import { Seal } from "@/components/Seal";
 import { raceName } from "@/features/characters";
 import { ChatPanel } from "@/features/chat";
+import en from "@/messages/en.chat.json";
 import { useInside } from "./inside";
 
 /** Chat with the house joined to it, the same in the drawer and on its own screen. */
 export function ChatPlace({ screen = false }: { screen?: boolean }) {
-  const t = useTranslations("chat");
-  const { chat, house } = useInside();
-  const { speaker, characters } = house;
-  const family = useMemo(() => new Set(characters.map((one) => one.id)), [characters]);
-  const Title = screen ? "h1" : "h2";
   return (
-    <>
-      <header className="chat-title">
-        {screen && <p className="lettering">{t("plate")}</p>}
-        <Title>{t("channel")}</Title>
-        <p className="muted">{t("channelHint")}</p>
-      </header>
-      <ChatPanel
-        chat={chat}
-        family={family}
-        speaker={speaker}
-        speakerSign={speaker && <Seal race={raceName(speaker.race)} className="seal-small" />}
-        noSpeaker={
-          <p className="chat-nobody">
-            {t("nobody")} <Link to="/roster/new">{t("create")}</Link>
-          </p>
-        }
-      />
-    </>
+    <Catalogue messages={en}>
+      <Place screen={screen} />
+    </Catalogue>
+  );
+}
+
+function Place({ screen }: { screen: boolean }) {
+  const t = useTranslations("chat");
+  const { tidings, house, moderator } = useInside();
+  const { speaker, characters } = house;
+  const family = useMemo(() => characters.map(({ id, name }) => ({ id, name })), [characters]);
+  if (!tidings) return null;
+  return (
+    <ChatPanel
+      chat={tidings.chat}
+      heading={screen ? "h1" : "h2"}
+      family={family}
+      moderator={moderator}
+      speaker={speaker}
+      speakerSign={speaker && <Seal race={raceName(speaker.race)} className="seal-small" />}
+      noSpeaker={
+        <p className="chat-nobody">
+          {t("nobody")} <Link to="/roster/new">{t("create")}</Link>
+        </p>
+      }
+    />
   );
 }

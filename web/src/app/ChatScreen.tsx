@@ -1,14 +1,19 @@
+import { lazy, Suspense } from "react";
 import { useTranslations } from "use-intl";
 import { Plate } from "@/components/Plate";
 import { useTitle } from "@/lib/useTitle";
-import { ChatPlace } from "./ChatPlace";
+
+// As in the drawer: the plate stands before what is said on it.
+const ChatPlace = lazy(() => import("./ChatPlace").then((it) => ({ default: it.ChatPlace })));
 
 export function ChatScreen() {
-  const t = useTranslations("chat");
+  const t = useTranslations("drawer");
   useTitle(t("title"));
   return (
     <Plate className="chat-screen">
-      <ChatPlace screen />
+      <Suspense>
+        <ChatPlace screen />
+      </Suspense>
     </Plate>
   );
 }

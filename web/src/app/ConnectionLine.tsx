@@ -1,17 +1,20 @@
-import { useFormatter, useTranslations } from "use-intl";
+import { useTranslations } from "use-intl";
 import { useStore } from "zustand";
-import type { Chat } from "@/features/chat";
+import { createStore } from "zustand/vanilla";
+import type { Connection } from "@/lib/live/follower";
+import { useClock } from "@/lib/useClock";
+import type { Tidings } from "./tidings";
+
+const notYet = createStore<Connection>(() => ({ kind: "catching-up" }));
 
 /** The line at the top edge: whether what one sees is the present. */
-export function ConnectionLine({ chat }: { chat: Chat }) {
+export function ConnectionLine({ tidings }: { tidings: Tidings | null }) {
   const t = useTranslations();
-  const format = useFormatter();
-  const connection = useStore(chat.store, (state) => state.connection);
-  const clock = (ms: number) =>
-    format.dateTime(new Date(ms), { hour: "2-digit", minute: "2-digit", hour12: false });
+  const clock = useClock();
+  const connection = useStore(tidings?.live.connection ?? notYet);
   const words =
     connection.kind === "offline"
-      ? t("connection.offline", { time: clock(connection.sinceMs) })
+      ? t("connection.offline", { time: clock.time(connection.sinceMs) })
       : t(connection.kind === "live" ? "connection.live" : "connection.catchingUp");
   return (
     <header className={`topline topline-${connection.kind}`}>

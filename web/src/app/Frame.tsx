@@ -1,10 +1,10 @@
 /** The frame around every screen of a signed-in player: connection line, rail, plate, chat. */
-import { Outlet, useLocation } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Sky } from "@/components/Sky";
 import { factionName, useHouse } from "@/features/characters";
-import { Chat } from "@/features/chat";
+import { isModerator } from "@/lib/role";
 import type { SignedIn } from "@/lib/session";
 import { showFaction } from "@/lib/theme";
 import { MEDIUM, useMedia, WIDE } from "@/lib/useMedia";
@@ -12,9 +12,13 @@ import { useSignedIn } from "@/lib/useSession";
 import { ConnectionLine } from "./ConnectionLine";
 import { InsideContext } from "./inside";
 import { Rail } from "./Rail";
+import type { Tidings } from "./tidings";
 
 // The drawer comes after the plate: nobody waits for it to see the first screen.
 const ChatPlace = lazy(() => import("./ChatPlace").then((it) => ({ default: it.ChatPlace })));
+
+// So does the event stream; but it is asked for at once.
+const loadTidings = () => import("./tidings");
 
 export function Frame() {
   const session = useSignedIn();
@@ -25,11 +29,24 @@ export function Frame() {
 function FrameOf({ session }: { session: SignedIn }) {
   const t = useTranslations("common");
   const house = useHouse(session.accountId);
-  const chat = useChat(session.accountId);
+  const tidings = useTidings(session.accountId);
+  const moderator = isModerator(session.accessToken);
   const { pathname } = useLocation();
   const drawer = useDrawer(pathname);
   const main = useFocusOnChange(pathname);
-  const inside = useMemo(() => ({ session, house, chat }), [session, house, chat]);
+  const goToMessage = useGoToMessage(tidings, drawer);
+  const inside = useMemo(
+    () => ({ session, house, tidings, moderator, goToMessage }),
+    [session, house, tidings, moderator, goToMessage],
+  );
+
+  const { characters, speaker } = house;
+  useEffect(
+    () => tidings?.chat.setOwn(new Set(characters.map(({ id }) => id))),
+    [tidings, characters],
+  );
+  const speakerId = speaker?.id ?? null;
+  useEffect(() => tidings?.live.show({ characterId: speakerId }), [tidings, speakerId]);
 
   const creating = pathname === "/roster/new";
   const faction = house.speaker ? factionName(house.speaker.faction) : "none";
@@ -45,8 +62,8 @@ function FrameOf({ session }: { session: SignedIn }) {
         <a className="skip" href="#main">
           {t("skip")}
         </a>
-        <ConnectionLine chat={chat} />
-        <Rail session={session} chat={chat} drawer={drawer.toggle} />
+        <ConnectionLine tidings={tidings} />
+        <Rail drawer={drawer.toggle} />
         <div className="frame-sky">
           <Sky />
         </div>
@@ -68,13 +85,16 @@ function useDrawer(pathname: string) {
   const [open, set] = useState(false);
   // The chat's own screen needs no second chat.
   const fits = pathname !== "/chat";
-  const toggle: DrawerToggle | null = fits && medium ? { open, set } : null;
+  const toggle = useMemo<DrawerToggle | null>(
+    () => (fits && medium ? { open, set } : null),
+    [fits, medium, open],
+  );
   const kind = fits && wide ? "beside" : toggle?.open ? "over" : "none";
   return { kind, toggle } as const;
 }
 
 function Drawer({ over, toggle }: { over: boolean; toggle: DrawerToggle | null }) {
-  const t = useTranslations("chat");
+  const t = useTranslations("drawer");
   return (
     <aside
       id="drawer"
@@ -89,18 +109,40 @@ function Drawer({ over, toggle }: { over: boolean; toggle: DrawerToggle | null }
   );
 }
 
-/** The chat of a session: it starts with the frame and ends with it. */
-function useChat(accountId: bigint): Chat {
-  const [chat] = useState(() => new Chat(accountId));
+/** What lives as long as a session's screens; it loads while the first of them is drawn. */
+function useTidings(accountId: bigint): Tidings | null {
+  const [tidings, setTidings] = useState<Tidings | null>(null);
   useEffect(() => {
-    // Not at once: strict mode mounts twice, and a chat starts only for good.
-    const starting = setTimeout(() => void chat.start());
+    let gone = false;
+    let started: Tidings | null = null;
+    void loadTidings().then(({ Tidings: Made }) => {
+      // Not at once: strict mode mounts twice, and a stream starts only for good.
+      if (gone) return;
+      started = new Made(accountId);
+      started.start();
+      setTidings(started);
+    });
     return () => {
-      clearTimeout(starting);
-      chat.stop();
+      gone = true;
+      started?.stop();
     };
-  }, [chat]);
-  return chat;
+  }, [accountId]);
+  return tidings;
+}
+
+/** Leads to a message: in the drawer where there is one, else on the chat's own screen. */
+function useGoToMessage(tidings: Tidings | null, drawer: ReturnType<typeof useDrawer>) {
+  const navigate = useNavigate();
+  const { kind, toggle } = drawer;
+  return useCallback(
+    async (channelId: bigint, sequence: bigint) => {
+      if (kind === "none" && toggle) toggle.set(true);
+      else if (kind === "none") await navigate({ to: "/chat" });
+      if (sequence > 0n) await tidings?.chat.jump(channelId, sequence);
+      else tidings?.chat.open(channelId);
+    },
+    [tidings, kind, toggle, navigate],
+  );
 }
 
 /** Keyboards and readers start each new screen at its beginning. */

@@ -3,21 +3,21 @@ import { useRef } from "react";
 import { useTranslations } from "use-intl";
 import { useStore } from "zustand";
 import { Icon } from "@/components/Icon";
-import type { Chat } from "@/features/chat";
-import type { SignedIn } from "@/lib/session";
+import { unreadTotal } from "@/features/chat/channels";
 import type { DrawerToggle } from "./Frame";
+import { useInside } from "./inside";
+import type { Tidings } from "./tidings";
 import { You } from "./You";
 
 type RailProps = {
-  session: SignedIn;
-  chat: Chat;
   /** On a tablet chat opens over the plate instead of taking its place. */
   drawer: DrawerToggle | null;
 };
 
 /** The ways around: a rail beside the plate, tabs under it on a phone. */
-export function Rail({ session, chat, drawer }: RailProps) {
+export function Rail({ drawer }: RailProps) {
   const t = useTranslations("nav");
+  const { session, moderator } = useInside();
   const you = useRef<HTMLDialogElement>(null);
   return (
     <>
@@ -34,11 +34,20 @@ export function Rail({ session, chat, drawer }: RailProps) {
             aria-controls="drawer"
             onClick={() => drawer.set(!drawer.open)}
           >
-            <ChatWay chat={chat} />
+            <ChatWay />
           </button>
         ) : (
           <Link to="/chat" className="rail-way">
-            <ChatWay chat={chat} />
+            <ChatWay />
+          </Link>
+        )}
+        <Link to="/notices" className="rail-way">
+          <NoticesWay />
+        </Link>
+        {moderator && (
+          <Link to="/moderation" className="rail-way">
+            <Icon name="scales" />
+            <span>{t("moderation")}</span>
           </Link>
         )}
         <button
@@ -57,21 +66,48 @@ export function Rail({ session, chat, drawer }: RailProps) {
 }
 
 /** What stands on the way to chat: its sign, its name and how much is unread. */
-function ChatWay({ chat }: { chat: Chat }) {
+function ChatWay() {
   const t = useTranslations("nav");
-  const unread = useStore(chat.store, ({ log, readUpTo, ready }) =>
-    ready ? Number(log.head - readUpTo) : 0,
-  );
+  const { tidings } = useInside();
   return (
     <>
       <Icon name="chat" />
       <span>{t("chat")}</span>
-      {unread > 0 && (
-        <span className="badge">
-          <span aria-hidden="true">{unread > 99 ? "99+" : unread}</span>
-          <span className="unseen">{t("unread", { count: unread })}</span>
-        </span>
-      )}
+      {tidings && <UnreadBadge tidings={tidings} />}
     </>
+  );
+}
+
+function NoticesWay() {
+  const t = useTranslations("nav");
+  const { tidings } = useInside();
+  return (
+    <>
+      <Icon name="bell" />
+      <span>{t("notices")}</span>
+      {tidings && <NoticesBadge tidings={tidings} />}
+    </>
+  );
+}
+
+function UnreadBadge({ tidings }: { tidings: Tidings }) {
+  const t = useTranslations("nav");
+  const unread = useStore(tidings.chat.store, ({ channels }) => unreadTotal(channels).unread);
+  return <Badge count={unread} words={t("unread", { count: unread })} />;
+}
+
+function NoticesBadge({ tidings }: { tidings: Tidings }) {
+  const t = useTranslations("nav");
+  const unread = useStore(tidings.notices.store, (state) => state.unread);
+  return <Badge count={unread} words={t("unreadNotices", { count: unread })} />;
+}
+
+function Badge({ count, words }: { count: number; words: string }) {
+  if (count === 0) return null;
+  return (
+    <span className="badge">
+      <span aria-hidden="true">{count > 99 ? "99+" : count}</span>
+      <span className="unseen">{words}</span>
+    </span>
   );
 }

@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import { type Ref, useId, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
@@ -46,6 +47,9 @@ export function You({ session, ref }: YouProps) {
         ]}
         onChange={setDensity}
       />
+      <Link to="/standing" onClick={(event) => event.currentTarget.closest("dialog")?.close()}>
+        {t("settings.standing")}
+      </Link>
       <SignOut />
     </dialog>
   );

@@ -77,11 +77,35 @@ const chat = createRoute({
   component: lazyRouteComponent(() => import("./ChatScreen"), "ChatScreen"),
 });
 
+const notices = createRoute({
+  getParentRoute: () => inside,
+  path: "/notices",
+  component: lazyRouteComponent(() => import("./NoticesScreen"), "NoticesScreen"),
+});
+
+const standing = createRoute({
+  getParentRoute: () => inside,
+  path: "/standing",
+  component: lazyRouteComponent(() => import("./StandingScreen"), "StandingScreen"),
+});
+
+type ModerationSearch = { view?: "closed" | "appeals" | "filters"; report?: string };
+
+const moderation = createRoute({
+  getParentRoute: () => inside,
+  path: "/moderation",
+  validateSearch: ({ view, report }: Record<string, unknown>): ModerationSearch => ({
+    ...(view === "closed" || view === "appeals" || view === "filters" ? { view } : {}),
+    ...(/^\d{1,18}$/.test(String(report)) ? { report: String(report) } : {}),
+  }),
+  component: lazyRouteComponent(() => import("./ModerationScreen"), "ModerationScreen"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
     gate.addChildren([signIn, register]),
-    inside.addChildren([roster, creation, chat]),
+    inside.addChildren([roster, creation, chat, notices, standing, moderation]),
   ]),
   context: { signedIn: false },
   defaultPreload: "intent",

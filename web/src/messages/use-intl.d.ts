@@ -1,9 +1,11 @@
+import type chat from "./en.chat.json";
 import type en from "./en.json";
+import type peace from "./en.peace.json";
 
-// Lets the compiler check every key.
+// Lets the compiler check every key. What comes with later parts is in catalogues of their own.
 declare module "use-intl" {
   interface AppConfig {
-    Messages: typeof en;
+    Messages: typeof en & typeof chat & typeof peace;
     Locale: "en";
   }
 }

@@ -1,15 +1,17 @@
 import { useEffect, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
-import type { Line } from "./log";
+import type { ChannelInfo, Line } from "@/lib/live/model";
+import { useChat } from "./context";
 
-type AnnouncerProps = { lines: readonly Line[]; family: ReadonlySet<bigint> };
+type AnnouncerProps = { lines: readonly Line[]; channel: ChannelInfo };
 
 /** More than this at once is history, not conversation. */
 const SPOKEN_MOST = 5;
 
-/** Reads new lines of others to a screen reader, politely and each once. Shows nothing. */
-export function Announcer({ lines, family }: AnnouncerProps) {
+/** Reads new lines of others to a screen reader, each once: politely, whispers at once. */
+export function Announcer({ lines, channel }: AnnouncerProps) {
   const t = useTranslations("chat");
+  const { own } = useChat();
   const head = lines.at(-1)?.sequence ?? 0n;
   const spokenUpTo = useRef(head);
   const [spoken, setSpoken] = useState<string[]>([]);
@@ -17,14 +19,14 @@ export function Announcer({ lines, family }: AnnouncerProps) {
   useEffect(() => {
     const fresh = lines
       .slice(-SPOKEN_MOST)
-      .filter((line) => line.sequence > spokenUpTo.current && !family.has(line.characterId));
+      .filter((line) => line.sequence > spokenUpTo.current && !own.has(line.characterId));
     spokenUpTo.current = head;
     if (fresh.length === 0) return;
     setSpoken(fresh.map((line) => t("heard", { name: line.characterName, text: line.text })));
-  }, [lines, head, family, t]);
+  }, [lines, head, own, t]);
 
   return (
-    <div className="unseen" aria-live="polite">
+    <div className="unseen" aria-live={channel.kind === "whisper" ? "assertive" : "polite"}>
       {spoken.map((sentence) => (
         <p key={sentence}>{sentence}</p>
       ))}

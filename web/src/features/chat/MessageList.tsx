@@ -1,33 +1,58 @@
-import { useLayoutEffect, useMemo, useRef } from "react";
+import {
+  type KeyboardEvent,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { useTranslations } from "use-intl";
 import { VList } from "virtua";
 import { Button } from "@/components/Button";
 import { Icon } from "@/components/Icon";
+import type { ChannelInfo, Line } from "@/lib/live/model";
 import { useTheme } from "@/lib/theme";
 import { Announcer } from "./Announcer";
-import { MessageRow } from "./MessageRow";
-import { rowKey, toRows } from "./rows";
-import type { Chat, ChatState } from "./store";
+import { useChat, useChatState } from "./context";
+import type { OpenDialog } from "./dialogs";
+import type { ChatLog } from "./log";
+import { MessageRow, type RowHelp } from "./MessageRow";
+import type { Person } from "./mentions";
+import { type Row, rowKey, toRows } from "./rows";
+import { noDraft } from "./store";
 import { useEnd } from "./useEnd";
 
-type MessageListProps = { chat: Chat; state: ChatState; family: ReadonlySet<bigint> };
+type MessageListProps = {
+  channel: ChannelInfo;
+  log: ChatLog;
+  people: readonly Person[];
+  onDialog: (dialog: OpenDialog) => void;
+  onTold: (sentence: string) => void;
+  onFailed: (error: unknown) => void;
+};
 
-/** Closer than this to the start asks for older lines. */
-const START_PX = 300;
+/** Closer than this to an end of what is there asks for more. */
+const MORE_PX = 400;
+/** A place one jumped to stays marked for so long. */
+const MARKED_MS = 4_000;
 
-export function MessageList({ chat, state, family }: MessageListProps) {
+export function MessageList(props: MessageListProps) {
+  const { channel, log, people } = props;
   const t = useTranslations("chat");
   const density = useTheme((theme) => theme.density);
-  const { log, ready, unreadAfter, readUpTo, readingOlder } = state;
-  const rows = useMemo(() => toRows(log, unreadAfter), [log, unreadAfter]);
+  const { chat, own } = useChat();
+  const rows = useMemo(() => toRows(log, own), [log, own]);
   const view = useEnd(chat, log, rows.length);
   const shift = usePrepended(log.lines[0]?.sequence);
-  const unseen = Number(log.head - readUpTo);
+  const { active, move, onActive } = useActive(rows, view.list);
+  const marked = useTarget(rows, view.list, view.letGo, onActive);
+  const help = useHelp(props, onActive);
 
-  if (!ready) return <p className="chat-quiet">{t("waiting")}</p>;
+  if (!log.ready) return <p className="chat-quiet">{t("waiting")}</p>;
   return (
     <div className={`chat-log chat-${density}`}>
-      {readingOlder && <p className="chat-older">{t("older")}</p>}
+      {log.reading === "older" && <p className="chat-older">{t("older")}</p>}
       {rows.length === 0 && <p className="chat-quiet">{t("empty")}</p>}
       {/* A virtual list mounts old lines while one scrolls, so its own announcements are off and
           the announcer reads each new line, once. */}
@@ -37,26 +62,121 @@ export function MessageList({ chat, state, family }: MessageListProps) {
         className="chat-lines"
         role="log"
         aria-live="off"
-        aria-label={t("log")}
+        aria-label={t("log", { channel: channel.name })}
         tabIndex={0}
         shift={shift}
+        onKeyDown={move}
         onResize={view.onResize}
         onScroll={(offset) => {
           view.onScroll(offset);
-          if (offset < START_PX) void chat.readOlder();
+          const list = view.list.current;
+          if (offset < MORE_PX) void chat.readOlder();
+          if (list && list.scrollSize - list.viewportSize - offset < MORE_PX) void chat.readNewer();
         }}
       >
-        {(row) => <MessageRow key={rowKey(row)} row={row} family={family} chat={chat} />}
+        {(row) => {
+          const key = rowKey(row);
+          return (
+            <MessageRow
+              key={key}
+              row={row}
+              channel={channel}
+              people={people}
+              active={active.key !== key ? "no" : active.focus ? "focus" : "yes"}
+              target={marked === key}
+              help={help}
+            />
+          );
+        }}
       </VList>
-      {!view.atEnd && (
-        <Button look="main" className="chat-present" onClick={view.toEnd}>
+      {(!view.atEnd || log.hasNewer) && (
+        <Button
+          look="main"
+          className="chat-present"
+          onClick={() => void chat.toPresent().then(view.toEnd)}
+        >
           <Icon name="down" />
-          {unseen > 0 ? t("newLines", { count: unseen }) : t("present")}
+          {channel.unread > 0 ? t("newLines", { count: channel.unread }) : t("present")}
         </Button>
       )}
-      <Announcer lines={log.lines} family={family} />
+      {!log.hasNewer && <Announcer lines={log.lines} channel={channel} />}
     </div>
   );
+}
+
+type ListRef = ReturnType<typeof useEnd>["list"];
+type Active = { key: string | null; focus: boolean };
+
+/** The arrow keys go from message to message; the others can be reached from there. */
+function useActive(rows: readonly Row[], list: ListRef) {
+  const [active, setActive] = useState<Active>({ key: null, focus: false });
+  const onActive = useCallback((key: string) => {
+    setActive((now) => (now.key === key && !now.focus ? now : { key, focus: false }));
+  }, []);
+
+  const move = (event: KeyboardEvent<HTMLElement>) => {
+    const target = event.target as HTMLElement;
+    // Only from the list or from a message itself: buttons and menus have keys of their own.
+    if (target !== event.currentTarget && target.tagName !== "ARTICLE") return;
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const inside = target.tagName === "ARTICLE";
+    const at = inside ? rows.findIndex((row) => rowKey(row) === active.key) : rows.length;
+    let index = at + (inside ? step : -1);
+    while (rows[index] && rows[index]?.kind !== "line") index += inside ? step : -1;
+    const row = rows[index];
+    if (!row) return;
+    list.current?.scrollToIndex(index, { align: "nearest" });
+    setActive({ key: rowKey(row), focus: true });
+  };
+  return { active, move, onActive };
+}
+
+/** Goes to the message the store names, and marks it for a moment. */
+function useTarget(
+  rows: readonly Row[],
+  list: ListRef,
+  letGo: () => void,
+  onActive: (key: string) => void,
+): string | null {
+  const target = useChatState((state) => state.target);
+  const [marked, setMarked] = useState<string | null>(null);
+  const shown = useRef(0);
+  useEffect(() => {
+    if (!target || target.stamp === shown.current) return;
+    const key = String(target.sequence);
+    const index = rows.findIndex((row) => row.kind === "line" && rowKey(row) === key);
+    if (index < 0) return;
+    shown.current = target.stamp;
+    letGo();
+    list.current?.scrollToIndex(index, { align: "center" });
+    setMarked(key);
+    onActive(key);
+  }, [target, rows, list, letGo, onActive]);
+  useEffect(() => {
+    if (marked === null) return;
+    const ending = setTimeout(() => setMarked(null), MARKED_MS);
+    return () => clearTimeout(ending);
+  }, [marked]);
+  return marked;
+}
+
+function useHelp(props: MessageListProps, onActive: (key: string) => void): RowHelp {
+  const { chat } = useChat();
+  const { channel, onDialog, onTold, onFailed } = props;
+  const { id } = channel;
+  return useMemo(() => {
+    const draft = () => chat.store.getState().drafts.get(id) ?? noDraft;
+    return {
+      onActive,
+      onDialog,
+      onTold,
+      onFailed,
+      onReply: (line: Line) => chat.setDraft(id, { ...draft(), replyTo: line, editing: null }),
+      onEdit: (line: Line) => chat.setDraft(id, { text: line.text, replyTo: null, editing: line }),
+    };
+  }, [chat, id, onActive, onDialog, onTold, onFailed]);
 }
 
 /** True in the one draw that puts older lines before the others, which must not move the view. */

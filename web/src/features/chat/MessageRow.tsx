@@ -1,14 +1,33 @@
-import { memo } from "react";
-import { useFormatter, useTranslations } from "use-intl";
+import { memo, type ReactNode, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
-import type { Line, Pending } from "./log";
+import type { ChannelInfo, Line } from "@/lib/live/model";
+import { useClock } from "@/lib/useClock";
+import { useChat } from "./context";
+import type { Pending } from "./log";
+import { type Person, pieces } from "./mentions";
+import { RowActs, type RowActsProps } from "./RowActs";
 import type { Row } from "./rows";
-import type { Chat } from "./store";
 
-type MessageRowProps = { row: Row; family: ReadonlySet<bigint>; chat: Chat };
+export type RowHelp = Pick<
+  RowActsProps,
+  "onReply" | "onEdit" | "onDialog" | "onTold" | "onFailed"
+> & { onActive: (key: string) => void };
 
-export const MessageRow = memo(function MessageRow({ row, family, chat }: MessageRowProps) {
+type MessageRowProps = {
+  row: Row;
+  channel: ChannelInfo;
+  people: readonly Person[];
+  /** The row the keyboard is at; "focus" right after it moved there. */
+  active: "focus" | "yes" | "no";
+  /** The row one jumped to. */
+  target: boolean;
+  help: RowHelp;
+};
+
+export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   const t = useTranslations("chat");
+  const { row } = props;
   switch (row.kind) {
     case "beginning":
       return <p className="chat-beginning">{t("beginning")}</p>;
@@ -21,17 +40,16 @@ export const MessageRow = memo(function MessageRow({ row, family, chat }: Messag
         </p>
       );
     case "line":
-      return (
-        <Said said={row.line} atMs={row.line.sentAtMs} starts={row.startsGroup} family={family} />
-      );
+      return <Said {...props} line={row.line} starts={row.startsGroup} />;
     case "pending":
-      return <Unsent pending={row.pending} starts={row.startsGroup} family={family} chat={chat} />;
+      return <Unsent pending={row.pending} starts={row.startsGroup} people={props.people} />;
   }
 }, sameRow);
 
 /** Rows are made anew with every change of the log; their content decides. */
 function sameRow(a: MessageRowProps, b: MessageRowProps): boolean {
-  if (a.family !== b.family || a.chat !== b.chat || a.row.kind !== b.row.kind) return false;
+  if (a.channel !== b.channel || a.people !== b.people || a.help !== b.help) return false;
+  if (a.active !== b.active || a.target !== b.target || a.row.kind !== b.row.kind) return false;
   if (a.row.kind === "line" && b.row.kind === "line") {
     return a.row.line === b.row.line && a.row.startsGroup === b.row.startsGroup;
   }
@@ -41,70 +59,158 @@ function sameRow(a: MessageRowProps, b: MessageRowProps): boolean {
   return a.row.kind !== "day" || (b.row.kind === "day" && a.row.key === b.row.key);
 }
 
-type SaidProps = {
-  said: Pick<Line, "characterId" | "characterName" | "text">;
-  atMs: number;
-  starts: boolean;
-  family: ReadonlySet<bigint>;
-  children?: React.ReactNode;
-};
+type SaidProps = MessageRowProps & { line: Line; starts: boolean };
 
-function Said({ said, atMs, starts, family, children }: SaidProps) {
-  const format = useFormatter();
-  const time = format.dateTime(new Date(atMs), {
-    hour: "2-digit",
-    minute: "2-digit",
-    hour12: false,
-  });
+function Said({ line, starts, channel, people, active, target, help }: SaidProps) {
+  const t = useTranslations("chat");
+  const { chat, speaker, own } = useChat();
+  const article = useRef<HTMLElement>(null);
+  const [over, setOver] = useState(false);
+  useLayoutEffect(() => {
+    if (active === "focus") article.current?.focus({ preventScroll: true });
+  }, [active]);
+  const marks = [
+    starts && "chat-line-first",
+    line.mentions.some((id) => own.has(id)) && "chat-for-you",
+    target && "chat-target",
+    active !== "no" && "chat-active",
+  ];
   return (
-    <article className={`chat-line ${starts ? "chat-line-first" : ""}`}>
-      {starts && (
-        <span className={`chat-name ${family.has(said.characterId) ? "chat-family" : ""}`}>
-          {said.characterName}
+    <article
+      ref={article}
+      className={`chat-line ${marks.filter(Boolean).join(" ")}`}
+      tabIndex={active === "no" ? -1 : 0}
+      onFocus={() => help.onActive(String(line.sequence))}
+      onPointerEnter={() => setOver(true)}
+      onPointerLeave={() => setOver(false)}
+    >
+      {line.replyTo && (
+        <button
+          type="button"
+          className="chat-quote"
+          tabIndex={active === "no" ? -1 : 0}
+          onClick={() => void chat.jump(channel.id, line.replyTo?.sequence ?? 0n)}
+        >
+          <span className="unseen">{t("inReplyTo")} </span>
+          <b>{line.replyTo.characterName}</b> {line.replyTo.excerpt || t("gone")}
+        </button>
+      )}
+      <Head atMs={line.sentAtMs} name={starts ? line.characterName : null} id={line.characterId} />
+      {line.deleted ? (
+        <span className="chat-text chat-gone">{t("gone")}</span>
+      ) : (
+        <Words text={line.text} people={people} own={own}>
+          {line.editedAtMs > 0 && <small className="chat-edited">{t("edited")}</small>}
+        </Words>
+      )}
+      {line.reactions.length > 0 && (
+        <span className="chat-reactions">
+          {line.reactions.map(({ emoji, count, mine }) => (
+            <button
+              key={emoji}
+              type="button"
+              aria-pressed={mine}
+              aria-label={t("reaction", { emoji, count })}
+              tabIndex={active === "no" ? -1 : 0}
+              disabled={!speaker}
+              onClick={() => speaker && chat.react(line, speaker, emoji).catch(help.onFailed)}
+            >
+              <span>{emoji}</span> {count}
+            </button>
+          ))}
         </span>
       )}
-      <time dateTime={new Date(atMs).toISOString()}>{time}</time>
-      <span className="chat-text">{said.text}</span>
-      {children}
+      {(over || active !== "no") && !line.deleted && (
+        <RowActs line={line} channel={channel} {...help} />
+      )}
     </article>
   );
 }
 
-type UnsentProps = { pending: Pending; starts: boolean; family: ReadonlySet<bigint>; chat: Chat };
+function Head({ atMs, name, id }: { atMs: number; name: string | null; id: bigint }) {
+  const { own } = useChat();
+  const clock = useClock();
+  return (
+    <>
+      {name !== null && (
+        <span className={`chat-name ${own.has(id) ? "chat-family" : ""}`}>{name}</span>
+      )}
+      <time dateTime={new Date(atMs).toISOString()}>{clock.time(atMs)}</time>
+    </>
+  );
+}
 
-function Unsent({ pending, starts, family, chat }: UnsentProps) {
+type WordsProps = {
+  text: string;
+  people: readonly Person[];
+  own: ReadonlySet<bigint>;
+  children?: ReactNode;
+};
+
+/** What was said, mentions of people marked. Text only: nothing in it is ever markup. */
+function Words({ text, people, own, children }: WordsProps) {
+  const all = useMemo(() => pieces(text, people), [text, people]);
+  return (
+    <span className="chat-text">
+      {all.map(({ text: piece, person }, index) =>
+        person ? (
+          // biome-ignore lint/suspicious/noArrayIndexKey: pieces of one text never change places.
+          <span key={index} className={`mention ${own.has(person.id) ? "mention-you" : ""}`}>
+            {piece}
+          </span>
+        ) : (
+          piece
+        ),
+      )}
+      {children && <> {children}</>}
+    </span>
+  );
+}
+
+type UnsentProps = { pending: Pending; starts: boolean; people: readonly Person[] };
+
+function Unsent({ pending, starts, people }: UnsentProps) {
   const t = useTranslations("chat");
+  const { chat, own } = useChat();
+  const channelId = chat.store.getState().openId;
   return (
     <div className={`chat-${pending.state}`}>
-      <Said said={pending} atMs={pending.madeAtMs} starts={starts} family={family}>
+      <article className={`chat-line ${starts ? "chat-line-first" : ""}`}>
+        <Head
+          atMs={pending.madeAtMs}
+          name={starts ? pending.characterName : null}
+          id={pending.characterId}
+        />
+        <Words text={pending.text} people={people} own={own} />
         {pending.state === "sending" ? (
           <span className="chat-state">{t("sending")}</span>
         ) : (
           <span className="chat-state" role="alert">
-            {t("failed")}
-            <Button look="quiet" onClick={() => void chat.sayAgain(pending.key)}>
+            {pending.reason ? t("failedWith", { reason: pending.reason }) : t("failed")}
+            <Button
+              look="quiet"
+              onClick={() => channelId !== null && void chat.sayAgain(channelId, pending.key)}
+            >
               {t("again")}
             </Button>
-            <Button look="quiet" onClick={() => chat.discard(pending.key)}>
+            <Button
+              look="quiet"
+              onClick={() => channelId !== null && chat.discard(channelId, pending.key)}
+            >
               {t("discard")}
             </Button>
           </span>
         )}
-      </Said>
+      </article>
     </div>
   );
 }
 
 function DayLine({ atMs }: { atMs: number }) {
   const t = useTranslations("chat");
-  const format = useFormatter();
+  const clock = useClock();
   const days = daysAgo(atMs);
-  const name =
-    days === 0
-      ? t("today")
-      : days === 1
-        ? t("yesterday")
-        : format.dateTime(new Date(atMs), { weekday: "long", day: "numeric", month: "long" });
+  const name = days === 0 ? t("today") : days === 1 ? t("yesterday") : clock.day(atMs);
   return (
     <p className="chat-rule">
       <span>{name}</span>

@@ -1,18 +1,11 @@
 /**
- * What this tab knows of a channel: pure functions on an immutable value.
+ * What this tab knows of what was said in a channel: pure functions on an immutable value.
  *
- * `lines` is one run of sequence numbers without gaps, ending at `head`. What arrives beyond a gap
- * waits in `ahead` until the missing numbers have been read; what arrives twice is dropped. So the
- * page can show `lines` as they are, whichever of stream, history and answers came first.
+ * `lines` is one stretch of the record in order, each line once, whichever of stream, history and
+ * answers brought it first. It reaches to the present unless `hasNewer`: then the reader jumped
+ * back, and what is said now waits until the stretch has been read on to the present.
  */
-
-export type Line = {
-  sequence: bigint;
-  characterId: bigint;
-  characterName: string;
-  text: string;
-  sentAtMs: number;
-};
+import type { ChannelEvent, Line, Reaction } from "@/lib/live/model";
 
 /** A line of ours the server has not acknowledged. `key` makes sending it again harmless. */
 export type Pending = {
@@ -20,60 +13,112 @@ export type Pending = {
   characterId: bigint;
   characterName: string;
   text: string;
+  replyTo: Line | null;
+  mentions: readonly bigint[];
   madeAtMs: number;
   state: "sending" | "failed";
+  /** Why it failed, in the server's words; empty when it did not say. */
+  reason: string;
 };
 
 export type ChatLog = {
+  /** A first page was read. */
+  ready: boolean;
   lines: readonly Line[];
-  /** The newest number of the run; 0 before anything was read. */
-  head: bigint;
-  ahead: readonly Line[];
   pending: readonly Pending[];
   hasOlder: boolean;
+  hasNewer: boolean;
+  reading: "older" | "newer" | null;
+  /** The unread line stands after this number; null when there is none to show. */
+  unreadAfter: bigint | null;
+  /** The last events, to bring a page up to date that was read before they happened. */
+  recent: readonly ChannelEvent[];
 };
 
-/** Lines held in memory; the oldest are let go and can be read again. */
-const LINES_MOST = 10_000;
+export type Page = { lines: Line[]; hasMore: boolean; lastSequence: bigint };
 
-export const emptyLog: ChatLog = { lines: [], head: 0n, ahead: [], pending: [], hasOlder: false };
+/** Lines held in memory; the oldest are let go and can be read again. */
+export const LINES_MOST = 10_000;
+const RECENT_MOST = 300;
+
+export const emptyLog: ChatLog = {
+  ready: false,
+  lines: [],
+  pending: [],
+  hasOlder: false,
+  hasNewer: false,
+  reading: null,
+  unreadAfter: null,
+  recent: [],
+};
 
 /** Starts over from the newest page of history; what waits to be sent stays. */
-export function withNewest(log: ChatLog, page: readonly Line[], hasOlder: boolean): ChatLog {
-  const base = { ...emptyLog, pending: log.pending, ahead: log.ahead, hasOlder };
-  const head = page.at(-1)?.sequence ?? 0n;
-  return withLines(settle({ ...base, lines: page, head }, page), []);
+export function withNewest(log: ChatLog, page: Page): ChatLog {
+  const fresh = { ...log, ready: true, lines: page.lines, hasOlder: page.hasMore, hasNewer: false };
+  return settle(applied({ ...fresh, reading: null }, after(log, page), NOBODY), page.lines);
 }
 
-/** Puts a page of older lines before the run, if it ends right where the run begins. */
-export function withOlder(log: ChatLog, page: readonly Line[], hasOlder: boolean): ChatLog {
+/** Starts over around a place: the page before it, the page after it. */
+export function withPlace(log: ChatLog, before: Page, behind: Page): ChatLog {
+  const lines = [...before.lines, ...behind.lines];
+  const fresh = { ...log, ready: true, reading: null, lines, hasOlder: before.hasMore };
+  return joinPresent({ ...fresh, hasNewer: true }, behind);
+}
+
+/** Puts a page of older lines before the others. */
+export function withOlder(log: ChatLog, page: Page): ChatLog {
   const first = log.lines[0]?.sequence;
-  const older = page.filter((line) => first === undefined || line.sequence < first);
-  if (first !== undefined && older.length > 0 && older.at(-1)?.sequence !== first - 1n) return log;
-  return { ...log, lines: [...older, ...log.lines], hasOlder };
+  const older = page.lines.filter((line) => first === undefined || line.sequence < first);
+  const lines = [...changed(older, after(log, page), NOBODY), ...log.lines];
+  return { ...log, lines, hasOlder: page.hasMore, reading: null };
 }
 
-/** Takes lines from the stream, from an answer or from a re-read, in any order. */
-export function withLines(log: ChatLog, incoming: readonly Line[]): ChatLog {
-  const waiting = new Map([...log.ahead, ...incoming].map((line) => [line.sequence, line]));
-  const run: Line[] = [];
-  let head = log.head;
-  for (let next = waiting.get(head + 1n); next; next = waiting.get(head + 1n)) {
-    run.push(next);
-    head = next.sequence;
-  }
-  const ahead = [...waiting.values()].filter((line) => line.sequence > head).sort(bySequence);
-  if (run.length === 0 && ahead.length === log.ahead.length) return log;
-  return settle(
-    { ...log, lines: run.length > 0 ? [...log.lines, ...run] : log.lines, head, ahead },
-    run,
-  );
+/** Puts a page of newer lines after the others; the last page reaches the present. */
+export function withNewer(log: ChatLog, page: Page): ChatLog {
+  const last = log.lines.at(-1)?.sequence ?? 0n;
+  const newer = page.lines.filter((line) => line.sequence > last);
+  return joinPresent({ ...log, lines: [...log.lines, ...newer], reading: null }, page);
 }
 
-/** The numbers between the run and what waits beyond it, if any are missing. */
-export function gap(log: ChatLog): { before: bigint; count: number } | null {
-  const next = log.ahead[0];
-  return next ? { before: next.sequence, count: Number(next.sequence - log.head - 1n) } : null;
+/**
+ * Takes events in the order of the channel. Lines already there stay one; `own` are the player's
+ * characters, whose reactions are the player's.
+ */
+export function withEvents(
+  log: ChatLog,
+  events: readonly ChannelEvent[],
+  own: ReadonlySet<bigint>,
+): ChatLog {
+  if (events.length === 0) return log;
+  const recent = [...log.recent, ...events].slice(-RECENT_MOST);
+  return applied({ ...log, recent }, events, own);
+}
+
+function applied(log: ChatLog, events: readonly ChannelEvent[], own: ReadonlySet<bigint>): ChatLog {
+  if (events.length === 0) return log;
+  const said = events.flatMap((event) => (event.kind === "message" ? [event.line] : []));
+  const grown = log.hasNewer || !log.ready ? log.lines : merged(log.lines, said);
+  const lines = changed(grown, events, own);
+  return settle({ ...log, lines }, said);
+}
+
+/** A line the server answered with. It may come before the stream brings it, or after. */
+export function withLine(log: ChatLog, line: Line): ChatLog {
+  if (log.hasNewer || !log.ready) return log;
+  return { ...log, lines: merged(log.lines, [line]) };
+}
+
+/** Replaces a line that is there, as the server answered it. */
+export function withChanged(log: ChatLog, line: Line): ChatLog {
+  return mapLine(log, line.sequence, (old) => ({ ...line, reactions: old.reactions }));
+}
+
+export function withDeleted(log: ChatLog, sequence: bigint): ChatLog {
+  return mapLine(log, sequence, takenBack);
+}
+
+export function withReactions(log: ChatLog, sequence: bigint, reactions: Reaction[]): ChatLog {
+  return mapLine(log, sequence, (line) => ({ ...line, reactions }));
 }
 
 export function withPending(log: ChatLog, pending: Pending): ChatLog {
@@ -85,10 +130,12 @@ export function withoutPending(log: ChatLog, key: string): ChatLog {
   return { ...log, pending: log.pending.filter((one) => one.key !== key) };
 }
 
-export function withFailed(log: ChatLog, key: string): ChatLog {
+export function withFailed(log: ChatLog, key: string, reason: string): ChatLog {
   return {
     ...log,
-    pending: log.pending.map((one) => (one.key === key ? { ...one, state: "failed" } : one)),
+    pending: log.pending.map((one) =>
+      one.key === key ? { ...one, state: "failed", reason } : one,
+    ),
   };
 }
 
@@ -96,6 +143,93 @@ export function withFailed(log: ChatLog, key: string): ChatLog {
 export function trimmed(log: ChatLog): ChatLog {
   if (log.lines.length <= LINES_MOST) return log;
   return { ...log, lines: log.lines.slice(-LINES_MOST), hasOlder: true };
+}
+
+const NOBODY: ReadonlySet<bigint> = new Set();
+
+/** The last page reaches the present once it has what was said since it was read. */
+function joinPresent(log: ChatLog, page: Page): ChatLog {
+  return applied({ ...log, hasNewer: page.hasMore }, after(log, page), NOBODY);
+}
+
+/** The events a page does not know of yet. */
+function after(log: ChatLog, page: Page): readonly ChannelEvent[] {
+  return log.recent.filter((event) => event.sequence > page.lastSequence);
+}
+
+/** Puts lines where their numbers belong; nearly always at the end. */
+function merged(lines: readonly Line[], incoming: readonly Line[]): readonly Line[] {
+  const last = lines.at(-1)?.sequence ?? 0n;
+  const first = lines[0]?.sequence ?? 0n;
+  if (incoming.every((line, i) => line.sequence > (incoming[i - 1]?.sequence ?? last))) {
+    return incoming.length > 0 ? [...lines, ...incoming] : lines;
+  }
+  const fresh = incoming.filter((line) => line.sequence > first && place(lines, line.sequence) < 0);
+  if (fresh.length === 0) return lines;
+  return [...lines, ...fresh].sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
+}
+
+/** Where a number is among the lines; -1: not there. Lines are sorted, so halving finds it. */
+export function place(lines: readonly Line[], sequence: bigint): number {
+  let from = 0;
+  let to = lines.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((lines[middle] as Line).sequence < sequence) from = middle + 1;
+    else to = middle;
+  }
+  return lines[from]?.sequence === sequence ? from : -1;
+}
+
+/** Edits, deletions and reactions, put on the lines they are about. */
+function changed(
+  lines: readonly Line[],
+  events: readonly ChannelEvent[],
+  own: ReadonlySet<bigint>,
+): readonly Line[] {
+  let copy: Line[] | null = null;
+  for (const event of events) {
+    if (!("target" in event)) continue;
+    const index = place(lines, event.target);
+    if (index < 0) continue;
+    copy ??= [...lines];
+    copy[index] = changedLine(copy[index] as Line, event, own);
+  }
+  return copy ?? lines;
+}
+
+type Change = Extract<ChannelEvent, { target: bigint }>;
+
+function changedLine(line: Line, event: Change, own: ReadonlySet<bigint>): Line {
+  switch (event.kind) {
+    case "edited":
+      return { ...line, text: event.text, editedAtMs: event.editedAtMs };
+    case "deleted":
+      return takenBack(line);
+    case "reaction": {
+      const others = line.reactions.filter((one) => one.emoji !== event.emoji);
+      const old = line.reactions.find((one) => one.emoji === event.emoji);
+      if (event.count === 0) return { ...line, reactions: others };
+      const mine = own.has(event.characterId) ? event.on : (old?.mine ?? false);
+      const now = { emoji: event.emoji, count: event.count, mine };
+      const reactions = old
+        ? line.reactions.map((one) => (one === old ? now : one))
+        : [...others, now];
+      return { ...line, reactions };
+    }
+  }
+}
+
+function takenBack(line: Line): Line {
+  return { ...line, text: "", deleted: true, reactions: [], mentions: [] };
+}
+
+function mapLine(log: ChatLog, sequence: bigint, map: (line: Line) => Line): ChatLog {
+  const index = place(log.lines, sequence);
+  if (index < 0) return log;
+  const lines = [...log.lines];
+  lines[index] = map(lines[index] as Line);
+  return { ...log, lines };
 }
 
 /**
@@ -118,8 +252,4 @@ function settle(log: ChatLog, arrived: readonly Line[]): ChatLog {
 /** Clocks differ; a minute of doubt keeps an old, equal line from swallowing a new one. */
 function isOlder(line: Line, pending: Pending): boolean {
   return line.sentAtMs < pending.madeAtMs - 60_000;
-}
-
-function bySequence(a: Line, b: Line): number {
-  return a.sequence < b.sequence ? -1 : 1;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { emptyLog, type Line, withNewest, withPending } from "./log";
+import type { Line } from "@/lib/live/model";
+import { emptyLog, withNewest, withPending } from "./log";
 import { toRows } from "./rows";
 
 const NOON = new Date(2031, 4, 7, 12).getTime();
@@ -7,16 +8,24 @@ const MINUTE = 60_000;
 
 function line(sequence: number, speaker: number, minutes: number): Line {
   return {
+    channelId: 1n,
     sequence: BigInt(sequence),
     characterId: BigInt(speaker),
     characterName: `Speaker ${speaker}`,
     text: "hello",
     sentAtMs: NOON + minutes * MINUTE,
+    replyTo: null,
+    mentions: [],
+    editedAtMs: 0,
+    deleted: false,
+    reactions: [],
   };
 }
 
 function shape(lines: Line[], unreadAfter: bigint | null = null, hasOlder = true): string[] {
-  return toRows(withNewest(emptyLog, lines, hasOlder), unreadAfter).map((row) =>
+  const page = { lines, hasMore: hasOlder, lastSequence: lines.at(-1)?.sequence ?? 0n };
+  const log = { ...withNewest(emptyLog, page), unreadAfter };
+  return toRows(log, new Set([99n])).map((row) =>
     "startsGroup" in row ? `${row.kind}${row.startsGroup ? " group" : ""}` : row.kind,
   );
 }
@@ -55,14 +64,27 @@ describe("rows", () => {
   });
 
   it("end with what is still being sent", () => {
-    const log = withPending(withNewest(emptyLog, [line(1, 1, 0)], true), {
+    const page = { lines: [line(1, 1, 0)], hasMore: true, lastSequence: 1n };
+    const log = withPending(withNewest(emptyLog, page), {
       key: "k",
       characterId: 1n,
       characterName: "Speaker 1",
       text: "more",
+      replyTo: null,
+      mentions: [],
       madeAtMs: NOON + MINUTE,
       state: "sending",
+      reason: "",
     });
-    expect(toRows(log, null).at(-1)).toMatchObject({ kind: "pending", startsGroup: false });
+    expect(toRows(log, new Set()).at(-1)).toMatchObject({ kind: "pending", startsGroup: false });
+  });
+
+  it("put no unread line before the player's own words, and start a group with an answer", () => {
+    expect(shape([line(1, 1, 0), line(2, 99, 1)], 1n)).toEqual(["day", "line group", "line group"]);
+    const answer = {
+      ...line(2, 1, 1),
+      replyTo: { sequence: 1n, characterName: "A", excerpt: "hello" },
+    };
+    expect(shape([line(1, 1, 0), answer])).toEqual(["day", "line group", "line group"]);
   });
 });

@@ -1,5 +1,6 @@
 /** Turns the log into what the list draws: groups, day lines, the unread line. */
-import type { ChatLog, Line, Pending } from "./log";
+import type { Line } from "@/lib/live/model";
+import type { ChatLog, Pending } from "./log";
 
 export type Row =
   | { kind: "beginning" }
@@ -11,10 +12,11 @@ export type Row =
 /** One speaker's lines within this time stand under one name. */
 const GROUP_MS = 5 * 60_000;
 
-export function toRows(log: ChatLog, unreadAfter: bigint | null): Row[] {
+export function toRows(log: ChatLog, own: ReadonlySet<bigint>): Row[] {
   const rows: Row[] = [];
   if (!log.hasOlder && log.lines.length > 0) rows.push({ kind: "beginning" });
 
+  let unreadAfter = log.unreadAfter;
   let previous: { characterId: bigint; atMs: number } | null = null;
   for (const line of log.lines) {
     const day = dayKey(line.sentAtMs);
@@ -22,16 +24,21 @@ export function toRows(log: ChatLog, unreadAfter: bigint | null): Row[] {
       rows.push({ kind: "day", key: day, atMs: line.sentAtMs });
       previous = null;
     }
-    if (unreadAfter !== null && line.sequence === unreadAfter + 1n) {
+    if (unreadAfter !== null && line.sequence > unreadAfter && !own.has(line.characterId)) {
       rows.push({ kind: "unread" });
+      unreadAfter = null;
       previous = null;
     }
-    const startsGroup = !previous || !continues(previous, line.characterId, line.sentAtMs);
+    const startsGroup =
+      !previous || line.replyTo !== null || !continues(previous, line.characterId, line.sentAtMs);
     rows.push({ kind: "line", line, startsGroup });
     previous = { characterId: line.characterId, atMs: line.sentAtMs };
   }
   for (const pending of log.pending) {
-    const startsGroup = !previous || !continues(previous, pending.characterId, pending.madeAtMs);
+    const startsGroup =
+      !previous ||
+      pending.replyTo !== null ||
+      !continues(previous, pending.characterId, pending.madeAtMs);
     rows.push({ kind: "pending", pending, startsGroup });
     previous = { characterId: pending.characterId, atMs: pending.madeAtMs };
   }

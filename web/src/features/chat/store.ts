@@ -1,313 +1,583 @@
 /**
- * The Global channel of whoever is signed in: its log, its connection and what was read.
- *
- * One `Chat` lives as long as a session's screens do. It reads the newest page, then either follows
- * the server's stream (the leading tab) or what the leading tab tells.
+ * The conversations of whoever is signed in: channels, what was said in them, who is there, and
+ * what was read. One `Chat` lives as long as a session's screens do; it hears of everything through
+ * `Live` and asks the server only for what live events cannot tell.
  */
+import { Code, ConnectError } from "@connectrpc/connect";
 import { createStore } from "zustand/vanilla";
 import { newKey } from "@/lib/ids";
+import { pauseMs } from "@/lib/live/follower";
+import type { Live } from "@/lib/live/live";
+import type { AccountEvent, ChannelEvent, ChannelInfo, Line, LiveEvent } from "@/lib/live/model";
 import { recall, remember } from "@/lib/storage";
-import { findGlobal, type Page, readPage, send, stream } from "./calls";
-import { type Connection, Follower, pauseMs, type StreamEvent } from "./follower";
-import { Lead } from "./lead";
+import * as calls from "./calls";
+import { type Channels, firstOf, heardIn, ordered, read } from "./channels";
 import {
   type ChatLog,
   emptyLog,
-  gap,
-  type Line,
+  type Page,
+  type Pending,
+  place,
   trimmed,
+  withChanged,
+  withDeleted,
+  withEvents,
   withFailed,
-  withLines,
+  withLine,
+  withNewer,
   withNewest,
   withOlder,
   withoutPending,
   withPending,
+  withPlace,
+  withReactions,
 } from "./log";
+import { type Present, withPresence } from "./presence";
 
 export type Speaker = { id: bigint; name: string };
 
+/** A place in the record to show; `stamp` tells one wish from the next for the same place. */
+export type Target = { sequence: bigint; stamp: number };
+
+/** What is being written in a channel. */
+export type Draft = { text: string; replyTo: Line | null; editing: Line | null };
+
 export type ChatState = {
-  channelId: bigint | null;
-  log: ChatLog;
-  connection: Connection;
-  /** The first page has been read. */
+  /** The channels have been read. */
   ready: boolean;
-  readingOlder: boolean;
-  /** Everything up to this number has been seen by the player. */
-  readUpTo: bigint;
-  /** The unread line stands after this number; null when there is none to show. */
-  unreadAfter: bigint | null;
+  channels: Channels;
+  openId: bigint | null;
+  logs: ReadonlyMap<bigint, ChatLog>;
+  presence: ReadonlyMap<bigint, Present>;
+  drafts: ReadonlyMap<bigint, Draft>;
+  target: Target | null;
+  /** When one may speak again, by channel, on this machine's clock. */
+  quietUntilMs: ReadonlyMap<bigint, number>;
 };
 
-type Told = { event: StreamEvent<Line> } | { connection: Connection; head: bigint };
-
-/** Further behind than this, starting over from the newest page beats replaying everything. */
-const BEHIND_MOST = 1_000n;
-/** A log heard of this lately cannot be far behind. */
-const FRESH_MS = 60_000;
+export const noDraft: Draft = { text: "", replyTo: null, editing: null };
 
 const initial: ChatState = {
-  channelId: null,
-  log: emptyLog,
-  connection: { kind: "catching-up" },
   ready: false,
-  readingOlder: false,
-  readUpTo: 0n,
-  unreadAfter: null,
+  channels: new Map(),
+  openId: null,
+  logs: new Map(),
+  presence: new Map(),
+  drafts: new Map(),
+  target: null,
+  quietUntilMs: new Map(),
 };
+
+/** Reading on is told to the server this much later, together with what is read meanwhile. */
+const TELL_READ_MS = 700;
+/** Channels whose lines are kept; those not looked at for longest are let go. */
+const LOGS_MOST = 12;
 
 export class Chat {
   readonly store = createStore<ChatState>(() => initial);
-  private follower: Follower<Line> | null = null;
-  private lead: Lead<Told> | null = null;
+  private own: ReadonlySet<bigint> = new Set();
   private stopped = false;
-  private filling = false;
   private watching = false;
-  private heardAtMs = 0;
+  private early: LiveEvent[] = [];
+  private leaveLive: (() => void) | null = null;
+  private readonly toTell = new Map<bigint, bigint>();
+  private telling: ReturnType<typeof setTimeout> | undefined;
+  private relisting = false;
+  private stamp = 0;
 
-  constructor(private readonly accountId: bigint) {}
+  constructor(
+    private readonly live: Live,
+    private readonly accountId: bigint,
+  ) {}
 
   async start(): Promise<void> {
     this.stopped = false;
-    document.addEventListener("visibilitychange", this.nudge);
-    addEventListener("online", this.nudge);
-    addEventListener("offline", this.lose);
-    const channelId = await this.untilAnswered(findGlobal);
-    if (channelId === null || this.stopped) return;
-
-    const saved = recall(this.readKey());
-    this.store.setState({ channelId, readUpTo: saved === null ? 0n : BigInt(saved) });
-    const page = await this.untilAnswered(() => readPage(channelId, 0n));
-    if (!page || this.stopped) return;
-    this.begin(page.lines, page.hasMore, saved === null);
-    this.followOrListen(channelId);
+    this.leaveLive = this.live.subscribe((events) => this.hear(events));
+    const channels = await this.untilAnswered(calls.listChannels);
+    if (!channels || this.stopped) return;
+    this.takeChannels(channels);
+    this.store.setState({ ready: true });
+    const early = this.early;
+    this.early = [];
+    this.hear(early);
+    const saved = recall(this.openKey());
+    const known = saved !== null && this.channels().has(BigInt(saved));
+    const first = known ? BigInt(saved) : firstOf(this.channels());
+    if (first !== null) this.open(first);
   }
 
   stop(): void {
     this.stopped = true;
-    document.removeEventListener("visibilitychange", this.nudge);
-    removeEventListener("online", this.nudge);
-    removeEventListener("offline", this.lose);
-    this.lead?.stop();
-    this.follower?.stop();
+    this.leaveLive?.();
+    if (this.toTell.size > 0) void this.tellRead();
+    clearTimeout(this.telling);
+  }
+
+  /** The player's characters: what they say is not news, their reactions are the player's. */
+  setOwn(own: ReadonlySet<bigint>): void {
+    this.own = own;
+  }
+
+  /** Shows a channel, with a line where the unread part begins. */
+  open(channelId: bigint): void {
+    const channel = this.channels().get(channelId);
+    if (!channel) return;
+    const { openId } = this.store.getState();
+    if (openId !== channelId) {
+      if (openId !== null) this.setLog(openId, { ...this.log(openId), unreadAfter: null });
+      this.store.setState({ openId: channelId, target: null });
+      remember(this.openKey(), String(channelId));
+      const unreadAfter = channel.unread > 0 ? channel.readSequence : null;
+      this.setLog(channelId, { ...this.log(channelId), unreadAfter });
+      this.letGo();
+    }
+    this.live.show({ channelId });
+    if (!this.log(channelId).ready) void this.readNewest(channelId);
+    if (this.watching) this.markRead();
+  }
+
+  /** Shows a message, wherever in the record it is. */
+  async jump(channelId: bigint, sequence: bigint): Promise<boolean> {
+    this.open(channelId);
+    if (this.store.getState().openId !== channelId) return false;
+    const { lines, ready } = this.log(channelId);
+    if (!ready || place(lines, sequence) < 0) {
+      try {
+        const before = await calls.readBefore(channelId, sequence + 1n);
+        const behind = await calls.readAfter(channelId, sequence);
+        this.setLog(channelId, withPlace(this.log(channelId), before, behind));
+      } catch {
+        return false;
+      }
+    }
+    this.stamp += 1;
+    this.store.setState({ target: { sequence, stamp: this.stamp } });
+    return true;
+  }
+
+  /** Back to what is said now. */
+  async toPresent(): Promise<void> {
+    const { openId } = this.store.getState();
+    this.store.setState({ target: null });
+    if (openId !== null && this.log(openId).hasNewer) await this.readNewest(openId);
   }
 
   /** Shows the line at once, and sends it. */
-  say(speaker: Speaker, text: string): Promise<void> {
+  say(
+    speaker: Speaker,
+    text: string,
+    replyTo: Line | null,
+    mentions: readonly bigint[],
+  ): Promise<void> {
+    const { openId } = this.store.getState();
+    if (openId === null) return Promise.resolve();
     const made = {
+      key: newKey(),
       characterId: speaker.id,
       characterName: speaker.name,
       text,
+      replyTo,
+      mentions,
       madeAtMs: Date.now(),
     };
-    return this.deliver({ key: newKey(), state: "sending", ...made });
+    this.setLog(openId, { ...this.log(openId), unreadAfter: null });
+    return this.deliver(openId, { ...made, state: "sending", reason: "" });
   }
 
   /** The same key as before: if the first attempt did arrive, this gets its answer. */
-  async sayAgain(key: string): Promise<void> {
-    const pending = this.log().pending.find((one) => one.key === key);
-    if (pending) await this.deliver({ ...pending, state: "sending", madeAtMs: Date.now() });
+  async sayAgain(channelId: bigint, key: string): Promise<void> {
+    const pending = this.log(channelId).pending.find((one) => one.key === key);
+    if (!pending) return;
+    await this.deliver(channelId, { ...pending, state: "sending", madeAtMs: Date.now() });
   }
 
-  discard(key: string): void {
-    this.setLog(withoutPending(this.log(), key));
+  discard(channelId: bigint, key: string): void {
+    this.setLog(channelId, withoutPending(this.log(channelId), key));
   }
 
-  async readOlder(): Promise<void> {
-    const { channelId, log, readingOlder } = this.store.getState();
-    const first = log.lines[0];
-    if (channelId === null || !first || !log.hasOlder || readingOlder) return;
-    this.store.setState({ readingOlder: true });
+  async edit(line: Line, text: string): Promise<void> {
+    const answer = await calls.edit(line, text);
+    if (answer) this.setLog(line.channelId, withChanged(this.log(line.channelId), answer));
+  }
+
+  async remove(line: Line): Promise<void> {
+    await calls.remove(line);
+    this.setLog(line.channelId, withDeleted(this.log(line.channelId), line.sequence));
+  }
+
+  async react(line: Line, speaker: Speaker, emoji: string): Promise<void> {
+    const on = !line.reactions.find((one) => one.emoji === emoji)?.mine;
+    const reactions = await calls.react(line, speaker.id, emoji, on);
+    const log = this.log(line.channelId);
+    this.setLog(line.channelId, withReactions(log, line.sequence, reactions));
+  }
+
+  async block(characterId: bigint): Promise<void> {
+    await calls.block(characterId);
+    await this.readAnew();
+  }
+
+  async setMuted(channelId: bigint, muted: boolean): Promise<void> {
+    const before = this.channels().get(channelId);
+    if (!before) return;
+    this.setChannel({ ...before, muted });
     try {
-      const page = await readPage(channelId, first.sequence);
-      this.setLog(withOlder(this.log(), page.lines, page.hasMore));
-    } catch {
-      // Scrolling up again asks again; the connection line tells about the server.
-    } finally {
-      this.store.setState({ readingOlder: false });
+      await calls.setMuted(channelId, muted);
+    } catch (error) {
+      this.setChannel(before);
+      throw error;
     }
   }
 
-  /** Whether the player is looking at the newest line right now. */
+  async whisper(speaker: Speaker, name: string): Promise<void> {
+    this.enter(await calls.openWhisper(speaker.id, name));
+  }
+
+  /** A channel the player made, joined or opened. */
+  enter(channel: ChannelInfo | null): void {
+    if (!channel) return;
+    this.setChannel(channel);
+    this.followAll();
+    this.open(channel.id);
+  }
+
+  async leave(channelId: bigint): Promise<void> {
+    await calls.leave(channelId);
+    this.drop(channelId);
+  }
+
+  setDraft(channelId: bigint, draft: Draft): void {
+    const drafts = new Map(this.store.getState().drafts);
+    drafts.set(channelId, draft);
+    this.store.setState({ drafts });
+  }
+
+  async readOlder(): Promise<void> {
+    const { openId } = this.store.getState();
+    if (openId === null) return;
+    const log = this.log(openId);
+    const first = log.lines[0];
+    if (!first || !log.hasOlder || log.reading) return;
+    await this.readPage(openId, "older", () => calls.readBefore(openId, first.sequence), withOlder);
+  }
+
+  async readNewer(): Promise<void> {
+    const { openId } = this.store.getState();
+    if (openId === null) return;
+    const log = this.log(openId);
+    const last = log.lines.at(-1);
+    if (!last || !log.hasNewer || log.reading) return;
+    await this.readPage(openId, "newer", () => calls.readAfter(openId, last.sequence), withNewer);
+  }
+
+  /** Whether the player is looking at the newest line of the open channel right now. */
   watch(watching: boolean): void {
     this.watching = watching;
     if (watching) this.markRead();
   }
 
-  private readonly lose = (): void => this.follower?.lose();
-
-  private readonly nudge = (): void => {
-    if (document.visibilityState !== "visible") return;
-    this.follower?.nudge();
-    this.lead?.nudge();
-  };
-
-  private begin(lines: Line[], hasMore: boolean, firstVisit: boolean): void {
-    this.setLog(withNewest(this.log(), lines, hasMore));
-    const { log, readUpTo } = this.store.getState();
-    this.heardAtMs = Date.now();
-    this.store.setState({ ready: true });
-    if (firstVisit) this.markRead();
-    else if (readUpTo < log.head) this.store.setState({ unreadAfter: readUpTo });
+  private async readPage(
+    channelId: bigint,
+    reading: "older" | "newer",
+    ask: () => Promise<Page>,
+    put: (log: ChatLog, page: Page) => ChatLog,
+  ): Promise<void> {
+    this.setLog(channelId, { ...this.log(channelId), reading });
+    try {
+      const page = await ask();
+      // A jump may have replaced what the page belongs to.
+      if (this.log(channelId).reading === reading)
+        this.setLog(channelId, put(this.log(channelId), page));
+    } catch {
+      // Scrolling on asks again; the connection line tells about the server.
+      this.setLog(channelId, { ...this.log(channelId), reading: null });
+    }
   }
 
-  private followOrListen(channelId: bigint): void {
-    const name = `waystone-chat-${this.accountId}`;
-    this.lead = new Lead<Told>({
-      name,
-      locks: navigator.locks ?? null,
-      channel: typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(name),
-      onLead: () => this.follow(channelId),
-      onTold: (told) => this.listen(told),
-      onHello: () => this.tellConnection(),
-    });
-    this.lead.start();
+  private async readNewest(channelId: bigint): Promise<void> {
+    const page = await this.untilAnswered(() => calls.readBefore(channelId, 0n), isGone);
+    if (!page || this.stopped) return;
+    this.setLog(channelId, withNewest(this.log(channelId), page));
+    if (this.watching) this.markRead();
   }
 
-  private tellConnection(): void {
-    const { connection, log } = this.store.getState();
-    this.lead?.tell({ connection, head: log.head });
-  }
-
-  /** What the leading tab tells; its head shows lines this tab slept through. */
-  private listen(told: Told): void {
-    if ("event" in told) {
-      this.hear(told.event);
+  private hear(events: readonly LiveEvent[]): void {
+    if (!this.store.getState().ready) {
+      this.early.push(...events);
       return;
     }
-    this.connect(told.connection);
-    if (told.head > this.log().head) void this.readNewest();
-  }
-
-  private follow(channelId: bigint): () => void {
-    const follower = new Follower<Line>({
-      open: (signal) => this.resume(channelId, signal),
-      onEvent: (event) => {
-        this.hear(event);
-        this.lead?.tell({ event });
-      },
-      onConnection: (connection) => {
-        this.connect(connection);
-        this.tellConnection();
-      },
-    });
-    this.follower = follower;
-    follower.start();
-    return () => {
-      follower.stop();
-      if (this.follower === follower) this.follower = null;
-    };
-  }
-
-  /** Resumes after the newest line we have, or starts over when that is too far behind. */
-  private async *resume(channelId: bigint, signal: AbortSignal): AsyncGenerator<StreamEvent<Line>> {
-    if (Date.now() - this.heardAtMs > FRESH_MS) {
-      const page = await readPage(channelId, 0n);
-      const head = page.lines.at(-1)?.sequence ?? 0n;
-      if (head > this.log().head + BEHIND_MOST) this.startOver(page);
+    const said = new Map<bigint, ChannelEvent[]>();
+    for (const heard of events) {
+      if (heard.of === "channel") {
+        const { channelId } = heard.event;
+        const of = said.get(channelId);
+        if (of) of.push(heard.event);
+        else said.set(channelId, [heard.event]);
+      }
     }
-    yield* stream(channelId, this.log().head, signal);
+    this.hearSaid(said);
+    for (const heard of events) this.hearOther(heard);
   }
 
-  private startOver(page: Page): void {
-    this.setLog(withNewest(this.log(), page.lines, page.hasMore));
+  /** All events of a batch in one change of the store. */
+  private hearSaid(said: ReadonlyMap<bigint, ChannelEvent[]>): void {
+    if (said.size === 0) return;
+    const channels = new Map(this.channels());
+    const logs = new Map(this.store.getState().logs);
+    const { openId } = this.store.getState();
+    for (const [id, events] of said) {
+      const channel = channels.get(id);
+      if (!channel) continue;
+      const now = heardIn(channel, events, this.own);
+      channels.set(id, now);
+      const log = logs.get(id);
+      if (!log) continue;
+      let next = withEvents(log, events, this.own);
+      // The first line that arrives while nobody looks starts the unread part.
+      const unseen = now.unread > channel.unread && channel.unread === 0;
+      if (id === openId && !this.watching && unseen) {
+        next = { ...next, unreadAfter: channel.lastSequence };
+      }
+      logs.set(id, next);
+    }
+    this.store.setState({ channels, logs });
+    if (this.watching && openId !== null && said.has(openId)) this.markRead();
   }
 
-  private hear(event: StreamEvent<Line>): void {
-    this.heardAtMs = Date.now();
-    if (event.kind !== "item") return;
-    this.markUnread();
-    this.setLog(withLines(this.log(), [event.item]));
+  private hearOther(heard: LiveEvent): void {
+    switch (heard.of) {
+      case "account":
+        this.hearAccount(heard.event);
+        return;
+      case "presence": {
+        const presence = new Map(this.store.getState().presence);
+        const { channelId } = heard.event;
+        presence.set(channelId, withPresence(presence.get(channelId), heard.event));
+        this.store.setState({ presence });
+        return;
+      }
+      case "reset":
+        if (heard.topic.kind === "channel") void this.readAnew(heard.topic.id);
+        else if (heard.topic.kind === "account") void this.relist();
+        return;
+      case "caught-up":
+        // Channels joined between reading the list and opening the stream are in no event.
+        if (heard.topic.kind === "account") void this.relist();
+        return;
+      case "ended":
+        if (heard.topic.kind !== "channel") return;
+        if (heard.reason === "not-allowed" || heard.reason === "not-found") {
+          this.drop(heard.topic.id);
+        }
+        return;
+    }
+  }
+
+  private hearAccount(event: AccountEvent): void {
+    if (event.kind === "joined") {
+      const known = this.channels().get(event.channel.id);
+      this.setChannel(known ? newerOf(event.channel, known) : event.channel);
+      this.followAll();
+    } else if (event.kind === "left") {
+      this.drop(event.channelId);
+    } else if (event.kind === "read") {
+      void this.hearRead(event.channelId, event.readSequence);
+    } else if (event.kind === "blocks") {
+      void this.readAnew();
+    }
+  }
+
+  /** Read elsewhere: all of it, or so much that only the server can count the rest. */
+  private async hearRead(channelId: bigint, readSequence: bigint): Promise<void> {
+    const channel = this.channels().get(channelId);
+    if (!channel || readSequence <= channel.readSequence) return;
+    if (readSequence >= channel.lastSequence || channel.unread === 0) {
+      this.setChannel({ ...channel, readSequence, unread: 0, mentions: 0 });
+      return;
+    }
+    const now = await calls.getChannel(channelId).catch(() => null);
+    const known = this.channels().get(channelId);
+    if (!now || !known || now.lastSequence < known.lastSequence) return;
+    this.setChannel(now);
+  }
+
+  /** The list as the server has it now. */
+  private async relist(): Promise<void> {
+    if (this.relisting) return;
+    this.relisting = true;
+    const channels = await calls.listChannels().catch(() => null);
+    this.relisting = false;
+    if (!channels || this.stopped) return;
+    const before = this.channels();
+    const ids = new Set(channels.map(({ id }) => id));
+    for (const id of before.keys()) if (!ids.has(id)) this.drop(id);
+    this.takeChannels(
+      channels.map((now) => {
+        const known = before.get(now.id);
+        return known ? newerOf(now, known) : now;
+      }),
+    );
     if (this.watching) this.markRead();
-    void this.fillGap();
   }
 
-  private async readNewest(): Promise<void> {
-    const { channelId } = this.store.getState();
-    if (channelId === null) return;
-    const page = await readPage(channelId, 0n).catch(() => null);
-    if (!page) return;
-    this.setLog(withLines(this.log(), page.lines));
-    void this.fillGap();
+  /** Reads a channel's history anew, or that of all: some of it may not be as it is shown. */
+  private async readAnew(channelId?: bigint): Promise<void> {
+    const { logs, openId } = this.store.getState();
+    for (const [id, log] of logs) {
+      if (channelId !== undefined && id !== channelId) continue;
+      this.setLog(id, { ...log, ready: id === openId && log.ready, recent: [] });
+    }
+    await this.relist();
+    if (openId !== null && (channelId === undefined || channelId === openId)) {
+      await this.readNewest(openId);
+    }
+  }
+
+  private takeChannels(channels: readonly ChannelInfo[]): void {
+    this.store.setState({ channels: new Map(channels.map((one) => [one.id, one])) });
+    this.followAll();
+  }
+
+  private followAll(): void {
+    this.live.follow(
+      ordered(this.channels()).map(({ id, lastSequence }) => ({ id, after: lastSequence })),
+    );
+  }
+
+  /** A channel the player is no longer in. */
+  private drop(channelId: bigint): void {
+    if (!this.channels().has(channelId)) return;
+    const channels = new Map(this.channels());
+    const logs = new Map(this.store.getState().logs);
+    channels.delete(channelId);
+    logs.delete(channelId);
+    this.store.setState({ channels, logs });
+    this.followAll();
+    if (this.store.getState().openId !== channelId) return;
+    this.store.setState({ openId: null });
+    const next = firstOf(channels);
+    if (next !== null) this.open(next);
+  }
+
+  /** Only the channels looked at last keep their lines; drafts and unsent lines are never lost. */
+  private letGo(): void {
+    const { openId, logs } = this.store.getState();
+    if (logs.size <= LOGS_MOST || openId === null) return;
+    const kept = new Map(logs);
+    for (const [id, log] of logs) {
+      if (kept.size <= LOGS_MOST) break;
+      if (id !== openId && log.pending.length === 0) kept.delete(id);
+    }
+    this.store.setState({ logs: kept });
   }
 
   /** The player sees the newest line. */
   private markRead(): void {
-    const { log, readUpTo } = this.store.getState();
-    this.setLog(trimmed(log));
-    if (log.head <= readUpTo) return;
-    remember(this.readKey(), String(log.head));
-    this.store.setState({ readUpTo: log.head });
+    const { openId } = this.store.getState();
+    const channel = openId === null ? undefined : this.channels().get(openId);
+    if (!channel || !this.log(channel.id).ready || this.log(channel.id).hasNewer) return;
+    this.setLog(channel.id, trimmed(this.log(channel.id)));
+    const now = read(channel);
+    if (now === channel) return;
+    this.setChannel(now);
+    this.toTell.set(channel.id, now.readSequence);
+    this.telling ??= setTimeout(() => void this.tellRead(), TELL_READ_MS);
   }
 
-  /** Reads what is missing between the run and what came after it. */
-  private async fillGap(): Promise<void> {
-    const { channelId } = this.store.getState();
-    if (this.filling || channelId === null) return;
-    this.filling = true;
-    try {
-      for (let hole = gap(this.log()); hole; hole = gap(this.log())) {
-        const page = await readPage(channelId, hole.before, Math.max(hole.count, 1));
-        const before = this.log();
-        const reaches = (page.lines[0]?.sequence ?? 0n) <= before.head + 1n;
-        if (reaches) this.setLog(withLines(before, page.lines));
-        else this.startOver(page);
-        if (this.log() === before) break;
-      }
-    } catch {
-      // The next line, or the next attempt of the stream, finds the same gap.
-    } finally {
-      this.filling = false;
+  private async tellRead(): Promise<void> {
+    clearTimeout(this.telling);
+    this.telling = undefined;
+    const marks = [...this.toTell];
+    this.toTell.clear();
+    for (const [channelId, sequence] of marks) {
+      // The next line read tells of all before it.
+      await calls.markRead(channelId, sequence).catch(() => {});
     }
   }
 
-  private async deliver(pending: ChatLog["pending"][number]): Promise<void> {
-    const { channelId } = this.store.getState();
-    if (channelId === null) return;
-    this.setLog(withPending(this.log(), pending));
+  private async deliver(channelId: bigint, pending: Pending): Promise<void> {
+    this.setLog(channelId, withPending(this.log(channelId), pending));
     try {
-      const line = await send(channelId, pending);
-      this.setLog(withoutPending(line ? withLines(this.log(), [line]) : this.log(), pending.key));
-      void this.fillGap();
-    } catch {
-      this.setLog(withFailed(this.log(), pending.key));
+      const line = await calls.send(channelId, pending);
+      const log = withoutPending(this.log(channelId), pending.key);
+      this.setLog(channelId, line ? withLine(log, line) : log);
+      this.keepQuiet(channelId);
+    } catch (error) {
+      this.setLog(channelId, withFailed(this.log(channelId), pending.key, wordsOf(error)));
     }
   }
 
-  /** The first line that arrives while nobody looks starts the unread part. */
-  private markUnread(): void {
-    const { unreadAfter, log, readUpTo } = this.store.getState();
-    if (this.watching || (unreadAfter !== null && unreadAfter >= readUpTo)) return;
-    this.store.setState({ unreadAfter: log.head });
+  /** In slow mode one waits after each message; owners and moderators do not. */
+  private keepQuiet(channelId: bigint): void {
+    const channel = this.channels().get(channelId);
+    if (!channel || channel.slowModeSeconds === 0) return;
+    if (channel.role === "owner" || channel.role === "moderator") return;
+    const quietUntilMs = new Map(this.store.getState().quietUntilMs);
+    quietUntilMs.set(channelId, Date.now() + channel.slowModeSeconds * 1000);
+    this.store.setState({ quietUntilMs });
   }
 
-  /** Repeats a first call until the server answers; null when the chat was stopped meanwhile. */
-  private async untilAnswered<T>(call: () => Promise<T>): Promise<T | null> {
+  /** Repeats a first call until the server answers; null when there is no use in repeating it. */
+  private async untilAnswered<T>(
+    call: () => Promise<T>,
+    hopeless: (error: unknown) => boolean = () => false,
+  ): Promise<T | null> {
     const sinceMs = Date.now();
     for (let failures = 0; !this.stopped; failures++) {
       try {
         return await call();
-      } catch {
-        if (failures > 0) this.connect({ kind: "offline", sinceMs });
+      } catch (error) {
+        if (hopeless(error)) return null;
+        if (failures > 0 && !this.store.getState().ready) {
+          this.live.connection.setState({ kind: "offline", sinceMs }, true);
+        }
         await new Promise((resolve) => setTimeout(resolve, pauseMs(failures)));
       }
     }
     return null;
   }
 
-  private connect(connection: Connection): void {
-    this.store.setState({ connection });
+  private channels(): Channels {
+    return this.store.getState().channels;
   }
 
-  private log(): ChatLog {
-    return this.store.getState().log;
+  private setChannel(channel: ChannelInfo): void {
+    const channels = new Map(this.channels());
+    channels.set(channel.id, channel);
+    this.store.setState({ channels });
   }
 
-  private setLog(log: ChatLog): void {
-    if (log !== this.log()) this.store.setState({ log });
+  private log(channelId: bigint): ChatLog {
+    return this.store.getState().logs.get(channelId) ?? emptyLog;
   }
 
-  private readKey(): string {
-    return `waystone.read.${this.accountId}`;
+  private setLog(channelId: bigint, log: ChatLog): void {
+    if (log === this.store.getState().logs.get(channelId)) return;
+    const logs = new Map(this.store.getState().logs);
+    logs.set(channelId, log);
+    this.store.setState({ logs });
   }
+
+  private openKey(): string {
+    return `waystone.channel.${this.accountId}`;
+  }
+}
+
+/** The picture may be older than what was heard and read of the channel since. */
+function newerOf(now: ChannelInfo, known: ChannelInfo): ChannelInfo {
+  if (known.lastSequence <= now.lastSequence && known.readSequence <= now.readSequence) return now;
+  const { lastSequence, readSequence, unread, mentions } = known;
+  return { ...now, lastSequence, readSequence, unread, mentions };
+}
+
+function isGone(error: unknown): boolean {
+  const { code } = ConnectError.from(error);
+  return code === Code.NotFound || code === Code.PermissionDenied;
+}
+
+/** What the server says about a refusal that only it can explain. */
+function wordsOf(error: unknown): string {
+  const { code, rawMessage } = ConnectError.from(error);
+  const told = [Code.FailedPrecondition, Code.ResourceExhausted, Code.InvalidArgument];
+  return told.includes(code) ? rawMessage : "";
 }

@@ -10,21 +10,28 @@ const END_PX = 40;
  * Keeps the newest line in view while the player is at the end, and leaves a reader in peace.
  *
  * Only scrolling up lets go of the end: lines that grow when they are measured, or a composer that
- * takes more room, move the end away too, and are followed.
+ * takes more room, move the end away too, and are followed. The end of a stretch that does not
+ * reach the present is no end to stay at.
  */
 export function useEnd(chat: Chat, log: ChatLog, rowCount: number) {
   const list = useRef<VListHandle>(null);
   const [atEnd, setAtEnd] = useState(true);
   const held = useRef(true);
   const lastOffset = useRef(0);
+  const { hasNewer } = log;
+
+  const look = useCallback(
+    () => chat.watch(held.current && !hasNewer && document.visibilityState === "visible"),
+    [chat, hasNewer],
+  );
 
   const hold = useCallback(
     (holding: boolean) => {
       held.current = holding;
       setAtEnd(holding);
-      chat.watch(holding && document.visibilityState === "visible");
+      look();
     },
-    [chat],
+    [look],
   );
 
   const follow = useCallback(() => {
@@ -36,16 +43,18 @@ export function useEnd(chat: Chat, log: ChatLog, rowCount: number) {
     follow();
   }, [hold, follow]);
 
+  const letGo = useCallback(() => hold(false), [hold]);
+
   const onScroll = useCallback(
     (offset: number) => {
       const view = list.current;
       const wentUp = offset < lastOffset.current - 1;
       lastOffset.current = offset;
       if (!view) return;
-      const near = view.scrollSize - view.viewportSize - offset < END_PX;
+      const near = view.scrollSize - view.viewportSize - offset < END_PX && !hasNewer;
       if (near !== held.current && (near || wentUp)) hold(near);
     },
-    [hold],
+    [hold, hasNewer],
   );
 
   const newest = log.lines.at(-1)?.sequence;
@@ -60,14 +69,13 @@ export function useEnd(chat: Chat, log: ChatLog, rowCount: number) {
   }, [log.pending.length, toEnd]);
 
   useEffect(() => {
-    const look = () => chat.watch(held.current && document.visibilityState === "visible");
     look();
     document.addEventListener("visibilitychange", look);
     return () => {
       document.removeEventListener("visibilitychange", look);
       chat.watch(false);
     };
-  }, [chat]);
+  }, [chat, look]);
 
-  return { list, atEnd, toEnd, onScroll, onResize: follow };
+  return { list, atEnd, toEnd, letGo, onScroll, onResize: follow };
 }

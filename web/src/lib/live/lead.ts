@@ -8,9 +8,12 @@
  */
 import { SILENCE_MS } from "./follower";
 
-type LeadMessage<Told> = { kind: "told"; told: Told } | { kind: "hello" };
+type LeadMessage<Told, Asked> =
+  | { kind: "told"; told: Told }
+  | { kind: "asked"; asked: Asked }
+  | { kind: "hello" };
 
-type LeadOptions<Told> = {
+type LeadOptions<Told, Asked> = {
   name: string;
   locks: Pick<LockManager, "request"> | null;
   channel: Pick<BroadcastChannel, "postMessage" | "onmessage" | "close"> | null;
@@ -18,6 +21,8 @@ type LeadOptions<Told> = {
   onLead: () => () => void;
   /** The leading tab tells something. */
   onTold: (told: Told) => void;
+  /** Another tab asks something of the leader. */
+  onAsked: (asked: Asked) => void;
   /** Another tab opened; the leader tells it how things stand. */
   onHello: () => void;
 };
@@ -27,14 +32,14 @@ const ANSWER_MS = 2_000;
 /** A leader passes the server's heartbeats on, so it is never silent for longer than a stream. */
 const LEADER_SILENCE_MS = SILENCE_MS + 10_000;
 
-export class Lead<Told> {
+export class Lead<Told, Asked = never> {
   private leading: (() => void) | null = null;
   private release: (() => void) | null = null;
   private closed = false;
   private heardAtMs = Date.now();
   private looking: ReturnType<typeof setInterval> | undefined;
 
-  constructor(private readonly options: LeadOptions<Told>) {}
+  constructor(private readonly options: LeadOptions<Told, Asked>) {}
 
   start(): void {
     const { channel, locks } = this.options;
@@ -42,7 +47,7 @@ export class Lead<Told> {
       this.leading = this.options.onLead();
       return;
     }
-    channel.onmessage = (event) => this.hear(event.data as LeadMessage<Told>);
+    channel.onmessage = (event) => this.hear(event.data as LeadMessage<Told, Asked>);
     this.post({ kind: "hello" });
     void this.queue(false);
     this.looking = setInterval(() => this.look(LEADER_SILENCE_MS), LOOK_EVERY_MS);
@@ -59,6 +64,12 @@ export class Lead<Told> {
   /** Only the leader's words go out. */
   tell(told: Told): void {
     if (this.leading) this.post({ kind: "told", told });
+  }
+
+  /** Asks the leader, which may be this tab. */
+  ask(asked: Asked): void {
+    if (this.leading) this.options.onAsked(asked);
+    else this.post({ kind: "asked", asked });
   }
 
   /** The page became visible: is the leader still there? */
@@ -99,16 +110,20 @@ export class Lead<Told> {
     void this.queue(true);
   }
 
-  private hear(message: LeadMessage<Told>): void {
+  private hear(message: LeadMessage<Told, Asked>): void {
     if (message.kind === "hello") {
       if (this.leading) this.options.onHello();
+      return;
+    }
+    if (message.kind === "asked") {
+      if (this.leading) this.options.onAsked(message.asked);
       return;
     }
     this.heardAtMs = Date.now();
     if (!this.leading) this.options.onTold(message.told);
   }
 
-  private post(message: LeadMessage<Told>): void {
+  private post(message: LeadMessage<Told, Asked>): void {
     this.options.channel?.postMessage(message);
   }
 }

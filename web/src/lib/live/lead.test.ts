@@ -51,8 +51,8 @@ class Browser {
 type Channel = Pick<BroadcastChannel, "postMessage" | "onmessage" | "close">;
 
 function open(browser: Browser | null) {
-  const tab = { leads: false, told: [] as string[], hellos: 0 };
-  const lead = new Lead<string>({
+  const tab = { leads: false, told: [] as string[], asked: [] as string[], hellos: 0 };
+  const lead = new Lead<string, string>({
     name: "chat",
     locks: browser?.locks ?? null,
     channel: browser?.channel() ?? null,
@@ -63,6 +63,7 @@ function open(browser: Browser | null) {
       };
     },
     onTold: (told) => tab.told.push(told),
+    onAsked: (asked) => tab.asked.push(asked),
     onHello: () => {
       tab.hellos += 1;
       lead.tell("how things stand");
@@ -90,6 +91,17 @@ describe("the lead", () => {
     expect([first.tab.leads, second.tab.leads]).toEqual([true, false]);
     expect(second.tab.told).toEqual(["how things stand", "a line"]);
     expect(first.tab.told).toEqual([]);
+  });
+
+  it("hears what any tab asks, its own included", async () => {
+    const browser = new Browser();
+    const [first, second] = [open(browser), open(browser)];
+    await vi.advanceTimersByTimeAsync(10);
+    second.lead.ask("from the second");
+    first.lead.ask("from the first");
+    await vi.advanceTimersByTimeAsync(10);
+    expect(first.tab.asked).toEqual(["from the first", "from the second"]);
+    expect(second.tab.asked).toEqual([]);
   });
 
   it("passes on when its tab closes", async () => {

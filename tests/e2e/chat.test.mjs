@@ -1,0 +1,417 @@
+// Everything the chat can do, between people in real browsers.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { unique } from "../service/js/stage.mjs";
+import { openStage } from "./person.mjs";
+
+let stage;
+let mira;
+let toren;
+before(async () => {
+  stage = await openStage("e2e-chat");
+  mira = await stage.arrive("mira");
+  toren = await stage.arrive("toren");
+  for (const [person, race, faction] of [
+    [mira, "Aurelin", "Order"],
+    [toren, "Kharad", "Chaos"],
+  ]) {
+    await person.register();
+    await person.create(race, faction);
+    await person.enterChat();
+  }
+});
+after(async () => {
+  await mira?.leave();
+  await toren?.leave();
+  await stage?.close();
+});
+
+/** Waits until something on the page is so. */
+async function eventually(check, what, timeoutMs = 10000) {
+  const untilMs = Date.now() + timeoutMs;
+  while (!(await check())) {
+    assert.ok(Date.now() < untilMs, what);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+test("the list has the family first and the world after faction and people", async () => {
+  const names = await mira.page
+    .getByRole("navigation", { name: "Channels" })
+    .locator(".channel-name")
+    .allInnerTexts();
+  assert.equal(names.length, 4, names.join());
+  assert.equal(names[3], "Global");
+  assert.match(await mira.page.locator(".channel").first().getAttribute("class"), /channel-family/);
+});
+
+describe("one event stream for a browser", () => {
+  test("a second tab opens none, and takes over when the first closes", async () => {
+    const opened = [];
+    mira.context.on("request", (request) => {
+      if (request.url().endsWith("/Subscribe")) opened.push(request);
+    });
+    const first = mira.page;
+    await mira.open();
+    await mira.enterChat();
+    await toren.say("to whoever leads");
+    await mira.hears("to whoever leads");
+    assert.equal(opened.length, 0, "the second tab opened a stream of its own");
+
+    const second = mira.page;
+    await first.close();
+    await eventually(() => opened.length === 1, "nobody took the lead");
+    mira.page = second;
+    await mira.isLive();
+    await toren.say("to the new leader");
+    await mira.hears("to the new leader");
+    assert.equal(await mira.times("to whoever leads"), 1);
+  });
+
+  test("offline is said at once, and coming back misses nothing and doubles nothing", async () => {
+    await mira.context.setOffline(true);
+    await mira.page
+      .getByRole("status")
+      .filter({ hasText: /offline since \d\d:\d\d/ })
+      .waitFor();
+    for (let i = 0; i < 3; i += 1) await toren.say(`missed ${i}`);
+    await toren.hears("missed 2");
+    const backMs = Date.now();
+    await mira.context.setOffline(false);
+    await mira.hears("missed 2");
+    const tookMs = Date.now() - backMs;
+    await mira.isLive();
+    for (let i = 0; i < 3; i += 1) assert.equal(await mira.times(`missed ${i}`), 1);
+    assert.ok(tookMs < 5000, `it took ${tookMs} ms`);
+    mira.complaints = mira.complaints.filter((one) => !/ERR_INTERNET_DISCONNECTED/.test(one));
+  });
+});
+
+describe("what is unread", () => {
+  test("is counted in the list, has a line of its own, and is read by looking", async () => {
+    await mira.page.locator(".channel-family").click();
+    await toren.say("while mira looks elsewhere");
+    await toren.say("twice even");
+    await mira.channel("Global").getByText("2 unread messages").waitFor();
+    await mira.openChannel("Global");
+    await mira.hears("twice even");
+    await mira.page.getByRole("log").getByText("New", { exact: true }).waitFor();
+    await eventually(
+      async () =>
+        (await mira
+          .channel("Global")
+          .getByText(/unread/)
+          .count()) === 0,
+      "it stays unread",
+    );
+    await mira.page.reload();
+    await mira.isLive();
+    await mira.hears("twice even");
+    assert.equal(
+      await mira
+        .channel("Global")
+        .getByText(/unread/)
+        .count(),
+      0,
+    );
+  });
+
+  test("a muted channel stays silent", async () => {
+    await mira.page.getByRole("button", { name: "About this channel" }).click();
+    await mira.page.getByRole("menuitem", { name: "Mute this channel" }).click();
+    await mira.channel("Global").getByText("muted").waitFor();
+    await mira.page.locator(".channel-family").click();
+    await toren.say("into the void");
+    await mira.channel("Global").getByText("1 unread message").waitFor();
+    assert.doesNotMatch(await mira.channel("Global").getAttribute("class"), /channel-news/);
+    await mira.openChannel("Global");
+    await mira.page.getByRole("button", { name: "About this channel" }).click();
+    await mira.page.getByRole("menuitem", { name: "Hear this channel again" }).click();
+  });
+});
+
+describe("a message", () => {
+  test("is answered, changed, reacted to and taken back, for all to see", async () => {
+    await mira.say("a thing to talk about");
+    await toren.hears("a thing to talk about");
+    await toren.line("a thing to talk about").hover();
+    await toren.line("a thing to talk about").getByRole("button", { name: "Reply" }).click();
+    await toren.page.keyboard.type("an answer to it");
+    await toren.page.keyboard.press("Enter");
+    await mira.hears("an answer to it");
+    await mira.line("an answer to it").getByText("In reply to").waitFor({ state: "attached" });
+
+    await toren.line("a thing to talk about").hover();
+    await toren.line("a thing to talk about").getByRole("button", { name: "React" }).click();
+    await toren.page.getByRole("button", { name: "Star", exact: true }).click();
+    const star = mira.page.getByRole("button", { name: "⭐, 1 person" });
+    await star.waitFor();
+    await star.click();
+    await toren.page.getByRole("button", { name: "⭐, 2 people", pressed: true }).waitFor();
+
+    await mira.act("a thing to talk about", "Change");
+    const box = mira.page.getByRole("textbox", { name: "Message" });
+    await box.fill("a better thing");
+    await box.press("Enter");
+    await toren.line("a better thing").getByText("changed").waitFor();
+
+    await mira.act("a better thing", "Take back");
+    await mira.button("Take it back").click();
+    await toren.page.getByRole("log").getByText("Taken back.", { exact: true }).waitFor();
+    assert.equal(await toren.line("a better thing").count(), 0);
+  });
+
+  test("all of that by keyboard alone", async () => {
+    await mira.say("for the keyboard");
+    await toren.hears("for the keyboard");
+    await toren.log().focus();
+    await toren.page.keyboard.press("ArrowUp");
+    await toren.page.waitForFunction(() => document.activeElement.tagName === "ARTICLE");
+    assert.match(
+      await toren.page.evaluate(() => document.activeElement.innerText),
+      /for the keyboard/,
+    );
+    await toren.page.keyboard.press("Tab");
+    await toren.page.keyboard.press("Enter");
+    await toren.page.waitForFunction(
+      () => document.activeElement.getAttribute("aria-label") === "Thumbs up",
+    );
+    await toren.page.keyboard.press("ArrowRight");
+    await toren.page.keyboard.press("Enter");
+    await mira.page.getByRole("button", { name: "❤️, 1 person" }).waitFor();
+  });
+
+  test("that names somebody becomes a notice that leads to it", async () => {
+    const box = toren.page.getByRole("textbox", { name: "Message" });
+    await box.fill("");
+    await box.pressSequentially(`look here @${mira.character.slice(0, 5)}`);
+    await toren.page.getByRole("option", { name: mira.character }).waitFor();
+    await box.press("Enter");
+    assert.equal(await box.inputValue(), `look here @${mira.character} `);
+    await box.press("Enter");
+    const way = mira.page.getByRole("link", { name: /Notices/ });
+    await way.getByText(/unread notice/).waitFor();
+    await way.click();
+    const notice = mira.page.getByRole("button", { name: /^Mention unread/ });
+    await notice.waitFor();
+    await mira.shot("notices");
+    await notice.click();
+    await mira.page.locator(".chat-target").getByText("look here").waitFor();
+    await eventually(async () => (await notice.count()) === 0, "the notice stays unread");
+    await mira.enterChat();
+  });
+
+  test("whose answer was lost is sent again under the same key, and stands there once", async () => {
+    let lost = 0;
+    await mira.page.route("**/SendMessage", async (route) => {
+      lost += 1;
+      await route.fetch();
+      await route.abort();
+    });
+    await toren.page.locator(".channel-family").click();
+    await mira.say("said into a hole");
+    await mira.page.unroute("**/SendMessage", { behavior: "ignoreErrors" }).catch(() => {});
+    await toren.openChannel("Global");
+    await toren.hears("said into a hole");
+    await eventually(async () => (await mira.times("said into a hole")) === 1, "it is doubled");
+    assert.equal(lost, 1);
+    mira.complaints = mira.complaints.filter((one) => !/ERR_FAILED/.test(one));
+  });
+
+  test("that never left stays with Send again", async () => {
+    await mira.page.route("**/SendMessage", (route) => route.abort());
+    await mira.say("once more with feeling");
+    await mira.button("Send again").waitFor();
+    await mira.page.unroute("**/SendMessage");
+    await mira.button("Send again").click();
+    await toren.hears("once more with feeling");
+    await eventually(
+      async () => (await mira.button("Send again").count()) === 0,
+      "it still offers to send",
+    );
+    assert.equal(await toren.times("once more with feeling"), 1);
+    mira.complaints = mira.complaints.filter((one) => !/ERR_FAILED/.test(one));
+  });
+
+  test("is found by its words and shown where it stands", async () => {
+    await mira.page.getByRole("button", { name: "Search messages" }).click();
+    const words = mira.page.getByRole("searchbox", { name: "Words to find" });
+    await words.fill("keyboard");
+    await words.press("Enter");
+    await mira.page.getByText("One message found.").waitFor();
+    await mira.page.locator(".find").click();
+    await mira.page.locator(".chat-target").getByText("for the keyboard").waitFor();
+  });
+});
+
+describe("channels of one's own", () => {
+  const name = unique("Lanterns ");
+
+  test("are made, found and joined, and have members with roles", async () => {
+    await mira.button("Make a channel").click();
+    await mira.page.getByLabel("Name", { exact: true }).fill(name);
+    await mira.page.getByLabel("What it is about").fill("Light in the dark");
+    await mira.button("Make the channel").click();
+    await mira.log(name).waitFor();
+
+    await toren.button("Find a channel").click();
+    await toren.page.getByRole("searchbox", { name: "Part of its name" }).fill(name.slice(0, 12));
+    await toren.button(`Join ${name}`).click();
+    await toren.log(name).waitFor();
+    await toren.say("I brought a candle");
+    await mira.hears("I brought a candle");
+
+    await mira.button("About this channel").click();
+    await mira.page.getByRole("menuitem", { name: "People" }).click();
+    await mira.page.getByText("owner", { exact: true }).waitFor();
+    await mira.button(`What to do about ${toren.character}`).click();
+    await mira.page.getByRole("menuitem", { name: "Make a moderator" }).click();
+    await mira.page.getByText("moderator", { exact: true }).waitFor();
+    await mira.shot("members");
+    await mira.button("Close").click();
+  });
+
+  test("are left", async () => {
+    await toren.button("About this channel").click();
+    await toren.page.getByRole("menuitem", { name: "Leave this channel" }).click();
+    await eventually(async () => (await toren.channel(name).count()) === 0, "it is still listed");
+  });
+
+  test("one whispers by name, and the other hears of it at once", async () => {
+    await mira.button("Whisper to somebody").click();
+    await mira.page.getByLabel("Character", { exact: true }).fill(toren.character.toLowerCase());
+    await mira.button("Open the whisper").click();
+    await mira.log(toren.character).waitFor();
+    await mira.say("between us");
+    await toren.channel(mira.character).getByText("1 unread message").waitFor();
+    await toren.openChannel(mira.character);
+    await toren.hears("between us");
+  });
+});
+
+describe("peace", () => {
+  let judge;
+  before(async () => {
+    judge = await stage.arrive("judge");
+    await judge.register();
+    await judge.create("Durnhal", "Void");
+    await stage.world.psql(
+      `UPDATE accounts SET role = 3 WHERE user_name = '${judge.name}' RETURNING id`,
+    );
+    await judge.page.getByRole("button", { name: /^You/ }).first().click();
+    await judge.button("Sign out").click();
+    await judge.page.getByLabel("User name or e-mail", { exact: true }).fill(judge.name);
+    await judge.page.getByLabel("Password", { exact: true }).fill("correct horse battery");
+    await judge.button("Sign in").click();
+    await judge.page.getByRole("link", { name: "Peace" }).waitFor();
+  });
+  after(() => judge?.leave());
+
+  test("a player has no way to the moderators' table", async () => {
+    assert.equal(await mira.page.getByRole("link", { name: "Peace" }).count(), 0);
+    await mira.page.goto(`${mira.url}/moderation`);
+    await mira.page.getByText("This plate is for moderators.").waitFor();
+    await mira.enterChat();
+    await mira.openChannel("Global");
+  });
+
+  test("a report is filed, decided with a sanction, and its speaker told in words", async () => {
+    await toren.openChannel("Global");
+    await toren.say("buy cheap gold from me");
+    await mira.hears("buy cheap gold from me");
+    await mira.act("buy cheap gold from me", "Report to the moderators");
+    await mira.page.getByLabel("What is wrong with it").selectOption("fraud");
+    await mira.page.getByLabel("In your own words").fill("sells gold");
+    await mira.button("Send the report").click();
+    await mira.page.getByText("The moderators will look at it.").waitFor();
+    await mira.button("Done").click();
+
+    await judge.page.getByRole("link", { name: "Peace" }).click();
+    await judge.page.getByRole("button", { name: /buy cheap gold/ }).click();
+    await judge.page.getByRole("heading", { name: "What was said" }).waitFor();
+    await judge.page.getByText("sells gold").waitFor();
+    await judge.shot("report");
+    await judge.page.getByLabel(`And ${toren.character}`).selectOption("mute");
+    await judge.page.getByLabel("Why", { exact: true }).fill("No selling for money.");
+    await judge.button("Uphold and do this").click();
+    await judge.page.getByText("Upheld.").first().waitFor();
+
+    await mira.page.getByRole("log").getByText("Taken back.").last().waitFor();
+    // A server hears of a sanction within a second; until then it may still let words pass.
+    const refused = toren.page.getByRole("log").getByText(/^Not sent: /);
+    for (let tries = 0; (await refused.count()) === 0; tries += 1) {
+      assert.ok(tries < 5, "the sanction does not hold");
+      await toren.say(`but why ${tries}`);
+      await refused.waitFor({ timeout: 1000 }).catch(() => {});
+    }
+    await toren.button("Discard").click();
+    await toren.page.goto(`${toren.url}/standing`);
+    await toren.page.getByText("No selling for money.").waitFor();
+    await toren.shot("standing");
+  });
+
+  test("a sanction is appealed, and lifted", async () => {
+    await toren.button("Appeal").click();
+    await toren.page.getByLabel("Why this is wrong").fill("It was a joke.");
+    await toren.button("Send the appeal").click();
+    await toren.page.getByText("You have appealed").waitFor();
+
+    await judge.page.getByRole("link", { name: "Appeals" }).click();
+    await judge.page.getByText("It was a joke.").waitFor();
+    await judge.page.getByLabel("Your answer").fill("Let us believe it.");
+    await judge.button("Grant: lift the sanction").click();
+    await judge.page.getByText("No appeal waits.").waitFor();
+
+    await toren.enterChat();
+    await toren.openChannel("Global");
+    await toren.say("thank you");
+    await mira.hears("thank you");
+  });
+
+  test("words are filtered", async () => {
+    await judge.page.getByRole("link", { name: "Word filters" }).click();
+    await judge.page.getByLabel("Words", { exact: true }).fill("moonrot");
+    await judge.button("Add the filter").click();
+    await judge.button("Remove moonrot").waitFor();
+    await judge.shot("filters");
+  });
+
+  test("somebody blocked is not heard, until unblocked", async () => {
+    await mira.act("thank you", `Block ${toren.character}`);
+    await mira.page.getByText(`${toren.character} is blocked`).waitFor();
+    await eventually(async () => (await mira.times("thank you")) === 0, "it is still shown");
+    await mira.page.goto(`${mira.url}/standing`);
+    await mira.button(`Hear ${toren.character} again`).click();
+    await mira.page.getByText("You block nobody.").waitFor();
+    await mira.enterChat();
+    await mira.hears("thank you");
+  });
+
+  test("axe finds nothing on any of these screens, in all six themes", async () => {
+    const screens = [
+      [mira, "/chat", "textbox"],
+      [mira, "/notices", "list"],
+      [mira, "/standing", "heading"],
+      [judge, "/moderation", "navigation"],
+    ];
+    for (const [person, path, role] of screens) {
+      await person.page.goto(person.url + path);
+      await person.isLive();
+      await person.page.getByRole(role).first().waitFor();
+      for (const mode of ["night", "day"]) {
+        for (const faction of ["order", "chaos", "void"]) {
+          await person.page.evaluate(
+            ([m, f]) => Object.assign(document.documentElement.dataset, { mode: m, faction: f }),
+            [mode, faction],
+          );
+          // Colours fade over a moment; what axe measures is where they end.
+          await person.page.evaluate(() =>
+            Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))),
+          );
+          assert.deepEqual(await person.violations(), [], `${path} in ${mode} ${faction}`);
+        }
+      }
+    }
+  });
+});

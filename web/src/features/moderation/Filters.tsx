@@ -1,0 +1,90 @@
+import { useQuery } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { useTranslations } from "use-intl";
+import { Button } from "@/components/Button";
+import { Field } from "@/components/Field";
+import { Notice } from "@/components/Notice";
+import { Select } from "@/components/Select";
+import { FilterAction, FilterSchema } from "@/gen/waystone/moderation/v1/moderation_pb";
+import { checkField } from "@/lib/rules";
+import { useErrorText } from "@/lib/useErrorText";
+import { moderation } from "./calls";
+import { useAct } from "./useAct";
+import { actionName } from "./words";
+
+const ACTIONS = {
+  refuse: FilterAction.REFUSE,
+  mask: FilterAction.MASK,
+  report: FilterAction.REPORT,
+} as const;
+type ActionName = keyof typeof ACTIONS;
+
+export function Filters() {
+  const t = useTranslations("moderation");
+  const explain = useErrorText();
+  const { act, failure } = useAct();
+  const { data, error, isPending } = useQuery({
+    queryKey: ["moderation", "filters"],
+    staleTime: 0,
+    queryFn: async () => (await moderation.listFilters({})).filters,
+  });
+  return (
+    <section className="reports" aria-label={t("view.filters")}>
+      <p className="muted">{t("filtersLead")}</p>
+      <NewFilter />
+      {isPending && <p className="muted">{t("reading")}</p>}
+      {error && <Notice>{explain(error)}</Notice>}
+      {failure && <Notice>{failure}</Notice>}
+      <ul className="blocks">
+        {data?.map((filter) => (
+          <li key={String(filter.id)}>
+            <b>{filter.words}</b>
+            <span className="muted">{t(`action.${actionName(filter.action)}`)}</span>
+            <Button
+              onClick={() => void act(() => moderation.deleteFilter({ filterId: filter.id }))}
+            >
+              {t("removeFilter", { words: filter.words })}
+            </Button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function NewFilter() {
+  const t = useTranslations("moderation");
+  const { act, busy, failure } = useAct();
+  const [words, setWords] = useState("");
+  const [action, setAction] = useState<ActionName>("refuse");
+  const [wrong, setWrong] = useState(false);
+  const add = (event: FormEvent) => {
+    event.preventDefault();
+    const bad = checkField(FilterSchema, "words", words.trim()) !== null;
+    setWrong(bad);
+    if (bad) return;
+    const filter = { words: words.trim(), action: ACTIONS[action] };
+    void act(() => moderation.putFilter({ filter })).then((done) => done && setWords(""));
+  };
+  return (
+    <form className="form filter-form" onSubmit={add}>
+      <Field
+        label={t("filterWords")}
+        error={wrong ? t("filterHint") : null}
+        value={words}
+        maxLength={100}
+        onChange={(event) => setWords(event.target.value)}
+      />
+      <Select
+        label={t("filterAction")}
+        value={action}
+        options={(Object.keys(ACTIONS) as ActionName[]).map((one) => [one, t(`action.${one}`)])}
+        onChange={(event) => setAction(event.target.value as ActionName)}
+      />
+      <Button type="submit" aria-disabled={busy}>
+        {t("addFilter")}
+      </Button>
+      {failure && <Notice>{failure}</Notice>}
+    </form>
+  );
+}

@@ -1,0 +1,2 @@
+export { Queue, VIEWS, type View } from "./Queue";
+export { Standing } from "./Standing";
