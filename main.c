@@ -42,6 +42,8 @@
 #include "handlers/moderation.h"
 #include "handlers/notifications.h"
 #include "handlers/outbox.h"
+#include "handlers/presence.h"
+#include "handlers/presence_live.h"
 #include "handlers/sanctions.h"
 #include "handlers/social.h"
 #include "handlers/speech.h"
@@ -304,6 +306,7 @@ static void open_app(struct server_loop *self)
     chat_open(&self->app);
     account_events_open(&self->app);
     events_open(&self->app);
+    presence_live_open(&self->app);
     live_watch_open(&self->app);
     authenticator_open(&self->app);
     audit_open(&self->app);
@@ -323,12 +326,14 @@ static void close_app(struct server_loop *self)
     while (rpc_open_calls() > 0)
         loop_tick(self->loop, 10);
     live_watch_close(&self->app);
+    presence_live_stop(&self->app);
     outbox_close(&self->app);
     jobs_close(&self->app);
     audit_close(&self->app);
     db_close(self->app.db);
     events_close(&self->app);
     live_close(&self->app);
+    presence_live_close(&self->app);
     redis_close(self->app.redis);
     authenticator_close(&self->app);
     limiter_close(&self->app);
@@ -461,6 +466,7 @@ static void build_server(void)
     characters_register(server);
     chat_register(server);
     events_register(server);
+    presence_register(server);
     social_register(server);
     moderation_register(server);
     notifications_register(server);

@@ -17,6 +17,7 @@ struct jobs;
 struct keys;
 struct live;
 struct live_watch;
+struct presence;
 struct local_limits;
 struct sanctions;
 struct send_batch;
@@ -32,6 +33,7 @@ struct app {
     struct redis *redis;
     struct hub *hub;                 /* live delivery */
     struct live_watch *live_watch;   /* what is taken away: live_watch.c */
+    struct presence *presence;       /* who is there: presence_live.c */
     struct events *events;           /* open streams: events.c */
     struct live *live;               /* copies through Redis: live.c */
     struct send_batch *sends;        /* send_batch.c */

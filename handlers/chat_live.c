@@ -39,7 +39,6 @@ static enum status may_follow(void *user, struct rpc_call *call, int64_t channel
 {
     struct app *app = user;
     struct channel_access access;
-
     struct sanction_state sanctions;
     int64_t account_id = call->identity.account_id;
 

@@ -25,3 +25,12 @@ WHERE changed_at > now() - make_interval(secs => @seconds) AND kind = 2
 SELECT account_id
 FROM account_block_changes
 WHERE changed_at > now() - make_interval(secs => @seconds);
+
+-- name: live_oldest_characters :many
+-- The oldest living character of each of the accounts that have one.
+-- in: account_ids int8[]
+-- out: account_id int8, id int8, name text
+SELECT DISTINCT ON (account_id) account_id, id, name
+FROM characters
+WHERE account_id = ANY (@account_ids) AND deleted_at IS NULL
+ORDER BY account_id, id;

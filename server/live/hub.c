@@ -142,6 +142,12 @@ void hub_add_source(struct hub *hub, uint8_t kind, const struct hub_source *sour
     hub->sources[kind] = *source;
 }
 
+void hub_set_following(struct hub *hub, hub_following_fn following, void *user)
+{
+    hub->following = following;
+    hub->following_user = user;
+}
+
 void hub_stats(const struct hub *hub, struct hub_stats *ret)
 {
     *ret = (struct hub_stats){hub->topic_count, hub->subscriber_count, hub->following_count,

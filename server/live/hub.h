@@ -117,10 +117,12 @@ struct hub_config {
                           int64_t **ret_origins, size_t *ret_count);
     /* An event has been added to a log that is followed here, by copy or by repair. May be NULL. */
     void (*appended)(void *user, struct hub_topic topic, const struct hub_event *event);
-    /* A subscriber that counts (hub_subscribe) follows a topic, or no longer. May be NULL. */
-    void (*following)(void *user, struct hub_topic topic, const struct rpc_identity *who, bool on);
     void *user;
 };
+
+/* A subscriber that counts (hub_subscribe) follows a topic, or no longer. */
+typedef void (*hub_following_fn)(void *user, struct hub_topic topic, const struct rpc_identity *who,
+                                 bool on);
 
 /* The configuration is copied. */
 struct hub *hub_new(struct loop *loop, const struct hub_config *config);
@@ -130,6 +132,9 @@ void hub_free(struct hub *hub);
 
 /* The source of a kind, copied; before anything follows it. */
 void hub_add_source(struct hub *hub, uint8_t kind, const struct hub_source *source);
+
+/* Who wants to be told of followings; before there are any. */
+void hub_set_following(struct hub *hub, hub_following_fn following, void *user);
 
 /* A live copy of a log's event. Takes the reference. */
 void hub_publish(struct hub *hub, struct hub_topic topic, const struct hub_event *event);
@@ -149,7 +154,7 @@ void hub_reload_hidden(struct hub *hub, int64_t account_id);
 /* --- subscribers --- */
 
 /* A subscriber for a call; its handler stays on its coroutine or hands it to
- * hub_subscriber_park(). One that `counts` is told to config.following. */
+ * hub_subscriber_park(). One that `counts` is told to hub_set_following()'s. */
 struct hub_subscriber *hub_subscribe(struct hub *hub, struct rpc_call *call, bool counts);
 
 /* Accepts NULL. Before the handler returns, unless the call was parked. */

@@ -77,6 +77,8 @@ struct topic_list {
 struct hub {
     struct loop *loop;
     struct hub_config config;
+    hub_following_fn following; /* NULL: nobody wants to know */
+    void *following_user;
     struct hub_source sources[HUB_KINDS]; /* without may_follow: no such kind */
     struct topic **buckets;
     size_t bucket_count, topic_count; /* buckets: a power of two */

@@ -179,10 +179,10 @@ static void on_writable(struct rpc_call *call, void *argument)
 static void tell_following(struct following *following, bool on)
 {
     struct hub_subscriber *subscriber = following->subscriber;
-    const struct hub_config *config = &subscriber->hub->config;
+    const struct hub *hub = subscriber->hub;
 
-    if (subscriber->counts && config->following != NULL)
-        config->following(config->user, following->key, &subscriber->call->identity, on);
+    if (subscriber->counts && hub->following != NULL)
+        hub->following(hub->following_user, following->key, &subscriber->call->identity, on);
 }
 
 void following_attach(struct following *following, struct topic *topic)

@@ -337,8 +337,7 @@ static void set_up(void)
                                     .ended = ended,
                                     .heartbeat = heartbeat,
                                     .watch = watch,
-                                    .hidden = hidden,
-                                    .following = on_following};
+                                    .hidden = hidden};
     struct hub_source log = {
         .priority = 1, .may_follow = may_follow, .read = read_events, .read_heads = read_heads};
     struct hub_source state = {.priority = 2, .may_follow = may_follow, .picture = picture};
@@ -348,6 +347,7 @@ static void set_up(void)
     rpc_server_add_service(server, &service, "");
     rpc_server_attach_loop(server, NULL);
     hub = hub_new(loop, &hub_config);
+    hub_set_following(hub, on_following, NULL);
     hub_add_source(hub, LOG, &log);
     hub_add_source(hub, STATE, &state);
 }
