@@ -341,17 +341,17 @@ def bench_read(bench):
 
 # --- chat ---
 
-FEED = ["--typed"]  # ChatService.StreamMessages
-
-
-def crowd_file(bench, count, in_channel):
+def crowd_file(bench, count, in_channel, with_common=False):
     """A file of `count` players with `in_channel` in each of their channels, one channel for every
-    player. Returns it and the first channel."""
+    player, and, with_common, those that all, their faction and their civilisation have. Returns it
+    and the first channel."""
     crowd = Crowd(bench.cluster, "bench", bench.key)
     crowd.add(count)
     channels = [crowd.add_channel(first, first + in_channel)
                 for first in range(0, count, in_channel)]
-    return (crowd.write(HOME / "players", lambda number: [channels[number // in_channel]]),
+    common = crowd.common_channels() if with_common else [[]] * count
+    return (crowd.write(HOME / "players",
+                        lambda number: [channels[number // in_channel], *common[number]]),
             channels[0])
 
 
@@ -359,7 +359,7 @@ def bench_chat(bench):
     """1,000 listeners on their own connections, messages one by one and in bursts; then 10,000."""
     with bench.server() as server:
         path, channel = crowd_file(bench, 1000, 1000)
-        shape = ["--players", path, "--channel", channel, "--connections", 1000, *FEED]
+        shape = ["--players", path, "--channel", channel, "--connections", 1000]
         ratios = []
         for _ in range(3):  # in turns, so that a change of the machine's speed meets both
             bench.run([LOADGEN, "floor", "--name", "floor", "--connections", 1000, "--rate", 10,
@@ -374,7 +374,7 @@ def bench_chat(bench):
     with bench.server() as server:
         path, channel = crowd_file(bench, 10_000, 10_000)
         bench.load("chat", "chat_10000", server.port, server.pid(), "--rate", 1, "--seconds", 30,
-                   "--players", path, "--channel", channel, "--connections", 10_000, *FEED)
+                   "--players", path, "--channel", channel, "--connections", 10_000)
 
 
 def bench_slow(bench):
@@ -383,7 +383,7 @@ def bench_slow(bench):
     with bench.server() as server:
         path, channel = crowd_file(bench, 1000, 1000)
         shape = ["--players", path, "--channel", channel, "--connections", 1000, "--rate", 50,
-                 "--burst", 10, "--text-bytes", 400, "--seconds", 30, *FEED]
+                 "--burst", 10, "--text-bytes", 400, "--seconds", 30]
         ratios = []
         for _ in range(3):
             bench.load("chat", "slow_none", server.port, server.pid(), *shape)
@@ -448,10 +448,10 @@ def bench_connections(bench):
     for name, tls in (("connections", None),
                       ("connections_tls", certificates.ensure_certificate(HOME / "keys"))):
         with bench.server(tls=tls) as server:
-            path, channel = crowd_file(bench, 10_000, 1000)
+            path, channel = crowd_file(bench, 10_000, 1000, with_common=True)
             bench.load("chat", name, server.port, server.pid(), "--players", path, "--connections",
                        10_000, "--channel", channel, "--idle-seconds", 45, "--rate", 10,
-                       "--seconds", 20, *FEED,
+                       "--seconds", 20, "--account",
                        *(["--certificate", tls[0]] if tls else []))
 
 

@@ -105,6 +105,15 @@ class Crowd:
         return int(self.cluster.psql(CHANNEL.format(low=members[0][0], high=members[-1][0]),
                                      self.database))
 
+    def common_channels(self):
+        """The channels of everybody, of the faction and of the civilisation, by player."""
+        answer = self.cluster.psql("""
+            SELECT string_agg(c.id::text, ',' ORDER BY c.kind) FROM characters AS h
+            JOIN channels AS c ON c.kind = 1 OR (c.kind = 6 AND c.key = h.faction)
+                                 OR (c.kind = 7 AND c.key = h.race)
+            GROUP BY h.account_id ORDER BY h.account_id""", self.database)
+        return [line.split(",") for line in answer.splitlines()]
+
     def write(self, path, channels_of):
         """The file that tools/loadgen reads; `channels_of` tells a player's number its channels."""
         lines = [f"{character} {token} {','.join(map(str, channels_of(number)))}\n"

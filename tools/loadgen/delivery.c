@@ -83,7 +83,8 @@ struct talker {
     struct connection *connection;
     struct feed_channel *channels; /* in the ledger's order */
     struct following *followings;
-    struct saying saying; /* one message at a time */
+    size_t following_count; /* one stream for each channel, or one for all */
+    struct saying saying;   /* one message at a time */
     uint64_t next_say_ms;
     int64_t *last_place; /* [channel]: of what it said there last */
     bool will_react;
@@ -96,7 +97,7 @@ struct checker {
     struct ledger *ledger;
     struct connection *connections;
     struct talker *talkers;
-    size_t channel_count, followings_each;
+    size_t channel_count;
     uint64_t key_prefix;
     bool talking, input_ended;
     unsigned checks_wanted, checks_done;
@@ -424,7 +425,7 @@ static void tick(struct checker *checker)
         tend_connection(&checker->connections[i], now_ms);
     for (size_t i = 0; i < checker->options->players; i++) {
         struct talker *talker = &checker->talkers[i];
-        for (size_t j = 0; j < checker->followings_each; j++)
+        for (size_t j = 0; j < talker->following_count; j++)
             tend_following(&talker->followings[j], now_ms);
         tend_saying(&talker->saying, now_ms);
     }
@@ -609,10 +610,15 @@ static void check(struct checker *checker)
 
 /* --- life --- */
 
+static bool is_typed(const struct options *options, size_t number)
+{
+    return options->typed || (options->mixed && number % 2 == 1);
+}
+
 static void open_following(struct checker *checker, struct talker *talker, size_t i)
 {
     struct following *following = &talker->followings[i];
-    bool typed = checker->options->typed;
+    bool typed = is_typed(checker->options, talker->number);
 
     *following = (struct following){
         .feed = {.player = talker->player,
@@ -620,6 +626,7 @@ static void open_following(struct checker *checker, struct talker *talker, size_
                  .channel_count = typed ? 1 : checker->channel_count,
                  .typed = typed,
                  .with_presence = checker->options->presence,
+                 .with_account = checker->options->account,
                  .on_event = on_event,
                  .on_end = on_feed_end},
         .talker = talker,
@@ -640,7 +647,8 @@ static void open_talker(struct checker *checker, size_t number)
         .number = number,
         .connection = &checker->connections[number % checker->options->connections],
         .channels = calloc(count, sizeof(*talker->channels)),
-        .followings = calloc(checker->followings_each, sizeof(*talker->followings)),
+        .followings = calloc(count, sizeof(*talker->followings)),
+        .following_count = is_typed(checker->options, number) ? count : 1,
         .last_place = calloc(count, sizeof(*talker->last_place)),
         .saying.talker = talker,
     };
@@ -651,7 +659,7 @@ static void open_talker(struct checker *checker, size_t number)
         fail("all players must follow the same channels");
     for (size_t i = 0; i < count; i++)
         talker->channels[i].id = player->channels[i];
-    for (size_t i = 0; i < checker->followings_each; i++)
+    for (size_t i = 0; i < talker->following_count; i++)
         open_following(checker, talker, i);
 }
 
@@ -662,7 +670,6 @@ static void open_checker(struct checker *checker, const struct options *options)
                                 .key_prefix = (uint64_t)clock_wall_us()};
     players_read(&checker->players, options->players_path, options->players);
     checker->channel_count = checker->players.items[0].channel_count;
-    checker->followings_each = options->typed ? checker->channel_count : 1;
     checker->ledger = ledger_new(checker->players.items[0].channels, checker->channel_count);
     checker->connections = calloc(options->connections, sizeof(*checker->connections));
     checker->talkers = calloc(options->players, sizeof(*checker->talkers));
@@ -692,7 +699,7 @@ static void begin(struct checker *checker)
     for (size_t i = 0; i < checker->options->players; i++) {
         struct talker *talker = &checker->talkers[i];
         talker->next_say_ms = clock_monotonic_ms() + (uint64_t)random() % 1000;
-        for (size_t j = 0; j < checker->followings_each; j++)
+        for (size_t j = 0; j < talker->following_count; j++)
             talker->followings[j].retry_at_ms = 0;
     }
     if (!run_until(checker, everybody_listens))
@@ -707,7 +714,7 @@ static void close_checker(struct checker *checker)
     engine_free(checker->engine);
     for (size_t i = 0; i < checker->options->players; i++) {
         struct talker *talker = &checker->talkers[i];
-        for (size_t j = 0; j < checker->followings_each; j++)
+        for (size_t j = 0; j < talker->following_count; j++)
             feed_free(&talker->followings[j].feed);
         buffer_free(&talker->saying.body);
         buffer_free(&talker->saying.stream.received);

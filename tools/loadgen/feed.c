@@ -94,28 +94,38 @@ static void write_typed(struct feed *feed, struct arena *arena)
     grpc_write(&feed->body, &request->base);
 }
 
-static void add_following(struct arena *arena, SubscribeRequest *request, TopicKind kind,
-                          const struct feed_channel *channel)
+static Following *add_following(struct arena *arena, SubscribeRequest *request, TopicKind kind,
+                                int64_t id)
 {
     Following *following = Following_new(arena);
 
     following->topic = Topic_new(arena);
     following->topic->kind = kind;
-    following->topic->id = channel->id;
-    following->has_after = kind == TOPIC_KIND_CHANNEL && channel->last_sequence >= 0;
-    following->after = following->has_after ? channel->last_sequence : 0;
+    following->topic->id = id;
     request->follow[request->n_follow++] = following;
+    return following;
+}
+
+static void add_channel(struct arena *arena, SubscribeRequest *request,
+                        const struct feed_channel *channel)
+{
+    Following *following = add_following(arena, request, TOPIC_KIND_CHANNEL, channel->id);
+
+    following->has_after = channel->last_sequence >= 0;
+    following->after = following->has_after ? channel->last_sequence : 0;
 }
 
 static void write_subscribe(struct feed *feed, struct arena *arena)
 {
     SubscribeRequest *request = SubscribeRequest_new(arena);
 
-    request->follow = arena_alloc_array(arena, feed->channel_count + 1, sizeof(*request->follow));
+    request->follow = arena_alloc_array(arena, feed->channel_count + 2, sizeof(*request->follow));
     for (size_t i = 0; i < feed->channel_count; i++)
-        add_following(arena, request, TOPIC_KIND_CHANNEL, &feed->channels[i]);
+        add_channel(arena, request, &feed->channels[i]);
     if (feed->with_presence)
-        add_following(arena, request, TOPIC_KIND_PRESENCE, &feed->channels[0]);
+        add_following(arena, request, TOPIC_KIND_PRESENCE, feed->channels[0].id);
+    if (feed->with_account)
+        add_following(arena, request, TOPIC_KIND_ACCOUNT, 0);
     grpc_write(&feed->body, &request->base);
 }
 

@@ -20,7 +20,8 @@ struct feed {
     struct feed_channel *channels; /* the owner's */
     size_t channel_count;          /* 1 when typed */
     bool typed;
-    bool with_presence; /* also of the first channel; not when typed */
+    bool with_presence; /* also who is in the first channel; not when typed */
+    bool with_account;  /* also what concerns the player's account; not when typed */
     /* An event, markers among them; `channel` is NULL for what belongs to none, `sequence` 0 for
      * what has none. It lives until the function returns. The cursor is the owner's to move. */
     void (*on_event)(struct feed *feed, struct feed_channel *channel, int64_t sequence,

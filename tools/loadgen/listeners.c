@@ -70,6 +70,7 @@ static void begin(struct listeners *listeners)
                  .channel_count = count,
                  .typed = options->typed,
                  .with_presence = options->presence,
+                 .with_account = options->account,
                  .on_event = on_event,
                  .on_end = on_feed_end,
                  .owner = listener},

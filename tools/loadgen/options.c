@@ -31,7 +31,9 @@ static const char usage[] =
     "--rate N          messages a second (chat, delivery)   --burst N   at once (chat)\n"
     "--text-bytes N    length of a message (chat)   --slow N   listeners who read slowly (chat)\n"
     "--idle-seconds N  measure the server while nobody speaks (chat)\n"
-    "--typed           StreamMessages instead of Subscribe   --presence   follow who is there\n"
+    "--typed           StreamMessages instead of Subscribe   --mixed   every second player "
+    "(delivery)\n"
+    "--presence        follow who is there, too   --account   and what concerns the account\n"
     "--pid PID         the server, whose CPU and memory are measured\n"
     "--also NAME=PID   another process and its children, shown beside it\n"
     "--name NAME       what the figures are called\n"
@@ -109,7 +111,9 @@ enum option_id {
     OPTION_SLOW,
     OPTION_IDLE,
     OPTION_TYPED,
+    OPTION_MIXED,
     OPTION_PRESENCE,
+    OPTION_ACCOUNT,
 };
 
 static const struct option names[] = {
@@ -137,7 +141,9 @@ static const struct option names[] = {
     {"slow", required_argument, NULL, OPTION_SLOW},
     {"idle-seconds", required_argument, NULL, OPTION_IDLE},
     {"typed", no_argument, NULL, OPTION_TYPED},
+    {"mixed", no_argument, NULL, OPTION_MIXED},
     {"presence", no_argument, NULL, OPTION_PRESENCE},
+    {"account", no_argument, NULL, OPTION_ACCOUNT},
     {NULL, 0, NULL, 0},
 };
 
@@ -174,8 +180,14 @@ static void set_text(struct options *options, enum option_id id, char *value)
     case OPTION_TYPED:
         options->typed = true;
         break;
+    case OPTION_MIXED:
+        options->mixed = true;
+        break;
     case OPTION_PRESENCE:
         options->presence = true;
+        break;
+    case OPTION_ACCOUNT:
+        options->account = true;
         break;
     default:
         break;

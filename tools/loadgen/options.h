@@ -44,7 +44,9 @@ struct options {
     unsigned slow; /* of the listeners, how many read slowly */
     unsigned idle_ms;
     bool typed;    /* ChatService.StreamMessages instead of EventService.Subscribe */
+    bool mixed;    /* every second player typed (delivery) */
     bool presence; /* of the first channel is followed, too */
+    bool account;  /* the account's events, too */
 };
 
 /* Ends the program with the usage when the arguments are wrong. */
