@@ -114,7 +114,8 @@ static void write_bytes(struct exchange *exchange, const void *data, size_t leng
 static void write_shared(struct exchange *exchange, const void *prefix, size_t prefix_length,
                          struct shared_bytes *bytes)
 {
-    abort(); /* nothing here shares */
+    write_bytes(exchange, prefix, prefix_length);
+    write_bytes(exchange, bytes->data, bytes->length);
 }
 
 static void end(struct exchange *exchange, const struct http_header *trailers, size_t count)
