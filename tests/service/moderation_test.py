@@ -4,6 +4,7 @@ import concurrent.futures
 import time
 import unittest
 
+from event_stream import CHANNEL, EventStream, following, topic
 from harness import (DELETE_CHARACTER, LIST_CHANNELS, LIST_MESSAGES, PASSWORD, REFRESH, SEND_MESSAGE,
                      SIGN_IN, Api, Follower, Player, RpcError, World, eventually)
 from moderating import (ADMIN, APPEAL, APPEAL_BAN, DELETE_FILTER, GET_REPORT, LIFT, LIST_APPEALS, LIST_FILTERS,
@@ -463,6 +464,26 @@ class Bans(Moderation):
         self.assertEqual(world.psql(
             f"SELECT count(*) FROM sessions WHERE account_id = {account(self.speaker)} "
             "AND revoked_at IS NULL"), "0")
+
+    def test_ban_from_a_channel_ends_its_topic_on_open_streams(self):
+        streams = [EventStream(server, self.speaker.token,
+                               [following(CHANNEL, self.speaker.channel)])
+                   for server in world.servers]
+        for stream in streams:
+            self.addCleanup(stream.close)
+            stream.next("caughtUp")
+        before = time.monotonic()
+        sanction(self.moderator, self.speaker, "BAN", channel=self.speaker.channel)
+        for stream in streams:
+            _, ended = stream.next("ended")
+            self.assertEqual(ended, {"topic": topic(CHANNEL, self.speaker.channel),
+                                     "reason": "END_REASON_NOT_ALLOWED"})
+        self.assertLess(time.monotonic() - before, 4)
+        again = EventStream(world.servers[1], self.speaker.token,
+                            [following(CHANNEL, self.speaker.channel)])
+        self.addCleanup(again.close)
+        self.assertIn(again.next("ended")[1]["reason"],
+                      ("END_REASON_NOT_ALLOWED", "END_REASON_NOT_FOUND"))
 
     def test_ban_from_a_channel(self):
         self.speaker.say("hello")

@@ -2,7 +2,9 @@
 
 import unittest
 
-from harness import CREATE_CHARACTER, DELETE_CHARACTER, Api, Player, RpcError, World, unique
+from event_stream import ACCOUNT, CHANNEL, EventStream, following
+from harness import (CREATE_CHARACTER, DELETE_CHARACTER, Api, Player, RpcError, World, eventually,
+                     unique)
 
 BLOCK = "social.v1.SocialService/BlockCharacter"
 UNBLOCK = "social.v1.SocialService/UnblockCharacter"
@@ -121,6 +123,29 @@ class Blocks(unittest.TestCase):
         for player, count in ((self.alice, "2"), (self.bob, "0")):
             self.assertEqual(world.psql("SELECT count(*) FROM account_events WHERE account_id = "
                                         f"{player.session['account']['id']}"), count)
+
+    def test_an_open_stream_hears_of_it_and_then_hides_whom(self):
+        stream = EventStream(world.server, self.alice.token, [
+            following(ACCOUNT), following(CHANNEL, self.alice.channel)])
+        self.addCleanup(stream.close)
+        for _ in range(2):
+            stream.next("caughtUp")
+        self.bob.say("before")
+        self.assertEqual(stream.next("message")[1]["text"], "before")
+        block(self.alice, self.bob.character)
+        self.assertIn("blocksChanged", stream.next("accountEvent")[1])
+
+        def is_hidden():
+            """What bob says does not come before what a third one says after it."""
+            self.bob.say("from bob")
+            carol.say("from carol")
+            first = stream.next("message")[1]["text"]
+            if first == "from bob":
+                stream.next("message")
+            return first == "from carol"
+
+        carol = Player(world.server)
+        self.assertTrue(eventually(is_hidden, timeout_s=5))
 
     def test_open_streams_can_learn_of_changes(self):
         """Each change leaves a time that streams look for."""
