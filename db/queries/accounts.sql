@@ -39,7 +39,7 @@ WHERE id = @id;
 SELECT id
 FROM accounts
 WHERE id = @id
-FOR UPDATE;
+FOR NO KEY UPDATE;
 
 -- name: sessions_insert :one
 -- in: account_id int8
