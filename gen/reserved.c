@@ -113,6 +113,7 @@ static const char *const words[] = {
     "MESSAGE_FIELD_MASK",
     "MESSAGE_LIST_VALUE",
     "MESSAGE_ORDINARY",
+    "MESSAGE_PIECES_MAX",
     "MESSAGE_RUNTIME_VERSION",
     "MESSAGE_STRUCT",
     "MESSAGE_TIMESTAMP",
