@@ -186,7 +186,10 @@ describe("a message", () => {
     const box = toren.page.getByRole("textbox", { name: "Message" });
     await box.fill("");
     await box.pressSequentially(`look here @${mira.character.slice(0, 5)}`);
-    await toren.page.getByRole("option", { name: mira.character }).waitFor();
+    // Both names may begin so: the arrow goes on until hers is chosen.
+    const hers = toren.page.getByRole("option", { name: mira.character });
+    await hers.waitFor();
+    while ((await hers.getAttribute("aria-selected")) !== "true") await box.press("ArrowDown");
     await box.press("Enter");
     assert.equal(await box.inputValue(), `look here @${mira.character} `);
     await box.press("Enter");
@@ -287,6 +290,13 @@ describe("channels of one's own", () => {
     await toren.channel(mira.character).getByText("1 unread message").waitFor();
     await toren.openChannel(mira.character);
     await toren.hears("between us");
+  });
+
+  test("who is there is told in words", async () => {
+    await mira.openChannel("Global");
+    await mira.page.getByRole("button", { name: "2 here" }).click();
+    await mira.page.locator(".people").getByText(toren.character).waitFor();
+    await mira.button("Close").click();
   });
 });
 
