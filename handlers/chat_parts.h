@@ -56,7 +56,7 @@ enum status chat_find_channels(struct rpc_call *call, const FindChannelsRequest 
                                FindChannelsResponse *res);
 enum status chat_create_channel(struct rpc_call *call, const CreateChannelRequest *req,
                                 CreateChannelResponse *res);
-enum status chat_update_channel(struct rpc_call *call, const UpdateChannelRequest *req,
+enum status chat_update_channel(struct rpc_call *call, const UpdateChannelRequest *given,
                                 UpdateChannelResponse *res);
 
 /* --- chat_whispers.c --- */

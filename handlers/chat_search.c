@@ -1,6 +1,6 @@
 /* ChatService: search. */
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db/queries/chat.h"
@@ -23,20 +23,28 @@ static char *place_to_token(struct arena *arena, const Message *last, int64_t se
                         (uint64_t)last->channel_id, (uint64_t)last->sequence);
 }
 
+/* Up to 15 hexadecimal digits and what ends them. */
+static bool take_number(const char **text, char end, int64_t *ret)
+{
+    size_t digits = strspn(*text, "0123456789abcdef");
+
+    if (digits == 0 || digits > 15 || (*text)[digits] != end)
+        return false;
+    *ret = (int64_t)strtoull(*text, NULL, 16);
+    *text += digits + (end != '\0');
+    return true;
+}
+
 static enum status place_of(struct rpc_call *call, const char *token, struct place *ret)
 {
-    uint64_t at, channel_id, sequence;
-    int length = 0;
+    const char *rest = token;
 
     *ret = newest;
     if (token[0] == '\0')
         return STATUS_OK;
-    if (strspn(token, "0123456789abcdef.") != strlen(token) ||
-        sscanf(token, "%15" SCNx64 ".%15" SCNx64 ".%15" SCNx64 "%n", &at, &channel_id, &sequence,
-               &length) != 3 ||
-        token[length] != '\0')
+    if (!take_number(&rest, '.', &ret->sent_at_us) || !take_number(&rest, '.', &ret->channel_id) ||
+        !take_number(&rest, '\0', &ret->sequence))
         return rpc_fail_field(call, "page_token", "must be the next_page_token of an answer");
-    *ret = (struct place){(int64_t)at, (int64_t)channel_id, (int64_t)sequence};
     return STATUS_OK;
 }
 

@@ -100,7 +100,9 @@ static bool take_joined_pictures(const char **text)
 
 static bool is_flag(const char *text)
 {
-    return is_regional(next_point(&text)) && is_regional(next_point(&text)) && *text == '\0';
+    uint32_t first = next_point(&text), second = next_point(&text);
+
+    return is_regional(first) && is_regional(second) && *text == '\0';
 }
 
 static bool is_keycap(const char *text)

@@ -49,7 +49,7 @@ Test(emoji, anything_else_is_not)
         "\u0442\u0430\u043A", /* a word */
         "\u4E2D",
         "e\u0301",
-        "\u202E",
+        "\xE2\x80\xAE",
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
