@@ -10,7 +10,7 @@ from waystone.event.v1 import event_pb2, event_pb2_grpc
 from waystone.live.v1 import live_pb2
 
 from event_stream import CHANNEL, EventStream, following, topic
-from harness import LIST_CHANNELS, SIGN_OUT, Player, RpcError, World, eventually, metric
+from harness import LIST_CHANNELS, SIGN_OUT, Player, RpcError, World, eventually
 
 world = None
 
