@@ -74,7 +74,9 @@ def add_a_method():
     edit("api/waystone/chat/v1/chat.proto", lambda text: text.replace(
         service, service + textwrap.indent(method, "  ") + "\n") + "\n" + messages)
     edit("db/queries/chat.sql", lambda text: text + "\n" + query)
+    include = '#include "handlers/chat_parts.h"\n'
     edit("handlers/chat.c", lambda text: text.replace(
+        include, f'#include "db/queries/chat.h"\n{include}').replace(
         table, f"{handler}\n{table}    .count_messages = count_messages,\n"))
     (CHECKOUT / "tests" / "service" / "count_test.py").write_text(test, encoding="utf-8")
 
