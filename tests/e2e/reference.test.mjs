@@ -119,7 +119,7 @@ describe("the reference", () => {
   test("narrows to what is looked for, with the keyboard", () =>
     reading({}, async (page) => {
       await page.keyboard.press("/");
-      await page.keyboard.type("idempotencykey chat");
+      await page.keyboard.type("replytosequence chat");
       await page.getByText("1 method", { exact: true }).waitFor();
       await page.getByRole("heading", { name: "SendMessage", exact: true }).waitFor();
       assert.equal(await page.getByRole("heading", { name: "SignIn", exact: true }).count(), 0);
