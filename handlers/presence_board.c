@@ -268,12 +268,14 @@ static bool is_listed(const struct room *room)
     return room->members.count <= PRESENCE_LIST_MAX;
 }
 
-/* Calls for each node of a table; the function may free it. */
+/* For each node of a table; the body may free it. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): what it declares cannot stand in parentheses */
 #define FOR_EACH(table_, type_, item_)                                                          \
     for (size_t i_##item_ = 0; i_##item_ < (table_)->size; i_##item_++)                         \
         for (struct type_ *item_ = (struct type_ *)(table_)->buckets[i_##item_], *next_##item_; \
              item_ != NULL && (next_##item_ = (struct type_ *)item_->node.next, true);          \
              item_ = next_##item_)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 size_t presence_unnamed(struct presence_board *board, struct arena *arena,
                         int64_t **ret_account_ids)

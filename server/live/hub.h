@@ -137,13 +137,13 @@ void hub_add_source(struct hub *hub, uint8_t kind, const struct hub_source *sour
 void hub_set_following(struct hub *hub, hub_following_fn following, void *user);
 
 /* A live copy of a log's event. Takes the reference. */
-void hub_publish(struct hub *hub, struct hub_topic topic, const struct hub_event *event);
+void hub_publish(struct hub *hub, struct hub_topic key, const struct hub_event *event);
 
 /* The newest change of a state. Takes the reference. */
-void hub_publish_state(struct hub *hub, struct hub_topic topic, struct shared_bytes *change);
+void hub_publish_state(struct hub *hub, struct hub_topic key, struct shared_bytes *change);
 
 /* Asks the source again whether the account may follow the topic, and ends it if not. */
-void hub_recheck(struct hub *hub, struct hub_topic topic, int64_t account_id);
+void hub_recheck(struct hub *hub, struct hub_topic key, int64_t account_id);
 
 /* The same for all that the account follows. */
 void hub_recheck_account(struct hub *hub, int64_t account_id);

@@ -132,7 +132,7 @@ static bool set_option(struct serve_options *options, const char *option)
             *numbers[i].target = (uint32_t)atoi(value + 1);
             return true;
         }
-    if (strncmp(option, "request_memory_bytes=", 21) == 0)
+    if (value != NULL && strncmp(option, "request_memory_bytes=", 21) == 0)
         options->rpc.request_memory_bytes = strtoul(value + 1, NULL, 10);
     else if (strncmp(option, "proxies=", 8) == 0)
         http->proxies = value + 1;
