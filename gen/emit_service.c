@@ -228,6 +228,10 @@ static void emit_method_limits(struct output *out, const Waystone__Options__V1__
     }
     if (rules->audit)
         emit(out, "        .audit = true,\n");
+    if (rules->step_up)
+        emit(out, "        .step_up = true,\n");
+    if (rules->scope[0] != '\0')
+        emit(out, "        .scope = \"%s\",\n", rules->scope);
 }
 
 static void emit_method_entry(struct output *out, const struct model_service *service,

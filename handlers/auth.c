@@ -181,6 +181,7 @@ static enum status sign_in(struct rpc_call *call, const SignInRequest *req, Sign
     TRY(db_commit(tx));
 
     owner = (struct owner){row->id, row->user_name, row->email, row->role, row->created_at};
+    res->result_case = SIGN_IN_RESPONSE_RESULT_SESSION;
     return session_to_api(call, &owner, session_id, &refresh,
                           req->token_transport == TOKEN_TRANSPORT_COOKIE, &res->session);
 }

@@ -70,6 +70,25 @@ enum status rpc_fail_field(struct rpc_call *call, const char *field, const char 
     return rpc_fail(call, STATUS_INVALID_ARGUMENT, "%s: %s", field, violation.message);
 }
 
+enum status rpc_fail_reason(struct rpc_call *call, enum status status, const char *reason,
+                            const char *format, ...)
+{
+    ErrorInfo *info = ErrorInfo_new(call->arena);
+    struct buffer encoded = {0};
+    const char *message;
+    va_list arguments;
+
+    info->reason = (char *)reason;
+    info->domain = "waystone";
+    message_encode(&info->base, &encoded);
+    rpc_add_detail(call, "google.rpc.ErrorInfo", buffer_data(&encoded), encoded.length);
+    buffer_free(&encoded);
+    va_start(arguments, format);
+    message = arena_vprintf(call->arena, format, arguments);
+    va_end(arguments);
+    return rpc_fail(call, status, "%s", message);
+}
+
 /* Browsers send each cookie of an HTTP/2 request as a field of its own (RFC 9113, 8.2.3). */
 static const char *join_cookies(struct rpc_call *call)
 {

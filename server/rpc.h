@@ -56,6 +56,8 @@ struct rpc_method {
     uint32_t rate_period_s;
     enum rpc_limit_scope rate_scope;
     bool audit;
+    bool step_up;      /* the session must have proved lately who it is */
+    const char *scope; /* what an API key needs to call it; NULL: none may */
 
     /* Calls the typed handler in `service`. For shapes with a single request it is
      * rpc_request(call); for those with a single response the handler fills
@@ -109,6 +111,11 @@ enum status rpc_fail(struct rpc_call *call, enum status status, const char *form
 /* INVALID_ARGUMENT with a google.rpc.BadRequest that names the field. */
 enum status rpc_fail_field(struct rpc_call *call, const char *field, const char *format, ...)
     PRINTF_LIKE(3, 4);
+
+/* With a google.rpc.ErrorInfo, by which programs know the cause: a reason such as
+ * "STEP_UP_REQUIRED" in the domain "waystone". */
+enum status rpc_fail_reason(struct rpc_call *call, enum status status, const char *reason,
+                            const char *format, ...) PRINTF_LIKE(4, 5);
 
 /* Adds an error detail; `type_name` such as "google.rpc.BadRequest", `value` its encoding. */
 void rpc_add_detail(struct rpc_call *call, const char *type_name, const void *value, size_t length);

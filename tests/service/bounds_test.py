@@ -13,7 +13,7 @@ import h2.errors
 import h2.settings
 
 from engine_test import SERVICE, EchoServer, H2, envelope, text_field
-from harness import PASSWORD, Follower, Player, World, eventually
+from harness import PASSWORD, Follower, Player, World, eventually, metric
 
 WORLD_OPTIONS = {"http__loops": 1}
 
@@ -165,8 +165,8 @@ class Game(unittest.TestCase):
                          b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
                          % len(body) + body)
             waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            while world.psql(waiting) == "0":
-                time.sleep(0.02)
+            self.assertTrue(eventually(lambda: metric(server, "waystone_calls") == 1 and
+                                       world.psql(waiting) != "0"), "the call does not wait")
             os.kill(server.pid(), signal.SIGTERM)
             self.assertTrue(server.process.wait(20))
         self.assertEqual(server.process.exit_code(), 0)

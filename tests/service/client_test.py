@@ -23,7 +23,7 @@ import grpc
 
 import hostile
 from engine_test import EchoServer
-from harness import HOME
+from harness import HOME, eventually
 from hostile import Hostile, envelope, frame, headers, text_message
 
 BUILD = pathlib.Path(os.environ["WAYSTONE_TEST_SERVER"]).parent
@@ -237,8 +237,8 @@ class Restarts(Both, unittest.TestCase):
                              backoff=20, timeout=30000, tell=1)
         self.assertTrue(caller.read()["begun"])
         server.child.send_signal(signal.SIGTERM)
-        while listens(server.port):  # it finishes its calls and takes no more
-            time.sleep(0.01)
+        # It finishes its calls and takes no more.
+        self.assertTrue(eventually(lambda: not listens(server.port)), "it takes more")
         with unittest.mock.patch("engine_test.free_port", return_value=server.port):
             other = EchoServer()
         told = [one for one in caller.finish() if "status" in one]

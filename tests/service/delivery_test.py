@@ -336,7 +336,9 @@ class Delivery(unittest.TestCase):
             checker = Checker()
 
     def round(self, disturbance):
-        time.sleep(0.5)
+        said = "SELECT sum(last_sequence) FROM channels"
+        before = int(world.psql(said))
+        self.assertTrue(eventually(lambda: int(world.psql(said)) > before + 5), "nobody talks")
         disturbance()
         time.sleep(chance.choice([0, 0.5]))
         counts = checker.check()
