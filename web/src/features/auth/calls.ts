@@ -14,7 +14,10 @@ export async function register(registration: Registration): Promise<void> {
 }
 
 export async function signIn(credentials: Credentials): Promise<void> {
-  await open((onHeader) => client.signIn({ ...credentials, tokenTransport }, { onHeader }));
+  await open(async (onHeader) => {
+    const { result } = await client.signIn({ ...credentials, tokenTransport }, { onHeader });
+    return { session: result.case === "session" ? result.value : undefined };
+  });
 }
 
 async function open(
