@@ -215,6 +215,20 @@ enum status moderation_list_my_sanctions(struct rpc_call *call, const ListMySanc
 
 /* --- appeals --- */
 
+static enum status tell_moderators(struct rpc_call *call, struct db *tx,
+                                   const struct sanctions_get_row *sanction, int64_t appeal_id)
+{
+    Notification *notification = Notification_new(call->arena);
+
+    notification->kind = NOTIFICATION_KIND_APPEAL_FILED;
+    notification->text = arena_printf(call->arena, "%s appeals a %s.", sanction->character_name,
+                                      sanction->kind == SANCTION_BAN ? "ban" : "mute");
+    notification->channel_id = sanction->channel_id;
+    notification->character_id = sanction->character_id;
+    notification->subject_id = appeal_id;
+    return notify_role_later(tx, RPC_ACCESS_MODERATOR, notification);
+}
+
 /* Files the appeal of a sanction's owner. */
 static enum status appeal(struct rpc_call *call, int64_t account_id, int64_t sanction_id,
                           const char *text, Appeal **ret)
@@ -237,6 +251,7 @@ static enum status appeal(struct rpc_call *call, int64_t account_id, int64_t san
     if (s == STATUS_ALREADY_EXISTS)
         return rpc_fail(call, s, "this sanction was appealed already");
     TRY(s);
+    TRY(tell_moderators(call, tx, sanction, inserted->id));
     TRY(appeals_get(tx, call->arena, inserted->id, &row));
     TRY(db_commit(tx));
     *ret = APPEAL(call->arena, row);

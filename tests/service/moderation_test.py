@@ -539,6 +539,24 @@ class Appeals(Moderation):
                          [("appeal", made["id"])])
         self.assertEqual(len(audited(world, "sanction.lift", self.moderator)), 1)
 
+    def test_moderators_hear_of_it(self):
+        made = self.appeal()
+
+        def told(player):
+            return [note for note in notifications(player, "APPEAL_FILED")
+                    if note.get("subjectId") == made["id"]]
+
+        self.assertTrue(eventually(lambda: told(self.moderator)))
+        note = told(self.moderator)[0]
+        self.assertEqual((note["text"], note["characterId"]),
+                         (f"{self.speaker.character['name']} appeals a mute.",
+                          self.speaker.character["id"]))
+        self.assert_refused("already_exists", self.appeal)
+        self.decide(made["id"], False)
+        self.assertTrue(eventually(lambda: notifications(self.speaker, "APPEAL_DECIDED")))
+        self.assertEqual(len(told(self.moderator)), 1, "once for each appeal")
+        self.assertEqual(notifications(self.speaker, "APPEAL_FILED"), [], "players are not told")
+
     def test_refused(self):
         made = self.appeal()
         decided = self.decide(made["id"], False)
@@ -591,6 +609,9 @@ class Appeals(Moderation):
             self.assertEqual(error.message, "wrong name or password")
         self.assert_refused("invalid_argument", appeal_ban, text=" ")
         made = appeal_ban()
+        self.assertTrue(eventually(lambda: any(
+            note.get("subjectId") == made["id"]
+            for note in notifications(self.moderator, "APPEAL_FILED"))))
         self.assertEqual((made["sanction"]["id"], made["text"]), (ban["id"], "I was framed."))
         self.assert_refused("already_exists", appeal_ban)
         self.decide(made["id"], True)

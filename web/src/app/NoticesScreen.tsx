@@ -24,6 +24,8 @@ function NoticesPlate() {
   const open = ({ kind, channelId, messageSequence, subjectId }: NoticeItem) => {
     if (kind === "report-filed") {
       void navigate({ to: "/moderation", search: { report: String(subjectId) } });
+    } else if (kind === "appeal-filed") {
+      void navigate({ to: "/moderation", search: { view: "appeals" } });
     } else if (kind === "sanction" || kind === "appeal-decided") {
       void navigate({ to: "/standing" });
     } else if (channelId > 0n) void goToMessage(channelId, messageSequence);

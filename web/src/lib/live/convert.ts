@@ -66,6 +66,8 @@ const NOTICES: Partial<Record<NotificationKind, NoticeKind>> = {
   [NotificationKind.SANCTION]: "sanction",
   [NotificationKind.APPEAL_DECIDED]: "appeal-decided",
   [NotificationKind.REPORT_FILED]: "report-filed",
+  [NotificationKind.APPEAL_FILED]: "appeal-filed",
+  [NotificationKind.SECURITY]: "security",
 };
 
 const REASONS: Partial<Record<WireEndReason, EndReason>> = {

@@ -86,6 +86,8 @@ export type NoticeKind =
   | "sanction"
   | "appeal-decided"
   | "report-filed"
+  | "appeal-filed"
+  | "security"
   | "other";
 
 /** A notification. */
