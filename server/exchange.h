@@ -97,6 +97,7 @@ struct exchange {
 
     /* The RPC layer's. */
     bool whole_request; /* nothing happens before the request is whole: pauses in it are bounded */
+    bool patient; /* a live stream: a peer that is there may take what is pending when it likes */
     const struct exchange_events *events;
     void *call;
 };

@@ -210,7 +210,8 @@ struct shared_bytes *rpc_encode_shared(const ProtobufCMessage *message, enum rpc
 bool rpc_send_shared(struct rpc_call *call, struct shared_bytes *bytes);
 
 /* Called on the loop's stack when there is room again, unless rpc_send() is waiting for it.
- * NULL ends it. */
+ * NULL ends it. Such an owner keeps no queue, so that a client may be as slow as it likes: as long
+ * as it answers when it is asked whether it is there, its stream stays. */
 void rpc_on_writable(struct rpc_call *call,
                      void (*on_writable)(struct rpc_call *call, void *argument), void *argument);
 

@@ -153,6 +153,7 @@ void rpc_release(struct rpc_call *call)
 void rpc_on_writable(struct rpc_call *call,
                      void (*on_writable)(struct rpc_call *call, void *argument), void *argument)
 {
+    call->state->exchange->patient = on_writable != NULL;
     call->state->on_writable = on_writable;
     call->state->writable_argument = argument;
 }

@@ -112,7 +112,7 @@ static enum h1_wait waits_for(const struct h1_connection *connection)
     const struct h1_exchange *ex = connection->exchange;
 
     if (connection->writer.writing)
-        return H1_WAIT_WRITE;
+        return ex != NULL && ex->exchange.patient ? H1_WAIT_CALL : H1_WAIT_WRITE;
     if (ex == NULL)
         return connection->base.socket->input->size > 0 ? H1_WAIT_HEAD : H1_WAIT_REQUEST;
     if (ex->exchange.whole_request && !ex->in_ended && ex->unconsumed == 0 && !ex->started)

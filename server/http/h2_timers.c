@@ -25,10 +25,27 @@ static struct h2_connection *from_timer(struct loop_timer *timer)
     return (struct h2_connection *)((char *)timer - offsetof(struct connection, timer));
 }
 
+/* Whether all that is open are live streams: how slow their peer is, is its own affair, and
+ * whether it is there at all is found out by PING. */
+static bool is_patient(const struct h2_connection *connection)
+{
+    const struct h2_stream *stream = connection->streams;
+
+    if (stream == NULL)
+        return false;
+    while (stream != NULL && stream->exchange.patient)
+        stream = stream->next;
+    return stream == NULL;
+}
+
 static void on_idle(struct loop_timer *timer)
 {
     struct h2_connection *connection = from_timer(timer);
 
+    if (connection->writer.writing && is_patient(connection)) {
+        loop_timer_set(loop_of(connection), timer, configuration(connection)->write_ms);
+        return;
+    }
     if (connection->writer.writing) {
         h2_close(&connection->base); /* the peer takes nothing of what is pending */
         return;
@@ -110,7 +127,7 @@ static uint32_t bound_ms(const struct h2_stream *stream)
     if (stream->lingering)
         return config->linger_ms;
     if (h2_stream_queued(stream) > 0)
-        return config->write_ms;
+        return stream->exchange.patient ? 0 : config->write_ms;
     if (!stream->in_ended && !stream->started && stream->unconsumed == 0 &&
         (stream->exchange.whole_request || stream->for_site))
         return config->body_ms;

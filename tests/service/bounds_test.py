@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -12,6 +13,7 @@ import unittest
 import h2.errors
 import h2.settings
 
+from event_stream import CHANNEL, SUBSCRIBE, EventStream, following, topic
 from engine_test import SERVICE, EchoServer, H2, envelope, text_field
 from harness import PASSWORD, Follower, Player, World, eventually, metric
 
@@ -151,6 +153,82 @@ class RequestMemory(unittest.TestCase):
         client.finish(stream)
         self.assertEqual(self.status(client, stream), "8")
         self.assertEqual(client.call("Echo", text_field("y" * self.LARGE))[0], 0)
+
+
+class SlowReaders(unittest.TestCase):
+    """A client that is slow keeps its stream; one that does not answer when asked loses it."""
+
+    BOUND_MS = 300  # for what is no live stream
+    COUNT = 900     # messages: more than the queue, the ring and the sockets hold
+
+    @classmethod
+    def setUpClass(cls):
+        cls.world = World("bounds-slow", http__write_timeout_ms=cls.BOUND_MS, **WORLD_OPTIONS)
+        cls.asking = cls.world.add_server(http__keepalive_s=1, http__keepalive_timeout_s=1)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.world.close()
+
+    def setUp(self):
+        self.player = Player(self.world.server)
+
+    def say_much(self):
+        """Far more than anybody takes who does not read, and then the time to be given up."""
+        sent = [self.player.say("x" * 490)["sequence"] for _ in range(self.COUNT)]
+        time.sleep(4 * self.BOUND_MS / 1000)
+        return sent
+
+    def subscribe(self, receive_buffer=None, window=None, server=None):
+        """An event stream over HTTP/2: the client and the stream's number."""
+        sock = socket.socket()
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.connect(("127.0.0.1", (server or self.world.server).port))
+        self.addCleanup(sock.close)
+        client = H2(sock)
+        if window:
+            client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
+            client.h2.increment_flow_control_window(window - 65535)
+        stream = client.open(f"/waystone.{SUBSCRIBE}", content_type="application/connect+json",
+                             authorization=f"Bearer {self.player.token}")
+        client.send(stream, envelope(json.dumps(
+            {"follow": [following(CHANNEL, self.player.channel)]}).encode()), end=True)
+        client.until(lambda: b"caughtUp" in client.bodies.get(stream, b""))
+        return client, stream
+
+    def test_http1(self):
+        stream = EventStream(self.world.server, self.player.token,
+                             [following(CHANNEL, self.player.channel)], receive_buffer=4096)
+        self.addCleanup(stream.close)
+        stream.until_caught_up(topic(CHANNEL, self.player.channel))
+        sent = self.say_much()
+        self.assertEqual([stream.next_message()["sequence"] for _ in sent], sent)
+
+    def test_http2_without_window(self):
+        client, stream = self.subscribe()
+        client.credit = False  # takes what is sent, gives no room for more, and answers PING
+        sent = self.say_much()
+        while select.select([client.sock], [], [], 0.2)[0] and not client.closed:
+            client.pump()
+        self.assertEqual(client.resets, {})
+        self.assertFalse(client.closed)
+        self.assertLess(client.bodies[stream].count(b'"message"'), len(sent))
+        client.credit = True
+        client.h2.acknowledge_received_data(65535, stream)
+        client.flush()
+        client.until(lambda: client.bodies[stream].count(b'"message"') == len(sent))
+
+    def test_http2_that_reads_nothing(self):
+        client, stream = self.subscribe(receive_buffer=4096, window=1 << 30)
+        sent = self.say_much()
+        client.until(lambda: client.bodies[stream].count(b'"message"') == len(sent))
+
+    def test_http2_that_is_gone(self):
+        self.subscribe(receive_buffer=4096, window=1 << 30, server=self.asking)
+        self.assertEqual(metric(self.asking, "waystone_hub_subscribers"), 1)
+        self.say_much()
+        self.assertTrue(eventually(lambda: metric(self.asking, "waystone_hub_subscribers") == 0))
 
 
 class Game(unittest.TestCase):
