@@ -47,6 +47,7 @@
 #include "handlers/sanctions.h"
 #include "handlers/social.h"
 #include "handlers/speech.h"
+#include "handlers/step_up.h"
 #include "handlers/word_filters.h"
 #include "server/health.h"
 #include "server/http/http.h"
@@ -458,7 +459,7 @@ static void build_server(void)
         .max_request_bytes = (uint32_t)config.rpc_max_request_bytes,
         .request_memory_bytes = (size_t)config.rpc_request_memory_bytes,
     };
-    struct rpc_interceptor steps[5];
+    struct rpc_interceptor steps[6];
 
     server = rpc_server_new(&rpc);
     meta_register(server);
@@ -481,6 +482,7 @@ static void build_server(void)
     steps[2] = interceptor_audit(audit_interface());
     steps[3] = interceptor_access(authenticator_interface());
     steps[4] = interceptor_limits(limiter_interface());
+    steps[5] = interceptor_step_up(step_up_interface());
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
         rpc_server_add_interceptor(server, &steps[i]);
 }

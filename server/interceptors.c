@@ -90,6 +90,20 @@ struct rpc_interceptor interceptor_limits(struct rate_limiter *limiter)
     return (struct rpc_interceptor){.name = "limits", .before = check_limit, .user = limiter};
 }
 
+/* --- step-up --- */
+
+static enum status check_proof(struct rpc_call *call, void *user)
+{
+    const struct prover *prover = user;
+
+    return call->method->step_up ? prover->check(call, prover->user) : STATUS_OK;
+}
+
+struct rpc_interceptor interceptor_step_up(struct prover *prover)
+{
+    return (struct rpc_interceptor){.name = "step-up", .before = check_proof, .user = prover};
+}
+
 /* --- audit --- */
 
 static void record_audit(struct rpc_call *call, enum status status, void *user)

@@ -1,8 +1,8 @@
 /* interceptors.h - what runs around every call, and the small interfaces it stands on.
  *
  * server/ knows neither accounts nor storage: main.c fills these interfaces from handlers/.
- * Order at the start: logging, metrics, access, limits; deadline, decoding and validation are
- * the dispatcher's own, since they need the message. */
+ * Order at the start: logging, metrics, audit, access, limits, step-up; deadline, decoding and
+ * validation are the dispatcher's own, since they need the message. */
 #ifndef WAYSTONE_SERVER_INTERCEPTORS_H
 #define WAYSTONE_SERVER_INTERCEPTORS_H
 
@@ -31,6 +31,13 @@ struct rate_limiter {
     void *user;
 };
 
+struct prover {
+    /* Called for methods that want a fresh proof of who the caller is. PERMISSION_DENIED, with
+     * reason "STEP_UP_REQUIRED", if there is none. May suspend. */
+    enum status (*check)(struct rpc_call *call, void *user);
+    void *user;
+};
+
 struct auditor {
     /* Notes that an audited call ended. Must not suspend. */
     void (*record)(struct rpc_call *call, enum status status, void *user);
@@ -40,6 +47,7 @@ struct auditor {
 /* Each returns an interceptor whose `user` is the argument, which must outlive the server. */
 struct rpc_interceptor interceptor_access(struct authenticator *authenticator);
 struct rpc_interceptor interceptor_limits(struct rate_limiter *limiter);
+struct rpc_interceptor interceptor_step_up(struct prover *prover);
 struct rpc_interceptor interceptor_audit(struct auditor *auditor);
 struct rpc_interceptor interceptor_logging(void);
 
