@@ -5,6 +5,8 @@
  * drains, a second one ends at once. */
 #include <errno.h>
 #include <getopt.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -45,6 +47,7 @@
 #include "handlers/presence.h"
 #include "handlers/presence_live.h"
 #include "handlers/sanctions.h"
+#include "handlers/secrets.h"
 #include "handlers/social.h"
 #include "handlers/speech.h"
 #include "handlers/step_up.h"
@@ -87,8 +90,8 @@ struct config {
     char *redis_address;
     int64_t redis_connect_timeout_ms, redis_command_timeout_ms;
 
-    char *auth_signing_key, *auth_issuer;
-    int64_t auth_access_token_s, auth_refresh_token_s;
+    char *auth_master_key, *auth_signing_key, *auth_issuer;
+    int64_t auth_access_token_s, auth_refresh_token_s, auth_refresh_grace_s, auth_session_s;
     int64_t auth_hashing_threads, auth_hashing_queue;
 
     int64_t chat_new_account_s;
@@ -171,13 +174,20 @@ static const struct config_key keys[] = {
     NUMBER("redis.command_timeout_ms", redis_command_timeout_ms, "500", 10, 60000,
            "Longest wait for a reply."),
 
+    TEXT("auth.master_key", auth_master_key, "",
+         "File of the key that seals secrets in the database (openssl rand -base64 32); empty: a "
+         "known one, on loopback only."),
     TEXT("auth.signing_key", auth_signing_key, "",
          "PEM file of the EC P-256 private key that signs access tokens."),
     TEXT("auth.issuer", auth_issuer, "waystone", "Issuer and audience of access tokens."),
-    NUMBER("auth.access_token_s", auth_access_token_s, "900", 10, 86400,
+    NUMBER("auth.access_token_s", auth_access_token_s, "600", 10, 86400,
            "Life of an access token, in seconds."),
     NUMBER("auth.refresh_token_s", auth_refresh_token_s, "2592000", 60, 31536000,
            "Life of an unused refresh token, in seconds."),
+    NUMBER("auth.refresh_grace_s", auth_refresh_grace_s, "10", 0, 60,
+           "For so long a used refresh token works again, for clients whose answer was lost."),
+    NUMBER("auth.session_s", auth_session_s, "7776000", 60, 315360000,
+           "Longest life of a session, in seconds, however often it is refreshed."),
     NUMBER("auth.hashing_threads", auth_hashing_threads, "2", 1, 64,
            "Threads that hash passwords."),
     NUMBER("auth.hashing_queue", auth_hashing_queue, "64", 1, 4096,
@@ -228,6 +238,7 @@ static struct rpc_server *server;
 static struct metrics *metrics;
 static struct workers *workers;
 static struct keys *token_keys;
+static struct secrets *secrets;
 static struct http_config http_config;
 static atomic_int loops_ready;
 static atomic_bool shutting_down;
@@ -296,9 +307,12 @@ static void open_app(struct server_loop *self)
         .redis = redis_open(self->loop, &redis),
         .workers = workers,
         .keys = token_keys,
+        .secrets = secrets,
         .issuer = config.auth_issuer,
         .access_token_s = (uint32_t)config.auth_access_token_s,
         .refresh_token_s = (uint32_t)config.auth_refresh_token_s,
+        .refresh_grace_s = (uint32_t)config.auth_refresh_grace_s,
+        .session_s = (uint32_t)config.auth_session_s,
         .rate_scale = (uint32_t)config.rpc_rate_scale,
         .new_account_s = (uint32_t)config.chat_new_account_s,
         .insecure_cookies = config.http_insecure_cookies,
@@ -605,6 +619,38 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* Whether only this machine can reach what listens there. */
+static bool is_loopback(const char *address)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found, *each;
+    bool all = address[0] != '\0';
+
+    if (!all || getaddrinfo(address, NULL, &hints, &found) != 0)
+        return false;
+    for (each = found; each != NULL; each = each->ai_next)
+        all = all &&
+              (each->ai_family == AF_INET6
+                   ? IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)each->ai_addr)->sin6_addr)
+                   : ntohl(((struct sockaddr_in *)each->ai_addr)->sin_addr.s_addr) >> 24 == 127);
+    freeaddrinfo(found);
+    return all;
+}
+
+static bool load_secrets(char *reterr, size_t reterr_size)
+{
+    secrets = secrets_load(config.auth_master_key, reterr, reterr_size);
+    if (secrets == NULL)
+        return false;
+    if (!secrets_are_for_development(secrets) || is_loopback(config.http_address))
+        return true;
+    snprintf(
+        reterr, reterr_size,
+        "auth.master_key is not set, and http.address = '%s' can be reached from outside; the "
+        "key that everybody knows is for loopback only. Make one with: openssl rand -base64 32",
+        config.http_address);
+    return false;
+}
+
 static int prepare(void)
 {
     char error[512];
@@ -615,6 +661,8 @@ static int prepare(void)
         loop_count = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     if (loop_count > MAX_LOOPS)
         loop_count = MAX_LOOPS;
+    if (!load_secrets(error, sizeof(error)))
+        return fail(error);
     token_keys = keys_load(config.auth_signing_key, error, sizeof(error));
     if (token_keys == NULL)
         return fail(error);
@@ -686,6 +734,7 @@ static void clean_up(void)
     rpc_server_free(server);
     metrics_free(metrics);
     keys_free(token_keys);
+    secrets_free(secrets);
     http_config_clear(&http_config);
     config_free(keys, KEY_COUNT);
 }

@@ -20,6 +20,7 @@ struct live_watch;
 struct presence;
 struct local_limits;
 struct sanctions;
+struct secrets;
 struct send_batch;
 struct speakers;
 struct outbox;
@@ -44,17 +45,20 @@ struct app {
     struct local_limits *limits;     /* limiter.c: while Redis is away */
     struct sanctions *sanctions;     /* sanctions.c: those in force */
     struct word_filters *word_filters;
-    struct speakers *speakers; /* speech.c: who said what lately */
-    struct workers *workers;   /* password hashing; shared by all loops */
-    const struct keys *keys;   /* token signing keys; shared, read-only */
+    struct speakers *speakers;     /* speech.c: who said what lately */
+    struct workers *workers;       /* password hashing; shared by all loops */
+    const struct keys *keys;       /* token signing keys; shared, read-only */
+    const struct secrets *secrets; /* the master key; shared, read-only */
 
     /* configuration, the same on every loop */
     const char *issuer; /* "iss" and "aud" of access tokens */
     uint32_t access_token_s;
     uint32_t refresh_token_s;
-    uint32_t rate_scale;    /* multiplies the schema's rate limits; 1 in production */
-    uint32_t new_account_s; /* younger accounts cannot send links; 0: all can */
-    bool insecure_cookies;  /* cleartext loopback only: cookies without Secure */
+    uint32_t refresh_grace_s; /* for which a used refresh token still works */
+    uint32_t session_s;       /* longest life of a session, however often it is refreshed */
+    uint32_t rate_scale;      /* multiplies the schema's rate limits; 1 in production */
+    uint32_t new_account_s;   /* younger accounts cannot send links; 0: all can */
+    bool insecure_cookies;    /* cleartext loopback only: cookies without Secure */
 };
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/coro.h"
 #include "db/queries/accounts.h"
+#include "db/queries/sessions.h"
 #include "handlers/tokens.h"
 
 #define CACHE_SLOTS 16384 /* a power of two; a newer token takes an older one's place */

@@ -1,4 +1,4 @@
--- Accounts, sessions, idempotency keys.
+-- Accounts, idempotency keys.
 
 -- name: accounts_insert :one
 -- Registers an account. ALREADY_EXISTS if the name or the address is taken.
@@ -25,13 +25,6 @@ WHERE lower(user_name) = lower(@login) OR lower(email) = lower(@login)
 ORDER BY id
 LIMIT 1;
 
--- name: accounts_get :one
--- in: id int8
--- out: id int8, user_name text, email text, role int2, created_at timestamptz
-SELECT id, user_name, email, role, created_at
-FROM accounts
-WHERE id = @id;
-
 -- name: accounts_lock :one
 -- Holds the account's row, so that what is counted for it stays true until the commit.
 -- in: id int8
@@ -40,55 +33,6 @@ SELECT id
 FROM accounts
 WHERE id = @id
 FOR NO KEY UPDATE;
-
--- name: sessions_insert :one
--- in: account_id int8
--- out: id int8
-INSERT INTO sessions (account_id)
-VALUES (@account_id)
-RETURNING id;
-
--- name: sessions_revoke :exec
--- Ends a session. Repeating it changes nothing.
--- in: id int8
-UPDATE sessions
-SET revoked_at = clock_timestamp()
-WHERE id = @id AND revoked_at IS NULL;
-
--- name: sessions_revoked_since :many
--- Sessions that ended at or after a time.
--- in: since timestamptz
--- out: id int8, revoked_at timestamptz
-SELECT id, revoked_at
-FROM sessions
-WHERE revoked_at >= @since
-ORDER BY revoked_at;
-
--- name: refresh_tokens_insert :exec
--- in: hash bytea, session_id int8, expires_at timestamptz
-INSERT INTO refresh_tokens (hash, session_id, expires_at)
-VALUES (@hash, @session_id, @expires_at);
-
--- name: refresh_tokens_lock :one
--- A token with its session and account; token and session are held until the commit.
--- in: hash bytea
--- out: session_id int8, is_used bool, is_expired bool, is_revoked bool, account_id int8, user_name text, email text, role int2, created_at timestamptz
-SELECT t.session_id,
-       t.used_at IS NOT NULL,
-       t.expires_at <= now(),
-       s.revoked_at IS NOT NULL,
-       a.id, a.user_name, a.email, a.role, a.created_at
-FROM refresh_tokens t
-JOIN sessions s ON s.id = t.session_id
-JOIN accounts a ON a.id = s.account_id
-WHERE t.hash = @hash
-FOR UPDATE OF t, s;
-
--- name: refresh_tokens_use :exec
--- in: hash bytea
-UPDATE refresh_tokens
-SET used_at = now()
-WHERE hash = @hash;
 
 -- name: idempotency_get :one
 -- The first answer of a call. NOT_FOUND if the key is new.
@@ -145,10 +89,8 @@ LIMIT @count;
 -- in: id int8
 -- out: characters int8, open_sessions int8, last_session_at timestamptz?, unread_notifications int8, sanctions_in_force int8
 SELECT (SELECT count(*) FROM characters WHERE account_id = @id AND deleted_at IS NULL),
-       (SELECT count(*) FROM sessions s
-        WHERE s.account_id = @id AND s.revoked_at IS NULL
-          AND EXISTS (SELECT 1 FROM refresh_tokens t
-                      WHERE t.session_id = s.id AND t.used_at IS NULL AND t.expires_at > now())),
+       (SELECT count(*) FROM sessions
+        WHERE account_id = @id AND revoked_at IS NULL AND expires_at > now()),
        (SELECT max(created_at) FROM sessions WHERE account_id = @id),
        (SELECT count(*) FROM notifications WHERE account_id = @id AND read_at IS NULL),
        (SELECT count(*) FROM sanctions

@@ -20,7 +20,7 @@ world = None
 
 def setUpModule():
     global world
-    world = World("accounts", servers=2, http__loops=1)
+    world = World("accounts", servers=2, http__loops=1, auth__refresh_grace_s=0)
 
 
 def tearDownModule():
@@ -290,8 +290,8 @@ class SigningKeys(unittest.TestCase):
     def start_with(self, server, *keys):
         path = world.home / "keys" / f"{server.name}.pem"
         path.write_bytes(b"".join(key.read_bytes() for key in keys))
-        server.configure(settings(free_port(), world.dsn, world.redis.socket_path, path,
-                                  http__loops=1))
+        server.configure(settings(free_port(), world.dsn, world.redis.socket_path, world.keys,
+                                  auth__signing_key=path, http__loops=1))
         server.start(world.env)
 
     def test_old_tokens_live_while_their_key_is_listed(self):

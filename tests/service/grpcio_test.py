@@ -20,7 +20,7 @@ world = None
 
 def setUpModule():
     global world
-    world = World("grpcio", servers=1, http__loops=2)
+    world = World("grpcio", servers=1, http__loops=2, auth__refresh_grace_s=0)
     world.add_server(with_tls=certificates.ensure_certificate(world.home / "tls"),
                      http__loops=1)
 

@@ -64,7 +64,8 @@ class World:
         # Budgets of calls are tested where they are asked for; all else shares one address.
         self.options = {"rpc__rate_scale": 1000, **options}
         self.tls = certificates.ensure_certificate(HOME / "keys") if tls else None
-        self.key = certificates.ensure_signing_key(self.home / "keys")
+        self.keys = certificates.ensure_keys(self.home / "keys")
+        self.key = self.keys / "tokens.pem"
         self.private = private
         self._start_services(THROW_AWAY if postgres is None else postgres)
         self.servers = []
@@ -104,7 +105,7 @@ class World:
         server = Server(BINARY, self.home, f"server-{index}", log)
         options = dict(self.options, **more)
         tls = options.pop("with_tls", self.tls)
-        server.configure(settings(free_port(), self.dsn, self.redis.socket_path, self.key, tls,
+        server.configure(settings(free_port(), self.dsn, self.redis.socket_path, self.keys, tls,
                                   **options))
         self.servers.append(server)
         if start:

@@ -18,7 +18,7 @@ player = None
 
 def setUpModule():
     global world, player
-    world = World("tokens")
+    world = World("tokens", auth__refresh_grace_s=0)
     player = Player(world.server)
 
 

@@ -1,9 +1,12 @@
-"""Keys of this checkout: a certificate for --tls and the key that signs access tokens."""
+"""Keys of this checkout: a certificate for --tls, the master key, and the key that signs access
+tokens."""
 
+import base64
 import os
 import subprocess
 
 from console import Problem
+from paths import write_atomically
 
 VALID_DAYS = 825
 RENEW_SECONDS = 7 * 86400
@@ -51,3 +54,19 @@ def ensure_signing_key(folder):
         finally:
             os.umask(previous)
     return key
+
+
+def ensure_master_key(folder):
+    """The key that seals secrets in the database."""
+    path = folder / "master.key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, base64.b64encode(os.urandom(32)).decode() + "\n", 0o600)
+    return path
+
+
+def ensure_keys(folder):
+    """The folder with the keys that a server has."""
+    ensure_signing_key(folder)
+    ensure_master_key(folder)
+    return folder

@@ -24,7 +24,7 @@ const { BadRequestSchema } = await import("./gen/google/rpc/error_details_pb.js"
 let world;
 let sessions;
 before(async () => {
-  world = await startWorld("js-connect");
+  world = await startWorld("js-connect", "auth.refresh_grace_s=0");
   sessions = [];
 });
 after(async () => {
