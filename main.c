@@ -97,6 +97,7 @@ struct config {
     int64_t chat_new_account_s;
 
     int64_t rpc_timeout_ms, rpc_max_request_bytes, rpc_request_memory_bytes, rpc_rate_scale;
+    int64_t rpc_default_calls;
     int log_level;
 };
 
@@ -203,6 +204,10 @@ static const struct config_key keys[] = {
     NUMBER("rpc.request_memory_bytes", rpc_request_memory_bytes, "268435456", 1048576,
            1099511627776,
            "Memory of all requests at a time, beside small ones; more are refused meanwhile."),
+    NUMBER(
+        "rpc.default_calls", rpc_default_calls, "6000", 0, 100000000,
+        "Calls a minute that a caller may make of methods without a limit of their own, for each "
+        "loop; 0: any number."),
     NUMBER("rpc.rate_scale", rpc_rate_scale, "1", 1, 1000000,
            "Multiplies every rate limit of the schema; for load tests."),
     {.name = "log.level",
@@ -313,6 +318,7 @@ static void open_app(struct server_loop *self)
         .refresh_token_s = (uint32_t)config.auth_refresh_token_s,
         .refresh_grace_s = (uint32_t)config.auth_refresh_grace_s,
         .session_s = (uint32_t)config.auth_session_s,
+        .default_calls = (uint32_t)config.rpc_default_calls,
         .rate_scale = (uint32_t)config.rpc_rate_scale,
         .new_account_s = (uint32_t)config.chat_new_account_s,
         .insecure_cookies = config.http_insecure_cookies,

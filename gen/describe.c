@@ -450,16 +450,25 @@ static const char *period_words(struct arena *arena, uint32_t seconds)
     return arena_printf(arena, "in %u seconds", seconds);
 }
 
+static const char *describe_scope(const Waystone__Options__V1__RateLimit *rate)
+{
+    static const char *const names[] = {"", "address", "account", "API key"};
+
+    return rate->scope < sizeof(names) / sizeof(names[0]) ? names[rate->scope] : "caller";
+}
+
 const char *describe_rate(struct arena *arena, const struct model_method *method)
 {
-    const Waystone__Options__V1__RateLimit *rate = method->rules->rate_limit;
+    const Waystone__Options__V1__MethodRules *rules = method->rules;
+    const char *words = NULL;
 
-    if (rate == NULL)
-        return NULL;
-    return arena_printf(
-        arena, "%u calls %s for each %s", rate->calls, period_words(arena, rate->period_seconds),
-        rate->scope == WAYSTONE__OPTIONS__V1__RATE_LIMIT_SCOPE__RATE_LIMIT_SCOPE_IP ? "address"
-                                                                                    : "account");
+    for (size_t i = 0; i < rules->n_rate_limits; i++) {
+        const Waystone__Options__V1__RateLimit *rate = rules->rate_limits[i];
+        words = arena_printf(arena, "%s%s%u calls %s for each %s", words ? words : "",
+                             words ? ", " : "", rate->calls,
+                             period_words(arena, rate->period_seconds), describe_scope(rate));
+    }
+    return words;
 }
 
 const char *describe_time(struct arena *arena, const struct model_method *method)

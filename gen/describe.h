@@ -41,7 +41,7 @@ const struct model_value *enum_value_of(const struct model_enum *enumeration, in
 
 const char *describe_access(const struct model *model, const struct model_method *method);
 const char *describe_shape(const struct model_method *method);
-/* "600 calls a minute for each account"; NULL: not limited. */
+/* "600 calls a minute for each account, 100 calls a minute for each API key"; NULL: not limited. */
 const char *describe_rate(struct arena *arena, const struct model_method *method);
 /* "at most 10 s". */
 const char *describe_time(struct arena *arena, const struct model_method *method);

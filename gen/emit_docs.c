@@ -168,6 +168,14 @@ static const char *effects_words(const struct model_method *method)
     return method_streams(method) ? NULL : "yes: it may be repeated only if its text above says so";
 }
 
+static const char *keys_words(struct output *out, const struct model_method *method)
+{
+    if (method_is_public(method))
+        return NULL;
+    return method->rules->scope[0] != '\0' ? PRINT(out, "with scope `%s`", method->rules->scope)
+                                           : "none may call";
+}
+
 static void emit_facts(struct output *out, const struct model *model,
                        const struct model_service *service, const struct model_method *method)
 {
@@ -175,6 +183,9 @@ static void emit_facts(struct output *out, const struct model *model,
     emit_fact(out, "path", PRINT(out, "`/%s/%s`", service->full_name, method->name));
     emit_fact(out, "shape", describe_shape(method));
     emit_fact(out, "who may call", describe_access(model, method));
+    emit_fact(out, "API keys", keys_words(out, method));
+    emit_fact(out, "step-up",
+              method->rules->step_up ? "the session must have proved lately who it is" : NULL);
     emit_fact(out, "limit", describe_rate(out->arena, method));
     emit_fact(out, "time", describe_time(out->arena, method));
     emit_fact(out, "request size", describe_size(out->arena, method));

@@ -79,15 +79,21 @@ static void emit_errors(struct json *json, const struct model *model,
 
 /* --- facts --- */
 
-static void emit_rate(struct json *json, const Waystone__Options__V1__RateLimit *rate)
+static void emit_rates(struct json *json, const Waystone__Options__V1__MethodRules *rules)
 {
-    bool by_address = rate->scope == WAYSTONE__OPTIONS__V1__RATE_LIMIT_SCOPE__RATE_LIMIT_SCOPE_IP;
+    static const char *const scopes[] = {"", "ip", "account", "key"};
 
-    json_open_member(json, "rateLimit", '{');
-    json_integer_member(json, "calls", rate->calls);
-    json_integer_member(json, "periodSeconds", rate->period_seconds);
-    json_string_member(json, "scope", by_address ? "ip" : "account");
-    json_close(json, '}');
+    json_open_member(json, "rateLimits", '[');
+    for (size_t i = 0; i < rules->n_rate_limits; i++) {
+        const Waystone__Options__V1__RateLimit *rate = rules->rate_limits[i];
+        json_open(json, '{');
+        json_integer_member(json, "calls", rate->calls);
+        json_integer_member(json, "periodSeconds", rate->period_seconds);
+        json_string_member(json, "scope",
+                           scopes[rate->scope % (sizeof(scopes) / sizeof(scopes[0]))]);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
 }
 
 /* What has no keyword in OpenAPI. */
@@ -112,8 +118,11 @@ static void emit_facts(struct json *json, const struct model *model,
         json_integer_member(json, "maxRequestBytes", rules->max_request_bytes);
     if (rate != NULL) {
         json_string_member(json, "limit", rate);
-        emit_rate(json, rules->rate_limit);
+        emit_rates(json, rules);
     }
+    if (rules->scope[0] != '\0')
+        json_string_member(json, "apiKeyScope", rules->scope);
+    json_bool_member(json, "stepUp", rules->step_up);
     json_bool_member(json, "audited", rules->audit);
     json_bool_member(json, "sideEffects", !method->no_side_effects);
     json_open_member(json, "errors", '[');

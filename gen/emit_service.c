@@ -211,21 +211,37 @@ static const char *shape_of(const struct model_method *method)
     return method->response_streams ? "RPC_SERVER_STREAM" : "RPC_UNARY";
 }
 
+static const char *scope_constant(const Waystone__Options__V1__RateLimit *rate)
+{
+    switch (rate->scope) {
+    case WAYSTONE__OPTIONS__V1__RATE_LIMIT_SCOPE__RATE_LIMIT_SCOPE_IP:
+        return "RPC_LIMIT_BY_IP";
+    case WAYSTONE__OPTIONS__V1__RATE_LIMIT_SCOPE__RATE_LIMIT_SCOPE_ACCOUNT:
+        return "RPC_LIMIT_BY_ACCOUNT";
+    default:
+        return "RPC_LIMIT_BY_KEY";
+    }
+}
+
+static void emit_rate_limits(struct output *out, const Waystone__Options__V1__MethodRules *rules)
+{
+    if (rules->n_rate_limits == 0)
+        return;
+    emit(out, "        .rate_limits =\n            (const struct rpc_rate_limit[]){\n");
+    for (size_t i = 0; i < rules->n_rate_limits; i++)
+        emit(out, "                {.calls = %u, .period_s = %u, .scope = %s},\n",
+             rules->rate_limits[i]->calls, rules->rate_limits[i]->period_seconds,
+             scope_constant(rules->rate_limits[i]));
+    emit(out, "            },\n        .rate_limit_count = %zu,\n", rules->n_rate_limits);
+}
+
 static void emit_method_limits(struct output *out, const Waystone__Options__V1__MethodRules *rules)
 {
-    const Waystone__Options__V1__RateLimit *rate = rules->rate_limit;
-
     if (rules->timeout_ms != 0)
         emit(out, "        .timeout_ms = %u,\n", rules->timeout_ms);
     if (rules->max_request_bytes != 0)
         emit(out, "        .max_request_bytes = %u,\n", rules->max_request_bytes);
-    if (rate != NULL) {
-        bool by_ip = rate->scope == WAYSTONE__OPTIONS__V1__RATE_LIMIT_SCOPE__RATE_LIMIT_SCOPE_IP;
-        emit(out,
-             "        .rate_calls = %u,\n        .rate_period_s = %u,\n"
-             "        .rate_scope = %s,\n",
-             rate->calls, rate->period_seconds, by_ip ? "RPC_LIMIT_BY_IP" : "RPC_LIMIT_BY_ACCOUNT");
-    }
+    emit_rate_limits(out, rules);
     if (rules->audit)
         emit(out, "        .audit = true,\n");
     if (rules->step_up)

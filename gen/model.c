@@ -369,11 +369,48 @@ static void read_fields(struct model *model, struct model_file *file, size_t *ne
 
 /* --- services --- */
 
+/* A budget has a name of its own in the headers: its scope and period. */
+static bool rate_is_repeated(const Waystone__Options__V1__MethodRules *rules, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (rules->rate_limits[i]->scope == rules->rate_limits[index]->scope &&
+            rules->rate_limits[i]->period_seconds == rules->rate_limits[index]->period_seconds)
+            return true;
+    return false;
+}
+
+static void check_rate_limits(struct model *model, const struct model_method *method,
+                              struct location location)
+{
+    const Waystone__Options__V1__MethodRules *rules = method->rules;
+
+    if (rules->n_rate_limits > RATE_LIMITS_MAX)
+        model_fail(model, location, "method '%s' has more than %d rate limits", method->name,
+                   RATE_LIMITS_MAX);
+    for (size_t i = 0; i < rules->n_rate_limits; i++) {
+        const Waystone__Options__V1__RateLimit *rate = rules->rate_limits[i];
+        if (rate->calls == 0 || rate->period_seconds == 0 || rate->scope == 0) {
+            model_fail(model, location,
+                       "method '%s': a rate limit needs calls, period_seconds and scope",
+                       method->name);
+            continue;
+        }
+        if (rate_is_repeated(rules, i))
+            model_fail(model, location,
+                       "method '%s' has two rate limits of the same scope and period",
+                       method->name);
+        if (rules->access == WAYSTONE__OPTIONS__V1__ACCESS__ACCESS_PUBLIC &&
+            rate->scope != WAYSTONE__OPTIONS__V1__RATE_LIMIT_SCOPE__RATE_LIMIT_SCOPE_IP)
+            model_fail(model, location,
+                       "method '%s' is public: who calls it has no account to limit it by",
+                       method->name);
+    }
+}
+
 static void check_method_rules(struct model *model, const struct model_method *method,
                                struct location location)
 {
     const Waystone__Options__V1__MethodRules *rules = method->rules;
-    const Waystone__Options__V1__RateLimit *rate;
 
     if (rules == NULL || rules->access == 0) {
         model_fail(model, location,
@@ -385,10 +422,7 @@ static void check_method_rules(struct model *model, const struct model_method *m
     if (options_unknown_field(&rules->base) != 0)
         model_fail(model, location, "method '%s' has an unknown option (number %u)", method->name,
                    options_unknown_field(&rules->base));
-    rate = rules->rate_limit;
-    if (rate != NULL && (rate->calls == 0 || rate->period_seconds == 0 || rate->scope == 0))
-        model_fail(model, location,
-                   "method '%s': a rate limit needs calls, period_seconds and scope", method->name);
+    check_rate_limits(model, method, location);
     if (method->no_side_effects && (method->request_streams || method->response_streams))
         model_fail(model, location,
                    "method '%s' streams: only a unary method can be NO_SIDE_EFFECTS", method->name);

@@ -126,6 +126,8 @@ struct model_message {
     bool validates; /* it, or what it contains, has rules */
 };
 
+#define RATE_LIMITS_MAX 4 /* RPC_RATE_LIMITS_MAX of server/rpc.h */
+
 struct model_method {
     const char *name;
     const char *c_name;      /* "send_message", of the member of the struct */

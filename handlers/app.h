@@ -56,6 +56,7 @@ struct app {
     uint32_t refresh_token_s;
     uint32_t refresh_grace_s; /* for which a used refresh token still works */
     uint32_t session_s;       /* longest life of a session, however often it is refreshed */
+    uint32_t default_calls;   /* a minute, loop and caller, without a limit; 0: no bound */
     uint32_t rate_scale;      /* multiplies the schema's rate limits; 1 in production */
     uint32_t new_account_s;   /* younger accounts cannot send links; 0: all can */
     bool insecure_cookies;    /* cleartext loopback only: cookies without Secure */

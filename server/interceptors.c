@@ -35,16 +35,8 @@ struct rpc_interceptor interceptor_access(struct authenticator *authenticator)
 
 /* --- limits --- */
 
-static void set_number(struct rpc_call *call, const char *name, uint32_t value)
-{
-    char text[16];
-
-    snprintf(text, sizeof(text), "%u", value);
-    rpc_set_header(call, name, text);
-}
-
 /* Whoever has an address of IPv6 has the 2^64 of its network, too. */
-static const char *limited_peer(struct rpc_call *call)
+const char *interceptor_peer(struct rpc_call *call)
 {
     char text[INET6_ADDRSTRLEN + 1];
     struct in6_addr address;
@@ -61,33 +53,109 @@ static const char *limited_peer(struct rpc_call *call)
     return arena_printf(call->arena, "%s/64", text);
 }
 
-static enum status check_limit(struct rpc_call *call, void *user)
+static const char *const scope_names[] = {
+    [RPC_LIMIT_BY_IP] = "ip", [RPC_LIMIT_BY_ACCOUNT] = "account", [RPC_LIMIT_BY_KEY] = "key"};
+
+/* Whose budget of a method it is; NULL if the limit does not concern the caller. */
+static const char *budget_key(struct rpc_call *call, const struct rpc_rate_limit *limit)
+{
+    const char *scope = scope_names[limit->scope], *path = call->method->path;
+    unsigned period_s = limit->period_s;
+
+    switch (limit->scope) {
+    case RPC_LIMIT_BY_IP:
+        return arena_printf(call->arena, "%s:%s:%s:%u", scope, interceptor_peer(call), path,
+                            period_s);
+    case RPC_LIMIT_BY_ACCOUNT:
+        return arena_printf(call->arena, "%s:%lld:%s:%u", scope,
+                            (long long)call->identity.account_id, path, period_s);
+    case RPC_LIMIT_BY_KEY:
+        return call->identity.api_key_id == 0
+                   ? NULL
+                   : arena_printf(call->arena, "%s:%lld:%s:%u", scope,
+                                  (long long)call->identity.api_key_id, path, period_s);
+    }
+    return NULL;
+}
+
+static uint32_t whole_seconds(uint32_t ms)
+{
+    return ms / 1000 + (ms % 1000 != 0);
+}
+
+static enum status refuse(struct rpc_call *call, uint32_t retry_after_ms)
+{
+    uint32_t seconds = whole_seconds(retry_after_ms);
+
+    rpc_set_header(call, "retry-after", arena_printf(call->arena, "%u", seconds));
+    return rpc_fail(call, STATUS_RESOURCE_EXHAUSTED, "too many calls; try again in %u s", seconds);
+}
+
+/* RateLimit-Policy and RateLimit, structured fields: one item for each budget, called by its
+ * scope and period: "account-60";q=600;w=60 and "account-60";r=599;t=1, where t is when the whole
+ * budget is there again. */
+static void tell_budgets(struct rpc_call *call, const struct rpc_rate_limit *const *limits,
+                         const struct limit_budget *budgets, size_t count,
+                         const struct limit_decision *decisions)
+{
+    const char *policy = "", *state = "";
+
+    for (size_t i = 0; i < count; i++) {
+        const char *scope = scope_names[limits[i]->scope];
+        const char *comma = i > 0 ? ", " : "";
+        unsigned period_s = budgets[i].period_s;
+        policy = arena_printf(call->arena, "%s%s\"%s-%u\";q=%llu;w=%u", policy, comma, scope,
+                              period_s, (unsigned long long)decisions[i].calls, period_s);
+        state = arena_printf(call->arena, "%s%s\"%s-%u\";r=%u;t=%u", state, comma, scope, period_s,
+                             decisions[i].remaining, whole_seconds(decisions[i].whole_after_ms));
+    }
+    rpc_set_header(call, "ratelimit-policy", policy);
+    rpc_set_header(call, "ratelimit", state);
+}
+
+static enum status check_default(struct rpc_call *call, const struct rate_limiter *limiter)
+{
+    struct limit_decision decision;
+
+    if (limiter->take_default == NULL || limiter->take_default(call, &decision, limiter->user))
+        return STATUS_OK;
+    return refuse(call, decision.retry_after_ms);
+}
+
+static enum status check_limits(struct rpc_call *call, void *user)
 {
     const struct rate_limiter *limiter = user;
     const struct rpc_method *method = call->method;
-    struct limit_decision decision = {.allowed = true};
-    const char *key;
+    const struct rpc_rate_limit *limits[RPC_RATE_LIMITS_MAX];
+    struct limit_budget budgets[RPC_RATE_LIMITS_MAX];
+    struct limit_decision decisions[RPC_RATE_LIMITS_MAX];
+    uint32_t retry_after_ms = 0;
+    size_t count = 0;
+    bool allowed = true;
 
-    if (method->rate_calls == 0)
-        return STATUS_OK;
-    if (method->rate_scope == RPC_LIMIT_BY_ACCOUNT)
-        key = arena_printf(call->arena, "account:%lld:%s", (long long)call->identity.account_id,
-                           method->path);
-    else
-        key = arena_printf(call->arena, "ip:%s:%s", limited_peer(call), method->path);
-    limiter->take(call, key, method->rate_calls, method->rate_period_s, &decision, limiter->user);
-    set_number(call, "ratelimit-limit", method->rate_calls);
-    set_number(call, "ratelimit-remaining", decision.remaining);
-    if (decision.allowed)
-        return STATUS_OK;
-    set_number(call, "retry-after", (decision.retry_after_ms + 999) / 1000);
-    return rpc_fail(call, STATUS_RESOURCE_EXHAUSTED, "too many calls; try again in %u s",
-                    (decision.retry_after_ms + 999) / 1000);
+    for (size_t i = 0; i < method->rate_limit_count; i++) {
+        const struct rpc_rate_limit *limit = &method->rate_limits[i];
+        const char *key = budget_key(call, limit);
+        if (key == NULL)
+            continue;
+        limits[count] = limit;
+        budgets[count++] = (struct limit_budget){key, limit->calls, limit->period_s};
+    }
+    if (count == 0)
+        return check_default(call, limiter);
+    limiter->take(call, budgets, count, decisions, limiter->user);
+    tell_budgets(call, limits, budgets, count, decisions);
+    for (size_t i = 0; i < count; i++) {
+        allowed &= decisions[i].allowed;
+        if (!decisions[i].allowed && decisions[i].retry_after_ms > retry_after_ms)
+            retry_after_ms = decisions[i].retry_after_ms;
+    }
+    return allowed ? STATUS_OK : refuse(call, retry_after_ms);
 }
 
 struct rpc_interceptor interceptor_limits(struct rate_limiter *limiter)
 {
-    return (struct rpc_interceptor){.name = "limits", .before = check_limit, .user = limiter};
+    return (struct rpc_interceptor){.name = "limits", .before = check_limits, .user = limiter};
 }
 
 /* --- step-up --- */

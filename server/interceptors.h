@@ -17,17 +17,29 @@ struct authenticator {
     void *user;
 };
 
+/* `calls` per `period_s` seconds for whoever `key` names. */
+struct limit_budget {
+    const char *key;
+    uint64_t calls;
+    uint32_t period_s;
+};
+
 struct limit_decision {
     bool allowed;
-    uint32_t remaining;
+    uint64_t calls;          /* of the budget, as it is in force */
+    uint32_t remaining;      /* calls that may come at once after this one */
+    uint32_t whole_after_ms; /* until the whole budget is there again */
     uint32_t retry_after_ms; /* when not allowed */
 };
 
 struct rate_limiter {
-    /* Takes one call from the budget `key` of `calls` per `period_s` seconds. Never fails:
-     * without its store it decides from this process alone. May suspend. */
-    void (*take)(struct rpc_call *call, const char *key, uint32_t calls, uint32_t period_s,
+    /* Takes one call from each budget, or from none if one of them has none left; a decision for
+     * each. Never fails: without its store it decides from this process alone. May suspend. */
+    void (*take)(struct rpc_call *call, const struct limit_budget *budgets, size_t count,
                  struct limit_decision *ret, void *user);
+    /* The same for the bound of a method that declares none, which costs no waiting: this loop
+     * decides alone. NULL: there is no such bound. */
+    bool (*take_default)(struct rpc_call *call, struct limit_decision *ret, void *user);
     void *user;
 };
 
@@ -43,6 +55,9 @@ struct auditor {
     void (*record)(struct rpc_call *call, enum status status, void *user);
     void *user;
 };
+
+/* What a budget of the caller's address belongs to: the address, or an IPv6 one's network. */
+const char *interceptor_peer(struct rpc_call *call);
 
 /* Each returns an interceptor whose `user` is the argument, which must outlive the server. */
 struct rpc_interceptor interceptor_access(struct authenticator *authenticator);

@@ -38,7 +38,15 @@ enum rpc_access {
     RPC_ACCESS_SERVICE = 6,
 };
 
-enum rpc_limit_scope { RPC_LIMIT_BY_IP = 1, RPC_LIMIT_BY_ACCOUNT = 2 };
+/* Same values as waystone.options.v1.RateLimitScope. */
+enum rpc_limit_scope { RPC_LIMIT_BY_IP = 1, RPC_LIMIT_BY_ACCOUNT = 2, RPC_LIMIT_BY_KEY = 3 };
+
+#define RPC_RATE_LIMITS_MAX 4 /* of a method */
+
+struct rpc_rate_limit {
+    uint32_t calls, period_s;
+    enum rpc_limit_scope scope;
+};
 
 struct rpc_method {
     const char *path; /* "/waystone.chat.v1.ChatService/SendMessage" */
@@ -52,9 +60,8 @@ struct rpc_method {
     enum rpc_access access;
     uint32_t timeout_ms;        /* 0: default for unary, none for streams */
     uint32_t max_request_bytes; /* 0: default */
-    uint32_t rate_calls;        /* 0: not limited */
-    uint32_t rate_period_s;
-    enum rpc_limit_scope rate_scope;
+    const struct rpc_rate_limit *rate_limits;
+    size_t rate_limit_count; /* at most RPC_RATE_LIMITS_MAX */
     bool audit;
     bool step_up;      /* the session must have proved lately who it is */
     const char *scope; /* what an API key needs to call it; NULL: none may */
@@ -81,7 +88,8 @@ void rpc_server_add_service(struct rpc_server *server, const struct rpc_service 
 /* Who calls; filled by the authenticator. All zero for an anonymous caller. */
 struct rpc_identity {
     int64_t account_id;
-    int64_t session_id;
+    int64_t session_id;    /* 0 with an API key */
+    int64_t api_key_id;    /* 0 with a session */
     enum rpc_access role;  /* highest access the caller has */
     int64_t expires_at_us; /* wall time at which the token stops working */
 };

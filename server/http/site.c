@@ -360,8 +360,7 @@ size_t cors_headers(const struct http_config *config, const struct exchange *exc
                     struct http_header *out)
 {
     static const char expose[] = "grpc-status, grpc-message, grpc-status-details-bin, "
-                                 "x-request-id, retry-after, ratelimit-limit, "
-                                 "ratelimit-remaining";
+                                 "x-request-id, retry-after, ratelimit, ratelimit-policy";
     const struct http_header *origin;
 
     if (config->origins == NULL || config->origins[0] == '\0')

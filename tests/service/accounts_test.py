@@ -1,5 +1,5 @@
 """Accounts and characters where calls meet: cookies, repeated and parallel calls, two servers,
-rate limits, the audit log, new signing keys."""
+the audit log, new signing keys."""
 
 import concurrent.futures
 import json
@@ -9,7 +9,7 @@ import unittest
 import uuid
 
 import certificates
-from harness import (CREATE_CHARACTER, GET_SESSION, GET_VERSION, LIST_CHARACTERS, PASSWORD,
+from harness import (CREATE_CHARACTER, GET_SESSION, LIST_CHARACTERS, PASSWORD,
                      REFRESH, REGISTER, SIGN_IN, SIGN_OUT, Api, Follower, Player, RpcError, World,
                      eventually, unique)
 from server_process import free_port, settings
@@ -307,47 +307,6 @@ class SigningKeys(unittest.TestCase):
         self.start_with(server, new_key)
         self.assertEqual(refused(player.on(server).call, GET_SESSION).code, "unauthenticated")
         server.stop()
-
-
-class Limits(unittest.TestCase):
-    """60 characters an hour and account: refused requests count, so empty ones will do."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.world = World("limits", servers=2, private=True, http__loops=1, rpc__rate_scale=1)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.world.close()
-
-    def spend(self, player, servers, calls):
-        """Codes of that many calls, in turns at the servers."""
-        return [refused(player.on(servers[i % len(servers)]).call, CREATE_CHARACTER).code
-                for i in range(calls)]
-
-    def test_budget_is_shared_by_servers(self):
-        player = Player(self.world.server)
-        codes = self.spend(player, self.world.servers, 65)
-        self.assertEqual(codes, ["invalid_argument"] * 59 + ["resource_exhausted"] * 6)
-        status, headers, answer = raw(self.world.server, CREATE_CHARACTER, {},
-                                      authorization=f"Bearer {player.token}")
-        self.assertEqual((status, answer["code"]), (429, "resource_exhausted"))
-        self.assertTrue(1 <= int(headers["retry-after"]) <= 60, headers["retry-after"])
-
-    def test_budget_of_another_account_is_its_own(self):
-        first, second = Player(self.world.server), Player(self.world.server)
-        self.spend(first, self.world.servers[:1], 60)
-        self.assertEqual(self.spend(second, self.world.servers[:1], 1), ["invalid_argument"])
-
-    def test_without_redis_each_server_counts_alone(self):
-        player = Player(self.world.server)
-        self.world.redis.stop()
-        try:
-            codes = self.spend(player, self.world.servers[:1], 65)
-            self.assertEqual(codes, ["invalid_argument"] * 60 + ["resource_exhausted"] * 5)
-            Api(self.world.server).call(GET_VERSION)
-        finally:
-            self.world.redis.start()
 
 
 if __name__ == "__main__":
