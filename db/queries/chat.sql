@@ -231,17 +231,87 @@ WHERE channel_id = @channel_id AND message_sequence = @message_sequence;
 -- out: words text
 SELECT querytree(websearch_to_tsquery('simple', @query));
 
--- name: messages_search :many
--- Messages with the words, newest first, before a place in that order.
--- in: channel_ids int8[], query text, hidden int8[], before_at timestamptz, before_channel_id int8, before_sequence int8, count int8
+-- name: search_next :many
+-- Of each channel the newest message numbered below; a channel that has none is missing.
+-- in: channel_ids int8[], below int8[]
+-- out: channel_id int8, sequence int8, sent_at timestamptz
+SELECT n.channel_id, m.sequence, m.sent_at
+FROM unnest(@channel_ids, @below) AS n (channel_id, below)
+CROSS JOIN LATERAL (
+    SELECT x.sequence, x.sent_at
+    FROM messages AS x
+    WHERE x.channel_id = n.channel_id AND x.sequence < n.below
+    ORDER BY x.sequence DESC
+    LIMIT 1
+) AS m;
+
+-- name: search_start :many
+-- Of each channel a number below which are its messages before a place in the order of answers:
+-- numbers of a channel are in the order of time, so that halving finds it.
+-- in: channel_ids int8[], before_at timestamptz, before_channel_id int8, before_sequence int8
+-- out: channel_id int8, below int8
+WITH RECURSIVE walk AS (
+    SELECT c.id, 0::bigint AS low, c.last_sequence AS high
+    FROM channels AS c
+    WHERE c.id = ANY (@channel_ids)
+    UNION ALL
+    SELECT w.id,
+           CASE WHEN earlier.found THEN w.middle ELSE w.low END,
+           CASE WHEN earlier.found THEN w.high ELSE w.middle - 1 END
+    FROM (SELECT k.id, k.low, k.high, (k.low + k.high + 1) / 2 AS middle
+          FROM walk AS k
+          WHERE k.low < k.high) AS w
+    CROSS JOIN LATERAL (
+        SELECT coalesce((
+            SELECT (x.sent_at, w.id, x.sequence)
+                   < (@before_at, @before_channel_id, @before_sequence)
+            FROM messages AS x
+            WHERE x.channel_id = w.id AND x.sequence <= w.middle
+            ORDER BY x.sequence DESC
+            LIMIT 1
+        ), true) AS found
+    ) AS earlier
+)
+SELECT id, low + 1
+FROM walk
+WHERE low = high;
+
+-- name: search_places :many
+-- Messages with the words that are in the given places ("'@17.0' | '@17.1'": a channel and numbers
+-- by 2,048), newest first, before a place in the order of answers. `matches` counts what was looked
+-- at, at most `most`: then something may be missing. One row has the number 0 if there is none.
+-- in: places text, query text, hidden int8[], before_at timestamptz, before_channel_id int8, before_sequence int8, most int8, count int8
+-- out: channel_id int8, sequence int8, sent_at timestamptz, matches int8
+WITH matching AS MATERIALIZED (
+    SELECT m.channel_id, m.sequence, m.sent_at, m.account_id
+    FROM messages AS m
+    -- From a query of its own: the planner takes no frequent word for a reason to read the table.
+    WHERE (to_tsvector('simple', m.text)
+           || array_to_tsvector(ARRAY['@' || m.channel_id || '.' || (m.sequence >> 11)]))
+          @@ (SELECT @places::tsquery && websearch_to_tsquery('simple', @query))
+    LIMIT @most
+)
+SELECT coalesce(f.channel_id, 0), coalesce(f.sequence, 0), coalesce(f.sent_at, 'epoch'), total.count
+FROM (SELECT count(channel_id) AS count FROM matching) AS total
+LEFT JOIN LATERAL (
+    SELECT k.channel_id, k.sequence, k.sent_at
+    FROM matching AS k
+    WHERE k.account_id <> ALL (@hidden)
+      AND (k.sent_at, k.channel_id, k.sequence)
+          < (@before_at, @before_channel_id, @before_sequence)
+    ORDER BY k.sent_at DESC, k.channel_id DESC, k.sequence DESC
+    LIMIT @count
+) AS f ON true;
+
+-- name: search_found :many
+-- The messages found, in the order given.
+-- in: channel_ids int8[], sequences int8[], hidden int8[]
 -- out: channel_id int8, sequence int8, account_id int8, character_id int8, character_name text, text text, sent_at timestamptz, mentions int8[], edited_at timestamptz?, deleted bool, reply_to int8, quote_name text?, quote_text text?
 SELECT m.channel_id, m.sequence, m.account_id, m.character_id, m.character_name, m.text, m.sent_at,
        m.mentions, m.edited_at, m.deleted_at IS NOT NULL, m.reply_to, q.character_name, q.text
-FROM messages AS m
+FROM unnest(@channel_ids, @sequences) WITH ORDINALITY AS found (channel_id, sequence, position)
+JOIN messages AS m
+    ON m.channel_id = found.channel_id AND m.sequence = found.sequence AND m.deleted_at IS NULL
 LEFT JOIN messages AS q ON q.channel_id = m.channel_id AND q.sequence = m.reply_to
     AND q.account_id <> ALL (@hidden)
-WHERE to_tsvector('simple', m.text) @@ websearch_to_tsquery('simple', @query)
-  AND m.channel_id = ANY (@channel_ids) AND m.account_id <> ALL (@hidden)
-  AND (m.sent_at, m.channel_id, m.sequence) < (@before_at, @before_channel_id, @before_sequence)
-ORDER BY m.sent_at DESC, m.channel_id DESC, m.sequence DESC
-LIMIT @count;
+ORDER BY found.position;

@@ -7,7 +7,7 @@ import unittest
 import uuid
 
 from chat_world import NOWHERE, Talker, next_event
-from harness import World, unique
+from harness import World, eventually, unique
 
 world = None
 
@@ -380,6 +380,67 @@ class Search(unittest.TestCase):
         rest, end = self.find(self.owner, self.word, pageSize=3, pageToken=token)
         self.assertEqual((len(texts), len(rest), end), (3, 1, ""))
         self.assertEqual(len(set(texts + rest)), 4)
+
+    def fill(self, channel, count, text, step_s):
+        """Messages in the past, the last of them now; `text` is SQL with the number n."""
+        world.psql(
+            "INSERT INTO messages (channel_id, sequence, account_id, character_id, character_name, "
+            f"text, sent_at) SELECT {channel}, n, {self.owner.account}, {self.owner.character}, "
+            f"'Hero', {text}, now() - ({count} - n) * interval '{step_s} seconds' "
+            f"FROM generate_series(1, {count}) n; "
+            f"UPDATE channels SET last_sequence = {count} WHERE id = {channel}; ANALYZE messages")
+
+    def pages(self, query, size, **more):
+        """All answers: (channel, number), page by page."""
+        found, token = [], ""
+        for _ in range(200):
+            answer = self.owner.chat("SearchMessages", query=query, pageSize=size, pageToken=token,
+                                     **more)
+            self.assertLessEqual(len(answer.get("messages", [])), size)
+            found += [(int(m["channelId"]), int(m["sequence"])) for m in answer.get("messages", [])]
+            token = answer.get("nextPageToken", "")
+            if not token:
+                return found
+        raise AssertionError("it does not end")
+
+    def test_long_histories_are_searched_in_the_order_of_time(self):
+        """Of channels in which much is said and little, of words that are rare and not."""
+        busy, quiet = (int(self.owner.create()["id"]) for _ in range(2))
+        rare, common = unique("opal"), unique("flint")
+        self.fill(busy, 20_000, f"CASE WHEN n % 700 = 0 THEN '{rare} ' ELSE '' END || "
+                  f"CASE WHEN n % 9 = 0 THEN '{common} ' ELSE '' END || 'stone ' || n", 3)
+        self.fill(quiet, 5_000, f"CASE WHEN n % 300 = 1 THEN '{rare} ' ELSE '' END || "
+                  f"CASE WHEN n < 60 THEN '{common} ' ELSE '' END || 'stone ' || n", 11)
+        for word, size in ((rare, 7), (rare, 50), (common, 50)):
+            expected = [tuple(map(int, row.split("|"))) for row in world.psql(
+                f"SELECT channel_id, sequence FROM messages WHERE text LIKE '%{word}%' "
+                "ORDER BY sent_at DESC, channel_id DESC, sequence DESC").splitlines()]
+            self.assertGreater(len(expected), 40)
+            self.assertEqual(self.pages(word, size), expected)
+            self.assertEqual(self.pages(word, size, channelId=quiet),
+                             [place for place in expected if place[0] == quiet])
+
+    def test_its_cost_does_not_grow_with_what_is_found(self):
+        channel = int(self.owner.create()["id"])
+        word = unique("jasper")
+        self.fill(channel, 30_000, f"'{word} ' || n", 1)
+        world.psql("VACUUM messages")
+
+        def fetched():
+            return [int(number) for number in world.psql(
+                "SELECT seq_tup_read, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables "
+                "WHERE relname = 'messages'").split("|")]
+
+        before = fetched()
+        texts, token = self.find(self.owner, word, pageSize=20)
+        self.assertEqual(texts, [f"{word} {n}" for n in range(30_000, 29_980, -1)])
+        texts, _ = self.find(self.owner, word, pageSize=20, pageToken=token)
+        self.assertEqual(texts, [f"{word} {n}" for n in range(29_980, 29_960, -1)])
+        # The server's sessions tell what they have read some seconds later.
+        self.assertTrue(eventually(lambda: fetched()[1] - before[1] > 40, 30))
+        after = fetched()
+        self.assertEqual(after[0], before[0], "the table was read as a whole")
+        self.assertLess(after[1] - before[1], 12_000)
 
     def test_edits_and_deletes_are_found_as_they_are_now(self):
         word = unique("feldspar")
