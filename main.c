@@ -26,6 +26,7 @@
 #include "base/workers.h"
 #include "db/db.h"
 #include "db/redis.h"
+#include "handlers/account.h"
 #include "handlers/account_events.h"
 #include "handlers/app.h"
 #include "handlers/audit.h"
@@ -40,6 +41,7 @@
 #include "handlers/limiter.h"
 #include "handlers/live.h"
 #include "handlers/live_watch.h"
+#include "handlers/mail.h"
 #include "handlers/meta.h"
 #include "handlers/moderation.h"
 #include "handlers/notifications.h"
@@ -95,6 +97,10 @@ struct config {
     int64_t auth_hashing_threads, auth_hashing_queue;
 
     int64_t chat_new_account_s;
+
+    char *mail_directory, *mail_from, *mail_site_url;
+    char *mail_smtp_url, *mail_smtp_user, *mail_smtp_password_file, *mail_smtp_ca;
+    bool mail_smtp_tls;
 
     int64_t rpc_timeout_ms, rpc_max_request_bytes, rpc_request_memory_bytes, rpc_rate_scale;
     int64_t rpc_default_calls;
@@ -196,6 +202,20 @@ static const struct config_key keys[] = {
 
     NUMBER("chat.new_account_s", chat_new_account_s, "86400", 0, 31536000,
            "Accounts younger than this, in seconds, cannot send links; 0: all can."),
+
+    TEXT("mail.directory", mail_directory, "",
+         "Directory for mails as files, instead of sending them: development only."),
+    TEXT("mail.smtp_url", mail_smtp_url, "",
+         "\"smtp://host:587\" (STARTTLS) or \"smtps://host:465\"; empty: no mail is sent."),
+    TEXT("mail.smtp_user", mail_smtp_user, "", "Name at the mail server; empty: none is needed."),
+    TEXT("mail.smtp_password_file", mail_smtp_password_file, "", "File of its password."),
+    TEXT("mail.smtp_ca", mail_smtp_ca, "",
+         "PEM file of those who may vouch for the mail server; empty: whom the system trusts."),
+    SWITCH("mail.smtp_tls", mail_smtp_tls, "true",
+           "With smtp://: TLS or nothing is sent. \"false\" is for a relay on this machine."),
+    TEXT("mail.from", mail_from, "Waystone <noreply@localhost>", "Sender of mails."),
+    TEXT("mail.site_url", mail_site_url, "http://localhost:8080",
+         "Where players find the web client: links in mails lead there."),
 
     NUMBER("rpc.timeout_ms", rpc_timeout_ms, "30000", 100, 600000,
            "Longest time of a unary call that sets no other."),
@@ -483,6 +503,7 @@ static void build_server(void)
 
     server = rpc_server_new(&rpc);
     meta_register(server);
+    account_register(server);
     auth_register(server);
     characters_register(server);
     chat_register(server);
@@ -494,6 +515,7 @@ static void build_server(void)
     account_events_register();
     audit_register();
     expiry_register();
+    mail_register();
     health_serve(server, is_serving);
     reflection_serve(server);
     metrics = metrics_new(server, loop_count);
@@ -657,6 +679,22 @@ static bool load_secrets(char *reterr, size_t reterr_size)
     return false;
 }
 
+static bool start_mail(char *reterr, size_t reterr_size)
+{
+    struct mail_config mail = {
+        .directory = config.mail_directory,
+        .smtp_url = config.mail_smtp_url,
+        .smtp_user = config.mail_smtp_user,
+        .smtp_password_file = config.mail_smtp_password_file,
+        .smtp_ca = config.mail_smtp_ca,
+        .smtp_tls = config.mail_smtp_tls,
+        .from = config.mail_from,
+        .site_url = config.mail_site_url,
+    };
+
+    return mail_start(&mail, secrets, reterr, reterr_size);
+}
+
 static int prepare(void)
 {
     char error[512];
@@ -673,6 +711,8 @@ static int prepare(void)
     if (token_keys == NULL)
         return fail(error);
     if (config.database_migrate && !migrate(error, sizeof(error)))
+        return fail(error);
+    if (!start_mail(error, sizeof(error)))
         return fail(error);
     build_http_config();
     if (http_prepare(&http_config, error, sizeof(error)) != STATUS_OK)
@@ -724,6 +764,7 @@ static void serve(sigset_t *signals)
     sigwait(signals, &number);
     log_info("draining", LOG_STRING("signal", strsignal(number)));
     atomic_store(&shutting_down, true);
+    mail_interrupt();
     pthread_create(&waiter, NULL, wait_second_signal, signals);
     for (unsigned i = 0; i < loop_count; i++)
         loop_post(loops[i].loop, drain_loop, &loops[i]);
@@ -737,6 +778,7 @@ static void serve(sigset_t *signals)
 static void clean_up(void)
 {
     workers_free(workers);
+    mail_stop();
     rpc_server_free(server);
     metrics_free(metrics);
     keys_free(token_keys);

@@ -14,7 +14,7 @@
 #include "handlers/leases.h"
 
 #define MAX_KINDS 32
-#define PRIORITIES 3
+#define PRIORITIES 4
 #define GROUP "waystone"
 
 #define RELAY_LEASE "outbox"
@@ -42,7 +42,7 @@
 #define LONGEST_PAUSE_MS 300000
 
 static const char *const streams[PRIORITIES] = {"waystone:outbox:0", "waystone:outbox:1",
-                                                "waystone:outbox:2"};
+                                                "waystone:outbox:2", "waystone:outbox:3"};
 
 struct kind {
     const char *name;
@@ -53,11 +53,17 @@ struct kind {
 static struct kind kinds[MAX_KINDS];
 static size_t kind_count;
 
+/* Does the rows of some priorities, one after the other. */
+struct consumer {
+    struct background background;
+    int16_t first, end; /* priorities, the last excluded */
+    uint64_t claimed_ms;
+};
+
 struct outbox {
-    struct background consumer;
+    struct consumer quick, slow;
     struct background relay; /* of the process's first loop */
     char name[LEASE_HOLDER_BYTES];
-    uint64_t claimed_ms;
     struct lease lease;
     uint64_t renew_ms, cleaned_ms, counted_ms;
     struct outbox_stats stats;
@@ -226,15 +232,15 @@ static void forget(struct app *app, struct arena *arena, const char *stream,
 }
 
 /* Returns how many were done. */
-static size_t process_entries(struct outbox *outbox, struct arena *arena, const char *stream,
-                              const struct redis_value *entries)
+static size_t process_entries(const struct consumer *consumer, struct arena *arena,
+                              const char *stream, const struct redis_value *entries)
 {
-    struct app *app = outbox->consumer.app;
+    struct app *app = consumer->background.app;
     size_t done = 0;
 
     if (entries->type != REDIS_ARRAY)
         return 0;
-    for (; done < entries->item_count && !outbox->consumer.stopping; done++)
+    for (; done < entries->item_count && !consumer->background.stopping; done++)
         process(app, entry_number(&entries->items[done]));
     if (done > 0)
         forget(app, arena, stream, entries->items, done);
@@ -243,59 +249,71 @@ static size_t process_entries(struct outbox *outbox, struct arena *arena, const 
 
 /* Entries that a consumer was given and never forgot: it is gone. Their rows were handed out anew
  * long ago, but the entries have to go. */
-static void claim_left(struct outbox *outbox, struct arena *arena)
+static void claim_left(struct consumer *consumer, struct arena *arena)
 {
-    struct app *app = outbox->consumer.app;
+    struct app *app = consumer->background.app;
     struct redis_value value;
 
-    outbox->claimed_ms = clock_monotonic_ms();
-    for (size_t i = 0; i < PRIORITIES; i++) {
-        const char *words[] = {"XAUTOCLAIM", streams[i], GROUP,   outbox->name,
+    consumer->claimed_ms = clock_monotonic_ms();
+    for (int16_t p = consumer->first; p < consumer->end; p++) {
+        const char *words[] = {"XAUTOCLAIM", streams[p], GROUP,   app->outbox->name,
                                CLAIM_IDLE,   "0-0",      "COUNT", "100"};
         if (command(app, arena, 8, words, &value) == STATUS_OK && value.item_count >= 2)
-            process_entries(outbox, arena, streams[i], &value.items[1]);
+            process_entries(consumer, arena, streams[p], &value.items[1]);
     }
 }
 
-static enum status consume(struct outbox *outbox, struct arena *arena, size_t *ret_done)
+static enum status read_group(const struct consumer *consumer, struct arena *arena,
+                              struct redis_value *ret)
 {
-    struct app *app = outbox->consumer.app;
-    const char *words[] = {"XREADGROUP", "GROUP",   GROUP,      outbox->name, "COUNT",
-                           READ_COUNT,   "STREAMS", streams[0], streams[1],   streams[2],
-                           ">",          ">",       ">"};
-    struct redis_value value;
-    enum status s = command(app, arena, sizeof(words) / sizeof(words[0]), words, &value);
+    struct app *app = consumer->background.app;
+    const char *words[7 + 2 * PRIORITIES] = {"XREADGROUP", "GROUP",    GROUP,    app->outbox->name,
+                                             "COUNT",      READ_COUNT, "STREAMS"};
+    size_t count = 7;
+    enum status s;
 
-    *ret_done = 0;
+    for (int16_t p = consumer->first; p < consumer->end; p++)
+        words[count++] = streams[p];
+    for (int16_t p = consumer->first; p < consumer->end; p++)
+        words[count++] = ">";
+    s = command(app, arena, count, words, ret);
     if (s == STATUS_INTERNAL)
         make_groups(app, arena); /* NOGROUP */
-    TRY(s);
-    for (size_t p = 0; p < PRIORITIES; p++)
+    return s;
+}
+
+static enum status consume(struct consumer *consumer, struct arena *arena, size_t *ret_done)
+{
+    struct redis_value value;
+
+    *ret_done = 0;
+    TRY(read_group(consumer, arena, &value));
+    for (int16_t p = consumer->first; p < consumer->end; p++)
         for (size_t i = 0; i < value.item_count; i++) {
             const struct redis_value *part = &value.items[i];
             if (part->item_count == 2 && strcmp(part->items[0].string, streams[p]) == 0)
-                *ret_done += process_entries(outbox, arena, streams[p], &part->items[1]);
+                *ret_done += process_entries(consumer, arena, streams[p], &part->items[1]);
         }
-    if (clock_monotonic_ms() - outbox->claimed_ms > CLAIM_MS)
-        claim_left(outbox, arena);
+    if (clock_monotonic_ms() - consumer->claimed_ms > CLAIM_MS)
+        claim_left(consumer, arena);
     return STATUS_OK;
 }
 
 /* --- the consumer: without Redis --- */
 
-static enum status take_directly(struct outbox *outbox, struct arena *arena, size_t *ret_done)
+static enum status take_directly(struct consumer *consumer, struct arena *arena, size_t *ret_done)
 {
-    struct app *app = outbox->consumer.app;
+    struct app *app = consumer->background.app;
     struct outbox_any_due_row *any;
     struct outbox_hand_out_row *rows;
     size_t count;
 
     *ret_done = 0;
     TRY(outbox_any_due(app->db, arena, &any));
-    for (int16_t p = 0; any->due && p < PRIORITIES && *ret_done == 0; p++) {
+    for (int16_t p = consumer->first; any->due && p < consumer->end && *ret_done == 0; p++) {
         TRY(outbox_hand_out(app->db, arena, p, DIRECT_ROWS, OUTBOX_VISIBILITY_MS, RELAY_LEASE, 0,
                             &rows, &count));
-        for (size_t i = 0; i < count && !outbox->consumer.stopping; i++)
+        for (size_t i = 0; i < count && !consumer->background.stopping; i++)
             process(app, rows[i].id);
         *ret_done = count;
     }
@@ -305,14 +323,15 @@ static enum status take_directly(struct outbox *outbox, struct arena *arena, siz
 static uint64_t consumer_turn(struct background *background)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    struct outbox *outbox = background->app->outbox;
+    struct consumer *consumer =
+        (struct consumer *)((char *)background - offsetof(struct consumer, background));
     size_t done;
 
     if (redis_is_ready(background->app->redis)) {
-        enum status s = consume(outbox, arena, &done);
+        enum status s = consume(consumer, arena, &done);
         return s == STATUS_OK && done > 0 ? 0 : CONSUMER_IDLE_MS;
     }
-    if (take_directly(outbox, arena, &done) == STATUS_OK && done > 0)
+    if (take_directly(consumer, arena, &done) == STATUS_OK && done > 0)
         return 0;
     return DIRECT_IDLE_MS;
 }
@@ -463,7 +482,10 @@ void outbox_open(struct app *app)
     outbox->lease = (struct lease){.name = RELAY_LEASE, .ttl_ms = RELAY_LEASE_MS};
     memcpy(outbox->lease.holder, outbox->name, sizeof(outbox->name));
     app->outbox = outbox;
-    background_start(&outbox->consumer, app, consumer_turn, CONSUMER_IDLE_MS);
+    outbox->quick = (struct consumer){.first = OUTBOX_URGENT, .end = OUTBOX_SLOW};
+    outbox->slow = (struct consumer){.first = OUTBOX_SLOW, .end = PRIORITIES};
+    background_start(&outbox->quick.background, app, consumer_turn, CONSUMER_IDLE_MS);
+    background_start(&outbox->slow.background, app, consumer_turn, CONSUMER_IDLE_MS);
     if (loop_index(app->loop) == 0)
         background_start(&outbox->relay, app, relay_turn, RELAY_IDLE_MS);
     outbox->relay.last = hand_over;
@@ -475,7 +497,8 @@ void outbox_close(struct app *app)
 
     if (outbox->relay.app != NULL)
         background_stop(&outbox->relay);
-    background_stop(&outbox->consumer);
+    background_stop(&outbox->quick.background);
+    background_stop(&outbox->slow.background);
     free(outbox);
     app->outbox = NULL;
 }

@@ -24,8 +24,9 @@
 #define OUTBOX_VISIBILITY_MS 5000
 #define OUTBOX_MAX_ATTEMPTS 12
 
-/* As in the table; what is urgent goes first. */
-enum outbox_priority { OUTBOX_URGENT = 0, OUTBOX_NORMAL = 1, OUTBOX_BULK = 2 };
+/* As in the table; what is urgent goes first. What is slow waits for others (a mail server) and is
+ * done beside the rest: nothing else waits behind it. */
+enum outbox_priority { OUTBOX_URGENT = 0, OUTBOX_NORMAL = 1, OUTBOX_BULK = 2, OUTBOX_SLOW = 3 };
 
 /* Adds work within a transaction. `kind` such as "chat.mention", at most 64 bytes; the payload at
  * most 64 KiB. Queries may as well insert into `outbox` (kind, priority, payload) themselves.

@@ -46,6 +46,7 @@ LAYERS = [
 # Foreign libraries that only some folders know, so that they can be exchanged.
 LIBRARIES = [
     ("hiredis/", ("db/",)),
+    ("curl/", ("handlers/",)),
     ("libpq", ("db/",)),
     ("h2o/", ("base/", "server/http/")),
     ("nghttp2/", ("client/", "server/http/", "tools/")),

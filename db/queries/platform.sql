@@ -76,7 +76,8 @@ VALUES (@kind, @priority, @payload);
 -- out: due bool
 SELECT EXISTS (SELECT 1 FROM outbox WHERE priority = 0 AND due_at <= now())
     OR EXISTS (SELECT 1 FROM outbox WHERE priority = 1 AND due_at <= now())
-    OR EXISTS (SELECT 1 FROM outbox WHERE priority = 2 AND due_at <= now());
+    OR EXISTS (SELECT 1 FROM outbox WHERE priority = 2 AND due_at <= now())
+    OR EXISTS (SELECT 1 FROM outbox WHERE priority = 3 AND due_at <= now());
 
 -- name: outbox_hand_out :many
 -- Takes rows of one priority that are due, and keeps them from being taken again for a while. With a

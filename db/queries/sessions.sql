@@ -4,7 +4,7 @@
 -- What a session tells about its account.
 -- in: account_id int8
 -- out: id int8, user_name text, email text, email_verified bool, role int2, created_at timestamptz
-SELECT id, user_name, email, false, role, created_at
+SELECT id, user_name, email, email_verified_at IS NOT NULL, role, created_at
 FROM accounts
 WHERE id = @account_id;
 
