@@ -258,6 +258,8 @@ bool h2_is_full(const struct h2_connection *connection)
 /* False if nghttp2 can go on no longer. */
 static bool gather(struct h2_connection *connection)
 {
+    if (connection->writer.writing)
+        return true; /* what were made now would only lie there */
     if (connection->abusive && connection->last_words)
         return true;
     connection->last_words = connection->abusive;
@@ -311,7 +313,10 @@ static void flush(struct loop_task *task)
         h2_close(&connection->base);
         return;
     }
-    write_started = writer_start(&connection->writer, connection->base.socket, on_written);
+    /* With more to come the write's callback goes on. */
+    write_started = (h2_is_full(connection) ||
+                     !writer_write_now(&connection->writer, connection->base.socket)) &&
+                    writer_start(&connection->writer, connection->base.socket, on_written);
     if (is_over(connection)) {
         release(connection);
         connection_linger(&connection->base, H2_INPUT_BYTES);

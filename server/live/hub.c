@@ -112,6 +112,9 @@ struct hub *hub_new(struct loop *loop, const struct hub_config *config)
 /* Topics that were to deliver to followers who are gone. */
 static void drop_topics(struct hub *hub)
 {
+    if (hub->delivering != NULL)
+        hub->delivering->holds--;
+    hub->delivering = NULL;
     for (size_t i = 0; i < hub->bucket_count; i++)
         for (struct topic *topic = hub->buckets[i], *next; topic != NULL; topic = next) {
             next = topic->next;

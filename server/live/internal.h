@@ -5,6 +5,8 @@
 #include "base/coro.h"
 #include "server/live/hub.h"
 
+#define HUB_FOLLOWERS_AT_ONCE 32 /* of one topic, before their connections write */
+
 struct ring_entry {
     int64_t sequence; /* 0: empty */
     int64_t origin;
@@ -22,7 +24,8 @@ struct topic {
     struct ring_entry *ring;
     uint32_t ring_size;
     struct following *followers;
-    unsigned holds; /* lookups, repairs and reads in progress */
+    struct following *to_pump; /* being delivered: who is next */
+    unsigned holds;            /* lookups, repairs, reads and deliveries in progress */
     bool repairing, repair_again;
     bool dirty;   /* has something to deliver: in the hub's list of its priority */
     bool waiting; /* gathers: in the hub's list of those that do */
@@ -41,6 +44,7 @@ struct following {
     struct following *next_follower, *previous_follower;
     int64_t cursor; /* last event sent; wanted: the client's, -1 for none */
     uint32_t turn;  /* of the subscriber's reader, so that no topic starves another */
+    uint16_t page;  /* events to read next; 0: a first one */
     uint8_t state;
     uint8_t end;    /* enum hub_end, to be told */
     bool caught_up; /* the marker was sent */
@@ -86,6 +90,7 @@ struct hub {
     size_t subscriber_count, following_count;
     uint64_t deliveries;
     struct topic_list dirty[HUB_PRIORITIES];
+    struct topic *delivering;  /* in part; NULL: none */
     struct topic_list waiting; /* in the order in which they began to */
     struct loop_task deliver;
     struct loop_timer gather;

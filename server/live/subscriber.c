@@ -209,6 +209,8 @@ static void detach(struct following *following)
     if (topic == NULL)
         return;
     following->topic = NULL;
+    if (topic->to_pump == following)
+        topic->to_pump = following->next_follower;
     if (following->previous_follower != NULL)
         following->previous_follower->next_follower = following->next_follower;
     else

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_PAGE_EVENTS 32
+
 /* --- hidden origins --- */
 
 static int compare_ids(const void *a, const void *b)
@@ -180,14 +182,27 @@ static bool send_event(struct following *following, const struct hub_event *even
     return true;
 }
 
-static void send_page(struct following *following, struct hub_event *events, size_t count)
+/* How many there was room for. */
+static size_t send_page(struct following *following, struct hub_event *events, size_t count)
 {
     bool room = !following->removed && following->state == FOLLOWING_ACTIVE;
+    size_t sent = 0;
 
     for (size_t i = 0; i < count; i++) {
         room = room && send_event(following, &events[i]);
+        sent += room;
         shared_bytes_unref(events[i].message);
     }
+    return sent;
+}
+
+/* Who takes whole pages gets larger ones; for one that reads slowly no more is read than it takes.
+ */
+static size_t next_page(size_t page, size_t sent)
+{
+    if (sent < page)
+        return sent > FIRST_PAGE_EVENTS ? sent : FIRST_PAGE_EVENTS;
+    return page * 2 < HUB_PAGE_EVENTS ? page * 2 : HUB_PAGE_EVENTS;
 }
 
 static enum status read_page(struct following *following)
@@ -196,12 +211,12 @@ static enum status read_page(struct following *following)
     struct topic *topic = following->topic;
     const struct hub_source *source = source_of(topic->hub, topic->key.kind);
     int64_t head = topic->head;
+    size_t page = following->page > 0 ? following->page : FIRST_PAGE_EVENTS, count;
     struct hub_event *events;
-    size_t count;
 
-    TRY(source->read(source->user, arena, following->key.id, following->cursor, HUB_PAGE_EVENTS,
-                     &events, &count));
-    send_page(following, events, count);
+    TRY(source->read(source->user, arena, following->key.id, following->cursor, page, &events,
+                     &count));
+    following->page = (uint16_t)next_page(page, send_page(following, events, count));
     /* Nothing after the cursor, although there was: it is kept no longer. */
     if (count == 0 && !following->removed && following->state == FOLLOWING_ACTIVE &&
         following->cursor < head)
