@@ -36,6 +36,7 @@
 #include "handlers/chat.h"
 #include "handlers/events.h"
 #include "handlers/expiry.h"
+#include "handlers/factors.h"
 #include "handlers/jobs.h"
 #include "handlers/keys.h"
 #include "handlers/limiter.h"
@@ -46,6 +47,7 @@
 #include "handlers/moderation.h"
 #include "handlers/notifications.h"
 #include "handlers/outbox.h"
+#include "handlers/passkeys.h"
 #include "handlers/presence.h"
 #include "handlers/presence_live.h"
 #include "handlers/sanctions.h"
@@ -92,7 +94,8 @@ struct config {
     char *redis_address;
     int64_t redis_connect_timeout_ms, redis_command_timeout_ms;
 
-    char *auth_master_key, *auth_signing_key, *auth_issuer;
+    char *auth_master_key, *auth_signing_key, *auth_issuer, *auth_relying_party_id;
+    char *auth_origins;
     int64_t auth_access_token_s, auth_refresh_token_s, auth_refresh_grace_s, auth_session_s;
     int64_t auth_hashing_threads, auth_hashing_queue;
 
@@ -187,6 +190,12 @@ static const struct config_key keys[] = {
     TEXT("auth.signing_key", auth_signing_key, "",
          "PEM file of the EC P-256 private key that signs access tokens."),
     TEXT("auth.issuer", auth_issuer, "waystone", "Issuer and audience of access tokens."),
+    TEXT("auth.relying_party_id", auth_relying_party_id, "localhost",
+         "Domain that passkeys are made for. Changing it makes all of them useless."),
+    TEXT(
+        "auth.origins", auth_origins, "",
+        "Origins of the pages that may use passkeys, separated by spaces; empty: the domain itself "
+        "over HTTPS, or this port of localhost."),
     NUMBER("auth.access_token_s", auth_access_token_s, "600", 10, 86400,
            "Life of an access token, in seconds."),
     NUMBER("auth.refresh_token_s", auth_refresh_token_s, "2592000", 60, 31536000,
@@ -264,6 +273,7 @@ static struct metrics *metrics;
 static struct workers *workers;
 static struct keys *token_keys;
 static struct secrets *secrets;
+static char *passkey_origins;
 static struct http_config http_config;
 static atomic_int loops_ready;
 static atomic_bool shutting_down;
@@ -333,6 +343,8 @@ static void open_app(struct server_loop *self)
         .workers = workers,
         .keys = token_keys,
         .secrets = secrets,
+        .relying_party_id = config.auth_relying_party_id,
+        .origins = passkey_origins,
         .issuer = config.auth_issuer,
         .access_token_s = (uint32_t)config.auth_access_token_s,
         .refresh_token_s = (uint32_t)config.auth_refresh_token_s,
@@ -505,6 +517,7 @@ static void build_server(void)
     meta_register(server);
     account_register(server);
     auth_register(server);
+    factors_register(server);
     characters_register(server);
     chat_register(server);
     events_register(server);
@@ -714,6 +727,10 @@ static int prepare(void)
         return fail(error);
     if (!start_mail(error, sizeof(error)))
         return fail(error);
+    passkey_origins =
+        config.auth_origins[0] != '\0'
+            ? strdup(config.auth_origins)
+            : passkeys_default_origins(config.auth_relying_party_id, (int)config.http_port);
     build_http_config();
     if (http_prepare(&http_config, error, sizeof(error)) != STATUS_OK)
         return fail(error);
@@ -784,6 +801,7 @@ static void clean_up(void)
     keys_free(token_keys);
     secrets_free(secrets);
     http_config_clear(&http_config);
+    free(passkey_origins);
     config_free(keys, KEY_COUNT);
 }
 

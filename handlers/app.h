@@ -51,7 +51,9 @@ struct app {
     const struct secrets *secrets; /* the master key; shared, read-only */
 
     /* configuration, the same on every loop */
-    const char *issuer; /* "iss" and "aud" of access tokens */
+    const char *relying_party_id; /* of passkeys: our domain */
+    const char *origins;          /* of our pages, for passkeys; separated by spaces */
+    const char *issuer;           /* "iss" and "aud" of access tokens */
     uint32_t access_token_s;
     uint32_t refresh_token_s;
     uint32_t refresh_grace_s; /* for which a used refresh token still works */

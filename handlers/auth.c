@@ -8,8 +8,8 @@
 #include "handlers/audit.h"
 #include "handlers/auth_parts.h"
 #include "handlers/passwords.h"
-#include "handlers/sanctions.h"
 #include "handlers/sessions.h"
+#include "handlers/sign_in.h"
 #include "waystone/auth/v1/auth_service.h"
 
 /* The call itself, in the transaction of what it does. */
@@ -58,8 +58,9 @@ static enum status sign_in(struct rpc_call *call, const SignInRequest *req, Sign
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct accounts_find_by_login_row *row = NULL;
-    struct session_tokens tokens;
-    struct session_owner owner;
+    struct sign_in who = {
+        .means = SIGN_IN_MEANS_PASSWORD, .transport = req->token_transport, .reopen = req->reopen};
+    struct sign_in_result result;
     enum status s;
 
     s = accounts_find_by_login(call->app->db, call->arena, req->login, &row);
@@ -74,13 +75,16 @@ static enum status sign_in(struct rpc_call *call, const SignInRequest *req, Sign
     assert(row != NULL); /* no password fits an account that is not there */
 
     TRY(db_begin(call->app->db, call->arena, &tx));
-    TRY(session_open(call, tx, row->id, SIGN_IN_MEANS_PASSWORD, &tokens));
-    TRY(sanction_check_sign_in(call, tx, row->id));
-    TRY(audit_call(call, tx));
-    TRY(session_owner_find(call, tx, row->id, &owner));
-    TRY(db_commit(tx));
-    res->result_case = SIGN_IN_RESPONSE_RESULT_SESSION;
-    return session_to_api(call, &owner, &tokens, req->token_transport, &res->session);
+    TRY(session_owner_find(call, tx, row->id, &who.owner));
+    TRY(sign_in_finish(call, tx, &who, &result));
+    if (result.second_factor != NULL) {
+        res->result_case = SIGN_IN_RESPONSE_RESULT_SECOND_FACTOR;
+        res->second_factor = result.second_factor;
+    } else {
+        res->result_case = SIGN_IN_RESPONSE_RESULT_SESSION;
+        res->session = result.session;
+    }
+    return STATUS_OK;
 }
 
 void auth_register(struct rpc_server *server)
@@ -88,6 +92,9 @@ void auth_register(struct rpc_server *server)
     static const struct auth_service handlers = {
         .register_ = register_account,
         .sign_in = sign_in,
+        .complete_sign_in = auth_complete_sign_in,
+        .start_passkey_sign_in = auth_start_passkey_sign_in,
+        .finish_passkey_sign_in = auth_finish_passkey_sign_in,
         .refresh_session = auth_refresh_session,
         .sign_out = auth_sign_out,
         .get_session = auth_get_session,

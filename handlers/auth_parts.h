@@ -12,4 +12,13 @@ enum status auth_sign_out(struct rpc_call *call, const SignOutRequest *req, Sign
 enum status auth_get_session(struct rpc_call *call, const GetSessionRequest *req,
                              GetSessionResponse *res);
 
+/* auth_factors.c */
+enum status auth_complete_sign_in(struct rpc_call *call, const CompleteSignInRequest *req,
+                                  CompleteSignInResponse *res);
+enum status auth_start_passkey_sign_in(struct rpc_call *call, const StartPasskeySignInRequest *req,
+                                       StartPasskeySignInResponse *res);
+enum status auth_finish_passkey_sign_in(struct rpc_call *call,
+                                        const FinishPasskeySignInRequest *req,
+                                        FinishPasskeySignInResponse *res);
+
 #endif

@@ -1,7 +1,9 @@
 #include "handlers/expiry.h"
 
+#include "db/queries/factors.h"
 #include "db/queries/platform.h"
 #include "handlers/jobs.h"
+#include "handlers/totp.h"
 
 #define EVERY_S 600
 
@@ -61,10 +63,29 @@ static enum status run_account_events(struct job *job, struct app *app)
     return job_in_batches(job, account_events_batch);
 }
 
+static enum status challenges_batch(struct arena *arena, struct db *tx, int64_t limit,
+                                    size_t *ret_count)
+{
+    return expire_challenges(tx, limit, ret_count);
+}
+
+static enum status pending_totp_batch(struct arena *arena, struct db *tx, int64_t limit,
+                                      size_t *ret_count)
+{
+    return expire_pending_totp(tx, limit, TOTP_PENDING_LIFE_S, ret_count);
+}
+
+static enum status run_challenges(struct job *job, struct app *app)
+{
+    TRY(job_in_batches(job, challenges_batch));
+    return job_in_batches(job, pending_totp_batch);
+}
+
 void expiry_register(void)
 {
     jobs_register("expire_idempotency_keys", EVERY_S, run_idempotency);
     jobs_register("expire_sessions", EVERY_S, run_sessions);
+    jobs_register("expire_challenges", EVERY_S, run_challenges);
     jobs_register("expire_notifications", EVERY_S, run_notifications);
     jobs_register("expire_account_events", EVERY_S, run_account_events);
 }

@@ -278,10 +278,10 @@ enum status sanction_check_sign_in(struct rpc_call *call, struct db *tx, int64_t
     if (s == STATUS_NOT_FOUND)
         return STATUS_OK;
     TRY(s);
-    return rpc_fail(call, STATUS_FAILED_PRECONDITION,
-                    "this account is banned %s: %s (sanction %lld)",
-                    sanction_term(call->arena, end_of(row->ends_at, row->ends_at_is_null)),
-                    row->reason, (long long)row->id);
+    return rpc_fail_reason(call, STATUS_FAILED_PRECONDITION, "BANNED",
+                           "this account is banned %s: %s (sanction %lld)",
+                           sanction_term(call->arena, end_of(row->ends_at, row->ends_at_is_null)),
+                           row->reason, (long long)row->id);
 }
 
 /* --- putting and lifting --- */

@@ -12,6 +12,7 @@
 #define TOTP_SECRET_BYTES 20 /* as long as what SHA-1 makes (RFC 4226, R6) */
 #define TOTP_STEP_S 30
 #define TOTP_DIGITS 6
+#define TOTP_PENDING_LIFE_S 3600 /* a secret waits so long for its first code */
 
 /* The code of a step, as many digits as asked for (6 to 8), in `ret`. False if HMAC fails. */
 bool totp_code(struct bytes secret, int64_t step, unsigned digits, char ret[9]);

@@ -4,9 +4,17 @@
 -- Whether a session proved who it is within so many seconds.
 -- in: id int8, life_s float8
 -- out: is_fresh bool
-SELECT created_at > now() - make_interval(secs => @life_s)
+SELECT coalesce(stepped_up_at > now() - make_interval(secs => @life_s), false)
 FROM sessions
 WHERE id = @id;
+
+-- name: sessions_step_up :one
+-- in: id int8
+-- out: stepped_up_at timestamptz
+UPDATE sessions
+SET stepped_up_at = now()
+WHERE id = @id AND revoked_at IS NULL
+RETURNING stepped_up_at;
 
 -- name: factors_of :one
 -- What an account can prove itself by.

@@ -1,0 +1,411 @@
+"""Authenticator app, recovery codes, and the second step of a sign-in."""
+
+import concurrent.futures
+import json
+import unittest
+
+from harness import GET_SESSION, PASSWORD, SIGN_IN, Api, RpcError, World, eventually
+from proving import COMPLETE, FACTOR, SITE, App, Owner, refused
+
+world = None
+
+
+def setUpModule():
+    global world
+    world = World("factors", servers=2, http__loops=1, **SITE)
+
+
+def tearDownModule():
+    world.close()
+
+
+class SettingUp(unittest.TestCase):
+    def test_the_secret_is_told_in_two_forms(self):
+        owner = Owner(world)
+        started = owner.factor("StartTotp")
+        self.assertEqual(len(started["secret"]), 32)
+        self.assertEqual(started["uri"],
+                         f"otpauth://totp/Waystone:{owner.name}?secret={started['secret']}"
+                         "&issuer=Waystone&algorithm=SHA1&digits=6&period=30")
+
+    def test_nothing_changes_before_the_first_code(self):
+        owner = Owner(world)
+        owner.factor("StartTotp")
+        self.assertIn("session", owner.sign_in())
+
+    def test_the_first_code_sets_it_up_and_brings_recovery_codes(self):
+        owner = Owner(world)
+        owner.set_up_app()
+        self.assertEqual(len(set(owner.codes)), 10)
+        for code in owner.codes:
+            self.assertRegex(code, "^([0-9A-HJKMNP-TV-Z]{4}-){5}[0-9A-HJKMNP-TV-Z]{4}$")
+        challenge = owner.challenge()
+        self.assertTrue(challenge["totp"])
+        self.assertTrue(challenge["recoveryCode"])
+        self.assertNotIn("passkeyOptions", challenge)
+
+    def test_a_wrong_code_sets_nothing_up(self):
+        owner = Owner(world)
+        app = App(owner.factor("StartTotp")["secret"])
+        with refused(self, "permission_denied", "WRONG_PROOF"):
+            owner.factor("FinishTotp", code=app.wrong_code())
+        self.assertIn("session", owner.sign_in())
+        owner.factor("FinishTotp", code=app.code())
+        self.assertIn("secondFactor", owner.sign_in())
+
+    def test_finishing_what_was_not_started(self):
+        with refused(self, "failed_precondition"):
+            Owner(world).factor("FinishTotp", code="123456")
+
+    def test_finishing_what_was_started_too_long_ago(self):
+        owner = Owner(world)
+        app = App(owner.factor("StartTotp")["secret"])
+        world.psql("UPDATE totp_secrets SET created_at = now() - interval '61 minutes' "
+                   f"WHERE account_id = {owner.id}")
+        with refused(self, "failed_precondition"):
+            owner.factor("FinishTotp", code=app.code())
+
+    def test_starting_again_replaces_the_secret(self):
+        owner = Owner(world)
+        first, second = (App(owner.factor("StartTotp")["secret"]) for _ in range(2))
+        with refused(self, "permission_denied", "WRONG_PROOF"):
+            owner.factor("FinishTotp", code=first.code())
+        owner.factor("FinishTotp", code=second.code())
+
+    def test_another_app_takes_the_place_of_the_one_before(self):
+        owner = Owner(world)
+        first, codes = owner.set_up_app(), owner.codes
+        second = App(owner.factor("StartTotp")["secret"])
+        owner.complete(owner.challenge(), totpCode=first.code())
+        self.assertNotIn("recoveryCodes", owner.factor("FinishTotp", code=second.code()))
+        owner.later()
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            owner.complete(owner.challenge(), totpCode=first.code())
+        owner.complete(owner.challenge(), totpCode=second.code())
+        owner.complete(owner.challenge(), recoveryCode=codes[0])
+
+    def test_codes_that_are_none(self):
+        owner = Owner(world)
+        owner.factor("StartTotp")
+        for code in ("", "12345", "1234567", "12345a", "１２３４５６"):
+            with refused(self, "invalid_argument"):
+                owner.factor("FinishTotp", code=code)
+
+    def test_no_secret_is_stored_as_it_is(self):
+        owner = Owner(world)
+        app = owner.set_up_app()
+        dump = world.psql("SELECT string_agg(t::text, ' ') FROM totp_secrets t "
+                          f"WHERE account_id = {owner.id}")
+        self.assertNotIn(app.secret.hex(), dump)
+        hashes = world.psql("SELECT string_agg(c::text, ' ') FROM recovery_codes c "
+                            f"WHERE account_id = {owner.id}")
+        for code in owner.codes:
+            self.assertNotIn(code, hashes)
+            self.assertNotIn(code.replace("-", "").encode().hex(), hashes)
+
+
+class SigningIn(unittest.TestCase):
+    def setUp(self):
+        self.owner = Owner(world)
+        self.app = self.owner.set_up_app()
+
+    def test_a_code_opens_the_session(self):
+        session = self.owner.complete(self.owner.challenge(), totpCode=self.app.code())
+        answer = Api(world.server, session["accessToken"]).call(GET_SESSION)
+        self.assertEqual(int(answer["account"]["id"]), self.owner.id)
+        means = world.psql(f"SELECT means FROM sessions WHERE id = {session['id']}")
+        self.assertEqual(means, "3")  # SIGN_IN_MEANS_PASSWORD_AND_FACTOR
+
+    def test_before_that_there_is_no_session(self):
+        before = self.owner.count("sessions")
+        answer = self.owner.sign_in()
+        self.assertNotIn("session", answer)
+        self.assertEqual(self.owner.count("sessions"), before)
+
+    def test_a_wrong_password_tells_nothing_of_factors(self):
+        with refused(self, "unauthenticated"):
+            self.owner.sign_in(password="not that one")
+
+    def test_a_challenge_is_answered_at_another_server(self):
+        challenge = self.owner.challenge()
+        answer = Api(world.servers[1]).call(COMPLETE, {"challengeToken": challenge["token"],
+                                                       "totpCode": self.app.code()})
+        self.assertIn("accessToken", answer["session"])
+
+    def test_the_token_can_travel_in_a_cookie(self):
+        body = json.dumps({"challengeToken": self.owner.challenge()["token"],
+                           "totpCode": self.app.code(),
+                           "tokenTransport": "TOKEN_TRANSPORT_COOKIE"})
+        status, headers, answer = Api(world.server).request(
+            "POST", f"/waystone.{COMPLETE}", body, {"Content-Type": "application/json"})
+        self.assertEqual(status, 200, answer)
+        self.assertIn("HttpOnly", headers["set-cookie"])
+        self.assertNotIn("refreshToken", json.loads(answer)["session"])
+
+    def test_a_code_works_once(self):
+        code = self.app.code()
+        self.owner.complete(self.owner.challenge(), totpCode=code)
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            self.owner.complete(self.owner.challenge(), totpCode=code)
+        # A later one does, and then none before it.
+        self.owner.complete(self.owner.challenge(), totpCode=self.app.code(1))
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            self.owner.complete(self.owner.challenge(), totpCode=self.app.code())
+
+    def test_the_code_that_set_the_app_up_does_not_sign_in(self):
+        owner = Owner(world)
+        app = App(owner.factor("StartTotp")["secret"])
+        code = app.code()
+        owner.factor("FinishTotp", code=code)
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            owner.complete(owner.challenge(), totpCode=code)
+
+    def test_a_code_sent_twice_at_once_opens_one_session(self):
+        code = self.app.code()
+        challenges = [self.owner.challenge() for _ in range(4)]
+
+        def attempt(challenge):
+            try:
+                return self.owner.complete(challenge, totpCode=code) is not None
+            except RpcError as error:
+                self.assertEqual(error.code, "unauthenticated")
+                return False
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            self.assertEqual(sum(pool.map(attempt, challenges)), 1)
+
+    def test_clocks_may_differ_by_a_step(self):
+        for steps, good in ((-2, False), (-1, True), (1, True), (2, False)):
+            self.owner.later()
+            with self.subTest(steps=steps):
+                if good:
+                    self.owner.complete(self.owner.challenge(), totpCode=self.app.code(steps))
+                else:
+                    with refused(self, "unauthenticated", "WRONG_PROOF"):
+                        self.owner.complete(self.owner.challenge(), totpCode=self.app.code(steps))
+
+    def test_a_challenge_is_gone_after_five_wrong_answers(self):
+        challenge = self.owner.challenge()
+        for _ in range(5):
+            with refused(self, "unauthenticated", "WRONG_PROOF"):
+                self.owner.complete(challenge, recoveryCode="0000-0000-0000-0000-0000-0000")
+        with refused(self, "unauthenticated", "CHALLENGE_GONE"):
+            self.owner.complete(challenge, totpCode=self.app.code())
+
+    def test_a_challenge_is_gone_after_five_minutes(self):
+        challenge = self.owner.challenge()
+        world.psql("UPDATE challenges SET expires_at = now() - interval '1 second' "
+                   f"WHERE account_id = {self.owner.id}")
+        with refused(self, "unauthenticated", "CHALLENGE_GONE"):
+            self.owner.complete(challenge, totpCode=self.app.code())
+
+    def test_a_challenge_lives_five_minutes(self):
+        self.owner.challenge()
+        life = world.psql("SELECT max(extract(epoch FROM expires_at - created_at))::int "
+                          f"FROM challenges WHERE account_id = {self.owner.id}")
+        self.assertEqual(life, "300")
+
+    def test_a_challenge_is_answered_once(self):
+        challenge = self.owner.challenge()
+        self.owner.complete(challenge, totpCode=self.app.code())
+        with refused(self, "unauthenticated", "CHALLENGE_GONE"):
+            self.owner.complete(challenge, recoveryCode=self.owner.codes[0])
+
+    def test_a_challenge_answered_twice_at_once_opens_one_session(self):
+        challenge = self.owner.challenge()
+
+        def attempt(code):
+            try:
+                return self.owner.complete(challenge, recoveryCode=code) is not None
+            except RpcError as error:
+                self.assertEqual(error.code, "unauthenticated")
+                return False
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            self.assertEqual(sum(pool.map(attempt, self.owner.codes[:4])), 1)
+        self.assertEqual(self.owner.count("recovery_codes", "used_at IS NOT NULL"), 1)
+
+    def test_a_challenge_that_was_never_put(self):
+        for token in ("x", "A" * 43, "A" * 128):
+            with refused(self, "unauthenticated", "CHALLENGE_GONE"):
+                self.owner.complete({"token": token}, totpCode=self.app.code())
+
+    def test_another_account_does_not_answer(self):
+        other = Owner(world)
+        other.set_up_app()
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            self.owner.complete(self.owner.challenge(), totpCode=other.app.code())
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            self.owner.complete(self.owner.challenge(), recoveryCode=other.codes[0])
+        other.complete(other.challenge(), recoveryCode=other.codes[0])
+
+    def test_answers_that_are_none(self):
+        token = {"challengeToken": self.owner.challenge()["token"]}
+        for message in (token, {"totpCode": "123456"}, {**token, "totpCode": "1234"},
+                        {**token, "recoveryCode": "short"}, {**token, "passkey": {}},
+                        {"challengeToken": "A" * 129, "totpCode": "123456"}):
+            with refused(self, "invalid_argument"):
+                Api(world.server).call(COMPLETE, message)
+
+    def test_who_is_banned_is_told_so_at_either_step(self):
+        challenge = self.owner.challenge()
+        self.owner.ban()
+        with refused(self, "failed_precondition", "BANNED"):
+            self.owner.complete(challenge, totpCode=self.app.code())
+        with refused(self, "failed_precondition", "BANNED"):
+            self.owner.challenge()
+
+    def test_the_log_has_each_step(self):
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            self.owner.complete(self.owner.challenge(), totpCode=self.app.wrong_code())
+        self.owner.complete(self.owner.challenge(), recoveryCode=self.owner.codes[0])
+
+        def rows():
+            return world.psql("SELECT action || ' ' || status FROM audit_log "
+                              f"WHERE account_id = {self.owner.id} ORDER BY id").splitlines()
+
+        refusal = "/waystone.auth.v1.AuthService/CompleteSignIn UNAUTHENTICATED"
+        self.assertTrue(eventually(lambda: refusal in rows()))
+        self.assertIn("sign_in.factor_asked OK", rows())
+        self.assertIn("recovery_code.used OK", rows())
+        self.assertEqual(rows().count("/waystone.auth.v1.AuthService/CompleteSignIn OK"), 1)
+        self.assertEqual(rows().count("/waystone.auth.v1.AuthService/SignIn OK"), 0)
+
+
+class Guessing(unittest.TestCase):
+    def setUp(self):
+        self.owner = Owner(world)
+        self.app = self.owner.set_up_app()
+
+    def guess(self, count):
+        for _ in range(count):
+            with refused(self, "unauthenticated", "WRONG_PROOF"):
+                self.owner.complete(self.owner.challenge(), totpCode=self.app.wrong_code())
+
+    def refused_for_now(self, code):
+        body = json.dumps({"challengeToken": self.owner.challenge()["token"], "totpCode": code})
+        status, headers, answer = Api(world.server).request(
+            "POST", f"/waystone.{COMPLETE}", body, {"Content-Type": "application/json"})
+        self.assertEqual((status, json.loads(answer)["code"]), (429, "resource_exhausted"), answer)
+        return int(headers["retry-after"])
+
+    def test_slows_down_over_all_challenges(self):
+        self.guess(5)
+        self.assertIn(self.refused_for_now(self.app.code()), range(1, 16))
+        world.psql("UPDATE totp_secrets SET failed_at = failed_at - interval '16 seconds' "
+                   f"WHERE account_id = {self.owner.id}")
+        self.guess(1)
+        self.assertIn(self.refused_for_now(self.app.code()), range(16, 31))
+
+    def test_waiting_makes_the_right_code_good(self):
+        self.guess(5)
+        world.psql("UPDATE totp_secrets SET failed_at = failed_at - interval '16 seconds' "
+                   f"WHERE account_id = {self.owner.id}")
+        self.owner.complete(self.owner.challenge(), totpCode=self.app.code())
+        self.owner.later()
+        self.guess(4)
+        self.owner.complete(self.owner.challenge(), totpCode=self.app.code())
+
+    def test_what_waits_does_not_use_the_challenge_up(self):
+        self.guess(5)
+        challenge = self.owner.challenge()
+        for _ in range(6):
+            with refused(self, "resource_exhausted"):
+                self.owner.complete(challenge, totpCode=self.app.code())
+        self.owner.complete(challenge, recoveryCode=self.owner.codes[0])
+
+    def test_another_factor_is_not_slowed_and_forgives(self):
+        self.guess(5)
+        self.owner.complete(self.owner.challenge(), recoveryCode=self.owner.codes[0])
+        self.owner.complete(self.owner.challenge(), totpCode=self.app.code())
+
+    def test_after_a_hundred_the_app_is_of_no_use(self):
+        world.psql("UPDATE totp_secrets SET failures = 100, failed_at = now() - interval '1 year' "
+                   f"WHERE account_id = {self.owner.id}")
+        with refused(self, "resource_exhausted", "TOTP_SUSPENDED"):
+            self.owner.complete(self.owner.challenge(), totpCode=self.app.code())
+        self.owner.complete(self.owner.challenge(), recoveryCode=self.owner.codes[0])
+        self.owner.complete(self.owner.challenge(), totpCode=self.app.code())
+
+
+class RecoveryCodes(unittest.TestCase):
+    def setUp(self):
+        self.owner = Owner(world)
+        self.owner.set_up_app()
+
+    def test_each_works_once(self):
+        for code in self.owner.codes[:2]:
+            self.owner.complete(self.owner.challenge(), recoveryCode=code)
+            with refused(self, "unauthenticated", "WRONG_PROOF"):
+                self.owner.complete(self.owner.challenge(), recoveryCode=code)
+
+    def test_it_does_not_matter_how_they_are_typed(self):
+        typed = self.owner.codes[0].lower().replace("-", " ").replace("0", "o").replace("1", "l")
+        self.owner.complete(self.owner.challenge(), recoveryCode=typed)
+
+    def test_the_last_one_is_offered_no_more(self):
+        for code in self.owner.codes:
+            self.owner.complete(self.owner.challenge(), recoveryCode=code)
+        challenge = self.owner.challenge()
+        self.assertNotIn("recoveryCode", challenge)
+        self.assertTrue(challenge["totp"])
+
+    def test_new_ones_take_the_place_of_the_old(self):
+        old = self.owner.codes
+        new = self.owner.factor("ReplaceRecoveryCodes")["recoveryCodes"]
+        self.assertEqual(len(set(new) | set(old)), 20)
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            self.owner.complete(self.owner.challenge(), recoveryCode=old[0])
+        self.owner.complete(self.owner.challenge(), recoveryCode=new[0])
+
+    def test_without_a_factor_there_are_none(self):
+        with refused(self, "failed_precondition"):
+            Owner(world).factor("ReplaceRecoveryCodes")
+
+
+class Removing(unittest.TestCase):
+    def test_the_app(self):
+        owner = Owner(world)
+        owner.set_up_app()
+        owner.factor("RemoveTotp")
+        self.assertIn("session", owner.sign_in())
+        self.assertEqual((owner.count("totp_secrets"), owner.count("recovery_codes")), (0, 0))
+        owner.factor("RemoveTotp")
+
+    def test_a_sign_in_that_waits_for_its_code_fails(self):
+        owner = Owner(world)
+        app = owner.set_up_app()
+        challenge = owner.challenge()
+        owner.factor("RemoveTotp")
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            owner.complete(challenge, totpCode=app.code())
+
+    def test_the_app_beside_a_passkey_leaves_the_recovery_codes(self):
+        owner = Owner(world)
+        owner.set_up_app()
+        owner.add_passkey()
+        owner.factor("RemoveTotp")
+        challenge = owner.challenge()
+        self.assertNotIn("totp", challenge)
+        owner.complete(challenge, recoveryCode=owner.codes[0])
+
+
+class Strangers(unittest.TestCase):
+    def test_the_service_is_for_who_is_signed_in(self):
+        for method in ("StepUp", "StartStepUp", "StartTotp", "FinishTotp", "RemoveTotp",
+                       "ReplaceRecoveryCodes", "StartPasskey", "FinishPasskey", "RenamePasskey",
+                       "RemovePasskey"):
+            with refused(self, "unauthenticated"):
+                Api(world.server).call(FACTOR + method)
+
+    def test_a_challenge_is_no_access_token(self):
+        owner = Owner(world)
+        owner.set_up_app()
+        token = Api(world.server).call(SIGN_IN, {"login": owner.name, "password": PASSWORD})[
+            "secondFactor"]["token"]
+        with refused(self, "unauthenticated"):
+            Api(world.server, token).call(GET_SESSION)
+
+
+if __name__ == "__main__":
+    unittest.main()
