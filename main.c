@@ -52,6 +52,7 @@
 #include "handlers/presence_live.h"
 #include "handlers/sanctions.h"
 #include "handlers/secrets.h"
+#include "handlers/signing_keys.h"
 #include "handlers/social.h"
 #include "handlers/speech.h"
 #include "handlers/step_up.h"
@@ -94,9 +95,9 @@ struct config {
     char *redis_address;
     int64_t redis_connect_timeout_ms, redis_command_timeout_ms;
 
-    char *auth_master_key, *auth_signing_key, *auth_issuer, *auth_relying_party_id;
-    char *auth_origins;
+    char *auth_master_key, *auth_issuer, *auth_relying_party_id, *auth_origins;
     int64_t auth_access_token_s, auth_refresh_token_s, auth_refresh_grace_s, auth_session_s;
+    int64_t auth_key_days, auth_key_publish_s;
     int64_t auth_hashing_threads, auth_hashing_queue;
 
     int64_t chat_new_account_s;
@@ -187,8 +188,6 @@ static const struct config_key keys[] = {
     TEXT("auth.master_key", auth_master_key, "",
          "File of the key that seals secrets in the database (openssl rand -base64 32); empty: a "
          "known one, on loopback only."),
-    TEXT("auth.signing_key", auth_signing_key, "",
-         "PEM file of the EC P-256 private key that signs access tokens."),
     TEXT("auth.issuer", auth_issuer, "waystone", "Issuer and audience of access tokens."),
     TEXT("auth.relying_party_id", auth_relying_party_id, "localhost",
          "Domain that passkeys are made for. Changing it makes all of them useless."),
@@ -198,6 +197,10 @@ static const struct config_key keys[] = {
         "over HTTPS, or this port of localhost."),
     NUMBER("auth.access_token_s", auth_access_token_s, "600", 10, 86400,
            "Life of an access token, in seconds."),
+    NUMBER("auth.key_days", auth_key_days, "30", 1, 3650,
+           "Days for which a key signs access tokens before the next one does."),
+    NUMBER("auth.key_publish_s", auth_key_publish_s, "3600", 2, 86400,
+           "For so long, in seconds, the next key is published before it signs."),
     NUMBER("auth.refresh_token_s", auth_refresh_token_s, "2592000", 60, 31536000,
            "Life of an unused refresh token, in seconds."),
     NUMBER("auth.refresh_grace_s", auth_refresh_grace_s, "10", 0, 60,
@@ -255,7 +258,7 @@ struct server_loop {
     pthread_t thread;
     struct loop *loop;
     struct app app;
-    atomic_bool database_ready;
+    atomic_bool database_ready, keys_ready;
     struct http_listener *listener;
     struct loop_timer metrics_timer;
     struct loop_timer drain_timer;
@@ -271,7 +274,6 @@ static unsigned loop_count;
 static struct rpc_server *server;
 static struct metrics *metrics;
 static struct workers *workers;
-static struct keys *token_keys;
 static struct secrets *secrets;
 static char *passkey_origins;
 static struct http_config http_config;
@@ -341,12 +343,13 @@ static void open_app(struct server_loop *self)
         .db = db_open(self->loop, &db, workers),
         .redis = redis_open(self->loop, &redis),
         .workers = workers,
-        .keys = token_keys,
         .secrets = secrets,
         .relying_party_id = config.auth_relying_party_id,
         .origins = passkey_origins,
         .issuer = config.auth_issuer,
         .access_token_s = (uint32_t)config.auth_access_token_s,
+        .key_life_s = (uint32_t)config.auth_key_days * 86400,
+        .key_publish_s = (uint32_t)config.auth_key_publish_s,
         .refresh_token_s = (uint32_t)config.auth_refresh_token_s,
         .refresh_grace_s = (uint32_t)config.auth_refresh_grace_s,
         .session_s = (uint32_t)config.auth_session_s,
@@ -362,6 +365,7 @@ static void open_app(struct server_loop *self)
     presence_live_open(&self->app);
     live_watch_open(&self->app);
     authenticator_open(&self->app);
+    signing_keys_open(&self->app, &self->keys_ready);
     audit_open(&self->app);
     limiter_open(&self->app);
     sanctions_open(&self->app);
@@ -383,6 +387,7 @@ static void close_app(struct server_loop *self)
     outbox_close(&self->app);
     jobs_close(&self->app);
     audit_close(&self->app);
+    signing_keys_close(&self->app);
     db_close(self->app.db);
     events_close(&self->app);
     live_close(&self->app);
@@ -469,10 +474,18 @@ static bool is_database_ready(void)
     return true;
 }
 
-/* Every service needs the database. */
+static bool are_keys_ready(void)
+{
+    for (unsigned i = 0; i < loop_count; i++)
+        if (!atomic_load(&loops[i].keys_ready))
+            return false;
+    return true;
+}
+
+/* Every service needs the database, and nearly all know callers by their tokens. */
 static bool is_serving(const char *service)
 {
-    return is_database_ready() && !atomic_load(&shutting_down);
+    return is_database_ready() && are_keys_ready() && !atomic_load(&shutting_down);
 }
 
 static void render_readyz(void *user, struct http_page *page)
@@ -484,7 +497,8 @@ static void render_readyz(void *user, struct http_page *page)
 
     if (!ready)
         page->status = 503;
-    buffer_printf(&page->body, "database: %s\nredis: %s\n%s\n", database ? "up" : "down",
+    buffer_printf(&page->body, "database: %s\nsigning keys: %s\nredis: %s\n%s\n",
+                  database ? "up" : "down", are_keys_ready() ? "known" : "not known",
                   redis_is_ready(app->redis) ? "up" : "down (live delivery is slower)",
                   ready ? "ready" : "not ready");
 }
@@ -498,8 +512,13 @@ static void render_metrics(void *user, struct http_page *page)
 
 static void render_jwks(void *user, struct http_page *page)
 {
+    const struct keys *known = loops[loop_index(loop_current())].app.keys;
+
     page->content_type = "application/json";
-    keys_write_jwks(token_keys, &page->body);
+    if (known != NULL)
+        keys_write_jwks(known, &page->body);
+    else
+        page->status = 503;
 }
 
 /* --- start --- */
@@ -529,6 +548,7 @@ static void build_server(void)
     audit_register();
     expiry_register();
     mail_register();
+    signing_keys_register();
     health_serve(server, is_serving);
     reflection_serve(server);
     metrics = metrics_new(server, loop_count);
@@ -720,9 +740,6 @@ static int prepare(void)
         loop_count = MAX_LOOPS;
     if (!load_secrets(error, sizeof(error)))
         return fail(error);
-    token_keys = keys_load(config.auth_signing_key, error, sizeof(error));
-    if (token_keys == NULL)
-        return fail(error);
     if (config.database_migrate && !migrate(error, sizeof(error)))
         return fail(error);
     if (!start_mail(error, sizeof(error)))
@@ -798,7 +815,6 @@ static void clean_up(void)
     mail_stop();
     rpc_server_free(server);
     metrics_free(metrics);
-    keys_free(token_keys);
     secrets_free(secrets);
     http_config_clear(&http_config);
     free(passkey_origins);

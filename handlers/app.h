@@ -14,6 +14,7 @@ struct audit_queue;
 struct events;
 struct hub;
 struct jobs;
+struct key_reader;
 struct keys;
 struct live;
 struct live_watch;
@@ -45,9 +46,10 @@ struct app {
     struct local_limits *limits;     /* limiter.c: while Redis is away */
     struct sanctions *sanctions;     /* sanctions.c: those in force */
     struct word_filters *word_filters;
-    struct speakers *speakers;     /* speech.c: who said what lately */
-    struct workers *workers;       /* password hashing; shared by all loops */
-    const struct keys *keys;       /* token signing keys; shared, read-only */
+    struct speakers *speakers; /* speech.c: who said what lately */
+    struct workers *workers;   /* password hashing; shared by all loops */
+    const struct keys *keys;   /* signing keys; NULL until they were read: signing_keys.c */
+    struct key_reader *key_reader;
     const struct secrets *secrets; /* the master key; shared, read-only */
 
     /* configuration, the same on every loop */
@@ -55,6 +57,8 @@ struct app {
     const char *origins;          /* of our pages, for passkeys; separated by spaces */
     const char *issuer;           /* "iss" and "aud" of access tokens */
     uint32_t access_token_s;
+    uint32_t key_life_s;    /* for which a key signs */
+    uint32_t key_publish_s; /* for which it is known before */
     uint32_t refresh_token_s;
     uint32_t refresh_grace_s; /* for which a used refresh token still works */
     uint32_t session_s;       /* longest life of a session, however often it is refreshed */

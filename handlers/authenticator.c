@@ -174,6 +174,11 @@ void authenticator_session_ended(struct app *app, int64_t session_id)
     note_ended(app->token_cache, session_id, clock_wall_us());
 }
 
+void authenticator_keys_changed(struct app *app)
+{
+    memset(app->token_cache->slots, 0, CACHE_SLOTS * sizeof(*app->token_cache->slots));
+}
+
 /* --- the poll --- */
 
 static void poll_ended(struct token_cache *cache, struct arena *arena)
@@ -240,9 +245,12 @@ static enum status verify(struct rpc_call *call, const char *token,
     struct app *app = call->app;
     struct token_claims claims;
     const char *error;
-    enum status s = token_verify(app->keys, call->arena, app->issuer, clock_wall_us() / 1000000,
-                                 token, &claims, &error);
+    enum status s;
 
+    if (app->keys == NULL)
+        return rpc_fail(call, STATUS_UNAVAILABLE, "tokens cannot be checked yet; try again");
+    s = token_verify(app->keys, call->arena, app->issuer, clock_wall_us() / 1000000, token, &claims,
+                     &error);
     if (s != STATUS_OK)
         return rpc_fail(call, s, "%s", error);
     *ret_identity = (struct rpc_identity){

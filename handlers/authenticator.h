@@ -17,6 +17,9 @@ struct authenticator *authenticator_interface(void);
 void authenticator_open(struct app *app);
 void authenticator_close(struct app *app);
 
+/* Checks every token anew: a key may be gone. */
+void authenticator_keys_changed(struct app *app);
+
 /* Notes an ended session on this loop at once; the others learn it from PostgreSQL. */
 void authenticator_session_ended(struct app *app, int64_t session_id);
 

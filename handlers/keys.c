@@ -1,15 +1,10 @@
 #include "handlers/keys.h"
 
-#include <errno.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/sha.h>
-#include <openssl/x509.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,24 +15,33 @@
 struct key {
     EVP_PKEY *pair;
     char id[KEY_ID_LENGTH + 1];
-    unsigned char x[COORDINATE_BYTES], y[COORDINATE_BYTES];
+    unsigned char point[KEY_POINT_BYTES];
+    int64_t signs_from_us;
 };
 
 struct keys {
-    struct key items[KEYS_MAX]; /* the first signs */
+    struct key items[KEYS_MAX];
     size_t count;
 };
 
-/* --- reading --- */
+/* --- filling --- */
 
-static bool read_coordinate(EVP_PKEY *pair, const char *name, unsigned char *out)
+struct keys *keys_new(void)
 {
-    BIGNUM *number = NULL;
-    bool ok = EVP_PKEY_get_bn_param(pair, name, &number) == 1 &&
-              BN_bn2binpad(number, out, COORDINATE_BYTES) == COORDINATE_BYTES;
+    struct keys *keys = calloc(1, sizeof(*keys));
 
-    BN_free(number);
-    return ok;
+    if (keys == NULL)
+        abort();
+    return keys;
+}
+
+void keys_free(struct keys *keys)
+{
+    if (keys == NULL)
+        return;
+    for (size_t i = 0; i < keys->count; i++)
+        EVP_PKEY_free(keys->items[i].pair);
+    free(keys);
 }
 
 static bool is_p256(EVP_PKEY *pair)
@@ -50,105 +54,63 @@ static bool is_p256(EVP_PKEY *pair)
            strcmp(group, "prime256v1") == 0;
 }
 
-static void set_id(struct key *key)
+static bool read_coordinate(EVP_PKEY *pair, const char *name, unsigned char *out)
 {
-    unsigned char point[2 * COORDINATE_BYTES], digest[SHA256_DIGEST_LENGTH];
+    BIGNUM *number = NULL;
+    bool ok = EVP_PKEY_get_bn_param(pair, name, &number) == 1 &&
+              BN_bn2binpad(number, out, COORDINATE_BYTES) == COORDINATE_BYTES;
 
-    memcpy(point, key->x, COORDINATE_BYTES);
-    memcpy(point + COORDINATE_BYTES, key->y, COORDINATE_BYTES);
-    SHA256(point, sizeof(point), digest);
-    for (int i = 0; i < KEY_ID_LENGTH / 2; i++)
-        snprintf(key->id + 2 * i, 3, "%02x", digest[i]);
+    BN_free(number);
+    return ok;
 }
 
-/* Takes over `pair`, which may be NULL. */
-static bool add_key(struct keys *keys, EVP_PKEY *pair)
+static bool fill(struct key *key, const char *id, struct bytes public_point)
 {
+    if (!is_p256(key->pair) || !read_coordinate(key->pair, OSSL_PKEY_PARAM_EC_PUB_X, key->point) ||
+        !read_coordinate(key->pair, OSSL_PKEY_PARAM_EC_PUB_Y, key->point + COORDINATE_BYTES))
+        return false;
+    key_pair_id(key->point, key->id);
+    return strcmp(key->id, id) == 0 && public_point.length == KEY_POINT_BYTES &&
+           memcmp(key->point, public_point.data, KEY_POINT_BYTES) == 0;
+}
+
+bool keys_add(struct keys *keys, const char *id, struct bytes public_point,
+              struct bytes private_key, int64_t signs_from_us)
+{
+    const unsigned char *der = private_key.data;
     struct key *key = &keys->items[keys->count];
 
-    if (pair == NULL || keys->count == KEYS_MAX || !is_p256(pair) ||
-        !read_coordinate(pair, OSSL_PKEY_PARAM_EC_PUB_X, key->x) ||
-        !read_coordinate(pair, OSSL_PKEY_PARAM_EC_PUB_Y, key->y)) {
-        EVP_PKEY_free(pair);
+    if (keys->count == KEYS_MAX)
+        return false;
+    *key = (struct key){.pair = d2i_AutoPrivateKey(NULL, &der, (long)private_key.length),
+                        .signs_from_us = signs_from_us};
+    ERR_clear_error(); /* the next user of OpenSSL on this thread is not to find ours */
+    if (key->pair == NULL || !fill(key, id, public_point)) {
+        EVP_PKEY_free(key->pair);
         return false;
     }
-    key->pair = pair;
-    set_id(key);
     keys->count++;
     return true;
 }
 
-/* PEM_read_PrivateKey() is not used: it asks the terminal for the password of an encrypted key
- * and skips what it does not want. */
-static bool add_block(struct keys *keys, const char *name, const char *head,
-                      const unsigned char *data, long length)
+size_t keys_signer(const struct keys *keys, int64_t wall_us)
 {
-    if (strcmp(name, "EC PARAMETERS") == 0)
-        return true; /* `openssl ecparam -genkey` writes it in front of the key */
-    if (head[0] != '\0')
-        return false;
-    if (strcmp(name, "PRIVATE KEY") == 0 || strcmp(name, "EC PRIVATE KEY") == 0)
-        return add_key(keys, d2i_AutoPrivateKey(NULL, &data, length));
-    return keys->count > 0 && strcmp(name, "PUBLIC KEY") == 0 &&
-           add_key(keys, d2i_PUBKEY(NULL, &data, length));
-}
+    size_t first = 0, latest = SIZE_MAX;
 
-static bool read_blocks(struct keys *keys, FILE *file)
-{
-    char *name, *head;
-    unsigned char *data;
-    long length;
-    bool ok = true, at_end;
-
-    while (ok && PEM_read(file, &name, &head, &data, &length) == 1) {
-        ok = add_block(keys, name, head, data, length);
-        OPENSSL_free(name);
-        OPENSSL_free(head);
-        OPENSSL_clear_free(data, (size_t)length);
+    for (size_t i = 0; i < keys->count; i++) {
+        int64_t from_us = keys->items[i].signs_from_us;
+        if (from_us < keys->items[first].signs_from_us)
+            first = i;
+        if (from_us <= wall_us &&
+            (latest == SIZE_MAX || from_us > keys->items[latest].signs_from_us))
+            latest = i;
     }
-    at_end = !ok || ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    ERR_clear_error();
-    return ok && at_end && keys->count > 0;
+    return latest != SIZE_MAX ? latest : first;
 }
 
-struct keys *keys_load(const char *path, char *reterr, size_t reterr_size)
+const char *keys_id(const struct keys *keys, size_t index)
 {
-    FILE *file = path[0] ? fopen(path, "re") : NULL;
-    struct keys *keys = calloc(1, sizeof(*keys));
-    const char *reason = path[0] && file == NULL ? strerror(errno) : NULL;
-    bool ok;
-
-    if (keys == NULL)
-        abort();
-    ok = file != NULL && read_blocks(keys, file);
-    if (file != NULL)
-        fclose(file);
-    if (ok)
-        return keys;
-    if (reason != NULL)
-        snprintf(reterr, reterr_size, "auth.signing_key = '%s' cannot be read: %s", path, reason);
-    else
-        snprintf(reterr, reterr_size,
-                 "auth.signing_key = '%s' must be a PEM file with an EC P-256 private key, not "
-                 "encrypted; make one with: openssl ecparam -genkey -name prime256v1 -noout "
-                 "-out FILE",
-                 path);
-    keys_free(keys);
-    return NULL;
-}
-
-void keys_free(struct keys *keys)
-{
-    if (keys == NULL)
-        return;
-    for (size_t i = 0; i < keys->count; i++)
-        EVP_PKEY_free(keys->items[i].pair);
-    free(keys);
-}
-
-const char *keys_id(const struct keys *keys)
-{
-    return keys->items[0].id;
+    return keys->items[index].id;
 }
 
 /* --- signatures --- */
@@ -180,17 +142,18 @@ static int to_der(const unsigned char *plain, unsigned char **ret_der)
     return length;
 }
 
-bool keys_sign(const struct keys *keys, const void *data, size_t length,
+bool keys_sign(const struct keys *keys, size_t index, const void *data, size_t length,
                unsigned char signature[KEY_SIGNATURE_BYTES])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char der[80];
     size_t der_length = sizeof(der);
-    bool ok = EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, keys->items[0].pair) == 1 &&
+    bool ok = EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, keys->items[index].pair) == 1 &&
               EVP_DigestSign(context, der, &der_length, data, length) == 1 &&
               to_plain(der, der_length, signature);
 
     EVP_MD_CTX_free(context);
+    ERR_clear_error();
     return ok;
 }
 
@@ -235,9 +198,9 @@ void keys_write_jwks(const struct keys *keys, struct buffer *out)
                       "%s{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"sig\","
                       "\"alg\":\"ES256\",\"kid\":\"%s\",\"x\":\"",
                       i > 0 ? "," : "", key->id);
-        base64_encode(out, key->x, COORDINATE_BYTES, BASE64_URL, false);
+        base64_encode(out, key->point, COORDINATE_BYTES, BASE64_URL, false);
         buffer_append_string(out, "\",\"y\":\"");
-        base64_encode(out, key->y, COORDINATE_BYTES, BASE64_URL, false);
+        base64_encode(out, key->point + COORDINATE_BYTES, COORDINATE_BYTES, BASE64_URL, false);
         buffer_append_string(out, "\"}");
     }
     buffer_append_string(out, "]}\n");

@@ -86,6 +86,14 @@ static const char *device_of(struct rpc_call *call)
     return device_name(call->arena, rpc_header(call, "user-agent"));
 }
 
+/* Before anything is written: a session that cannot be told would be lost. */
+static enum status check_keys(struct rpc_call *call)
+{
+    if (call->app->keys == NULL)
+        return rpc_fail(call, STATUS_UNAVAILABLE, "tokens cannot be signed yet; try again");
+    return STATUS_OK;
+}
+
 /* --- opening --- */
 
 enum status session_open(struct rpc_call *call, struct db *tx, int64_t account_id,
@@ -95,6 +103,7 @@ enum status session_open(struct rpc_call *call, struct db *tx, int64_t account_i
     struct token_hash digest;
     struct bytes hash;
 
+    TRY(check_keys(call));
     ret->refresh = new_refresh_token(call->arena);
     ret->refresh_expires_at_us = refresh_expiry_us(call->app, clock_wall_us());
     hash = hash_token(ret->refresh, &digest);
@@ -192,6 +201,7 @@ enum status session_rotate(struct rpc_call *call, const char *token,
     struct bytes presented = hash_token(token, &presented_digest), hash;
     enum status s;
 
+    TRY(check_keys(call));
     TRY(db_begin(call->app->db, call->arena, &tx));
     s = sessions_lock_by_token(tx, call->arena, presented, (int32_t)call->app->refresh_grace_s,
                                &row);

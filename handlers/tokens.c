@@ -45,14 +45,15 @@ const char *token_sign(const struct keys *keys, struct arena *arena, const char 
     struct buffer token = {0};
     const char *result = NULL;
     struct buffer body = {0};
-    char *head = arena_printf(arena, HEAD_START "%s" HEAD_END, keys_id(keys));
+    size_t signer = keys_signer(keys, claims->issued_s * 1000000);
+    char *head = arena_printf(arena, HEAD_START "%s" HEAD_END, keys_id(keys, signer));
 
     write_claims(&body, issuer, claims);
     append_base64(&token, head, strlen(head));
     buffer_append_char(&token, '.');
     append_base64(&token, buffer_data(&body), body.length);
     buffer_free(&body);
-    if (keys_sign(keys, buffer_data(&token), token.length, signature)) {
+    if (keys_sign(keys, signer, buffer_data(&token), token.length, signature)) {
         buffer_append_char(&token, '.');
         append_base64(&token, signature, sizeof(signature));
         result = arena_strndup(arena, (char *)buffer_data(&token), token.length);

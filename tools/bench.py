@@ -83,7 +83,7 @@ class Bench:
         HOME.mkdir(parents=True)
         self.cluster = Cluster(HOME, LOGS / "bench-postgres.log")
         self.redis = Redis(HOME, LOGS / "bench-redis.log")
-        self.keys = certificates.ensure_keys(HOME / "keys")
+        self.master_key = certificates.ensure_master_key(HOME / "keys")
         self.has_services = False
 
     def _start_services(self):
@@ -106,7 +106,7 @@ class Bench:
         dsn = self.cluster.fresh_database("bench")
         server = Server(BUILD / "waystone", HOME, "waystone", LOGS / "bench-server.log")
         server.log_path.unlink(missing_ok=True)
-        server.configure(settings(free_port(), dsn, self.redis.socket_path, self.keys, tls,
+        server.configure(settings(free_port(), dsn, self.redis.socket_path, self.master_key, tls,
                                   http__loops=loops, rpc__rate_scale=1000,
                                   log__level="warning", **options))
         server.start()
@@ -345,7 +345,7 @@ def crowd_file(bench, count, in_channel, with_common=False):
     """A file of `count` players with `in_channel` in each of their channels, one channel for every
     player, and, with_common, those that all, their faction and their civilisation have. Returns it
     and the first channel."""
-    crowd = Crowd(bench.cluster, "bench", bench.keys / "tokens.pem")
+    crowd = Crowd(bench.cluster, "bench", bench.master_key)
     crowd.add(count)
     channels = [crowd.add_channel(first, first + in_channel)
                 for first in range(0, count, in_channel)]

@@ -37,8 +37,10 @@ LAYERS = [
      "server/protocol/ stands on base/, server/exchange.h and server/rpc.h"),
     ("server/", r"base/|server/protocol/|server/[^/]+\.h|google/rpc/|grpc/|buf/validate/",
      "server/ stands on base/ and server/protocol/; main.c gives it transports and hub"),
-    ("tools/admin/", r"base/|db/db\.h|db/queries/|handlers/audit_chain\.h|tools/admin/",
-     "tools/admin/ works on the database: base/, db/ and the hashes of the audit log"),
+    ("tools/admin/", r"base/|db/db\.h|db/queries/|handlers/(audit_chain|key_pairs|secrets)\.h"
+                     r"|tools/admin/",
+     "tools/admin/ works on the database: base/, db/, the hashes of the audit log, and what is "
+     "sealed there"),
     ("tools/", rf"base/|client/|server/protocol/|tools/|{SCHEMA}",
      "tools/ are clients: client/, server/protocol/ and base/"),
 ]

@@ -1,5 +1,5 @@
 """Accounts and characters where calls meet: cookies, repeated and parallel calls, two servers,
-the audit log, new signing keys."""
+the audit log."""
 
 import concurrent.futures
 import json
@@ -12,7 +12,6 @@ import certificates
 from harness import (CREATE_CHARACTER, GET_SESSION, LIST_CHARACTERS, PASSWORD,
                      REFRESH, REGISTER, SIGN_IN, SIGN_OUT, Api, Follower, Player, RpcError, World,
                      eventually, unique)
-from server_process import free_port, settings
 
 COOKIE = "waystone_refresh"
 world = None
@@ -286,27 +285,6 @@ class Audit(unittest.TestCase):
         self.assertEqual(world.psql("SELECT DISTINCT peer FROM audit_log"), "127.0.0.1")
 
 
-class SigningKeys(unittest.TestCase):
-    def start_with(self, server, *keys):
-        path = world.home / "keys" / f"{server.name}.pem"
-        path.write_bytes(b"".join(key.read_bytes() for key in keys))
-        server.configure(settings(free_port(), world.dsn, world.redis.socket_path, world.keys,
-                                  auth__signing_key=path, http__loops=1))
-        server.start(world.env)
-
-    def test_old_tokens_live_while_their_key_is_listed(self):
-        player = Player(world.server)
-        new_key = certificates.ensure_signing_key(world.home / "keys" / "new")
-        server = world.add_server(start=False)
-
-        self.start_with(server, new_key, world.key)
-        player.on(server).call(GET_SESSION)
-        self.assertEqual(len(json.loads(server.get("/.well-known/jwks.json")[1])["keys"]), 2)
-        server.stop()
-
-        self.start_with(server, new_key)
-        self.assertEqual(refused(player.on(server).call, GET_SESSION).code, "unauthenticated")
-        server.stop()
 
 
 if __name__ == "__main__":

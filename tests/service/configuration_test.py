@@ -71,20 +71,34 @@ class Configuration(unittest.TestCase):
         self.assertNotEqual(answer.returncode, 0)
         self.assertIn("nowhere.conf", answer.stderr)
 
-    def test_missing_key_and_port_in_use(self):
-        self.path.write_text(f"http.port = {free_port()}\n", encoding="utf-8")
+    def test_a_published_address_needs_a_master_key(self):
+        for address in ("0.0.0.0", "::", "192.0.2.1"):
+            self.path.write_text(f"http.port = {free_port()}\nhttp.address = \"{address}\"\n",
+                                 encoding="utf-8")
+            answer = waystone("--config", str(self.path))
+            self.assertEqual(answer.returncode, 1, address)
+            self.assertIn("auth.master_key is not set", answer.stderr)
+            self.assertIn(address, answer.stderr)
+
+    def test_a_wrong_master_key(self):
+        key = FOLDER / "wrong.key"
+        key.write_text("c2VjcmV0\n", encoding="ascii")
+        self.path.write_text(f"http.port = {free_port()}\nauth.master_key = {key}\n",
+                             encoding="utf-8")
         answer = waystone("--config", str(self.path))
         self.assertEqual(answer.returncode, 1)
-        self.assertIn("auth.signing_key", answer.stderr)
+        self.assertIn("openssl rand -base64 32", answer.stderr)
+        self.assertNotIn("c2VjcmV0", answer.stderr)
 
+    def test_port_in_use(self):
         import socket
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             port = taken.getsockname()[1]
-            key = certificates.ensure_signing_key(FOLDER)
+            key = certificates.ensure_master_key(FOLDER)
             self.path.write_text(
-                f"http.port = {port}\nauth.signing_key = {key}\n"
+                f"http.port = {port}\nauth.master_key = {key}\n"
                 "database.dsn = \"host=/nonexistent dbname=none\"\n"
                 "redis.address = /nonexistent/redis.sock\n", encoding="utf-8")
             answer = waystone("--config", str(self.path))

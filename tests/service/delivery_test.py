@@ -63,7 +63,7 @@ class Checker:
     """loadgen, which talks from the start and checks when it is told to."""
 
     def __init__(self):
-        crowd = Crowd(world.cluster, "delivery", world.key)
+        crowd = Crowd(world.cluster, "delivery", world.master_key)
         crowd.add(PLAYERS)
         self.channels = [crowd.add_channel() for _ in range(CHANNELS)]
         players = crowd.write(world.home / "players", lambda _: self.channels)

@@ -21,8 +21,11 @@ import subprocess
 import time
 import uuid
 
+from cryptography.hazmat.primitives import serialization
+
 import building
 import certificates
+import signing
 from paths import LOGS
 from postgres import Cluster
 from redis_server import Redis
@@ -64,8 +67,7 @@ class World:
         # Budgets of calls are tested where they are asked for; all else shares one address.
         self.options = {"rpc__rate_scale": 1000, **options}
         self.tls = certificates.ensure_certificate(HOME / "keys") if tls else None
-        self.keys = certificates.ensure_keys(self.home / "keys")
-        self.key = self.keys / "tokens.pem"
+        self.master_key = certificates.ensure_master_key(self.home / "keys")
         self.private = private
         self._start_services(THROW_AWAY if postgres is None else postgres)
         self.servers = []
@@ -84,6 +86,15 @@ class World:
             self.redis = Redis(HOME, LOGS / "test-redis.log")
             self.redis.command("FLUSHALL")
         self.dsn = self.cluster.fresh_database(self.name.replace("-", "_"))
+
+    @property
+    def key(self):
+        """PEM file of the key that signs access tokens now."""
+        path = self.home / "keys" / "tokens.pem"
+        path.write_bytes(signing.newest_key(self.psql, self.master_key).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption()))
+        return path
 
     def psql(self, sql):
         return self.cluster.psql(sql, self.name.replace("-", "_"))
@@ -105,7 +116,7 @@ class World:
         server = Server(BINARY, self.home, f"server-{index}", log)
         options = dict(self.options, **more)
         tls = options.pop("with_tls", self.tls)
-        server.configure(settings(free_port(), self.dsn, self.redis.socket_path, self.keys, tls,
+        server.configure(settings(free_port(), self.dsn, self.redis.socket_path, self.master_key, tls,
                                   **options))
         self.servers.append(server)
         if start:

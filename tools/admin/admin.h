@@ -30,7 +30,11 @@ struct admin {
     int64_t limit;
     int64_t from_id; /* --after, --before; 0: not given */
     const char *account, *action, *kind, *reason, *head;
-    bool all;
+    bool all, now;
+
+    /* of the server's configuration */
+    const char *master_key; /* path */
+    int64_t access_token_s, key_publish_s;
 };
 
 /* Sets the sentence and returns `status`. */
@@ -55,6 +59,9 @@ enum status account_show(struct admin *admin);
 enum status role_list(struct admin *admin);
 enum status role_grant(struct admin *admin);
 enum status role_revoke(struct admin *admin);
+enum status signing_key_list(struct admin *admin);
+enum status signing_key_rotate(struct admin *admin);
+enum status signing_key_revoke(struct admin *admin);
 enum status dead_letters_list_command(struct admin *admin);
 enum status dead_letters_show(struct admin *admin);
 enum status dead_letters_replay_command(struct admin *admin);

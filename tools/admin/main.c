@@ -20,6 +20,8 @@
 struct settings {
     char *dsn;
     int64_t connect_timeout_ms, acquire_timeout_ms, statement_timeout_ms;
+    char *master_key;
+    int64_t access_token_s, key_publish_s;
 };
 
 static struct settings settings;
@@ -48,6 +50,22 @@ static const struct config_key keys[] = {
      .default_value = "30000",
      .minimum = 100,
      .maximum = 600000},
+    {.name = "auth.master_key",
+     .type = CONFIG_STRING,
+     .target = &settings.master_key,
+     .default_value = ""},
+    {.name = "auth.access_token_s",
+     .type = CONFIG_INT,
+     .target = &settings.access_token_s,
+     .default_value = "600",
+     .minimum = 10,
+     .maximum = 86400},
+    {.name = "auth.key_publish_s",
+     .type = CONFIG_INT,
+     .target = &settings.key_publish_s,
+     .default_value = "3600",
+     .minimum = 2,
+     .maximum = 86400},
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -64,6 +82,11 @@ static const struct command commands[] = {
     {"role", "grant", 2, 2, role_grant, "ACCOUNT ROLE",
      "give a role: moderator, game-master or admin"},
     {"role", "revoke", 1, 1, role_revoke, "ACCOUNT", "make an account a player again"},
+    {"signing-key", "list", 0, 0, signing_key_list, "", "the keys of access tokens"},
+    {"signing-key", "rotate", 0, 0, signing_key_rotate, "",
+     "publish the next one, which signs in an hour (--now: within seconds)"},
+    {"signing-key", "revoke", 1, 1, signing_key_revoke, "KID",
+     "refuse what a key signed, once another signs; clients refresh"},
     {"audit", "list", 0, 0, audit_list_command, "",
      "the audit log, newest first (--account, --action, --before, --limit)"},
     {"audit", "head", 0, 0, audit_head_command, "", "the end of the chain, to be kept elsewhere"},
@@ -99,6 +122,7 @@ static void print_usage(FILE *out)
           "  --action ACTION        only this action; % stands for anything\n"
           "  --kind KIND            only of this kind\n"
           "  --head POSITION:HASH   as `audit head` or the server's log told it\n"
+          "  --now                  do not wait\n"
           "  --reason TEXT          why, for the audit log\n"
           "\n"
           "Ends with 0 when it is done, 1 when it could not be done, 2 when the command line or\n"
@@ -226,7 +250,20 @@ static const struct command *find_command(const char *group, const char *name)
     return NULL;
 }
 
-enum option_key { CONFIG = 1, JSON, LIMIT, FROM, ACCOUNT, ACTION, KIND, HEAD, REASON, ALL, HELP };
+enum option_key {
+    CONFIG = 1,
+    JSON,
+    LIMIT,
+    FROM,
+    ACCOUNT,
+    ACTION,
+    KIND,
+    HEAD,
+    REASON,
+    ALL,
+    NOW,
+    HELP
+};
 
 static const struct option options[] = {{"config", required_argument, NULL, CONFIG},
                                         {"json", no_argument, NULL, JSON},
@@ -239,6 +276,7 @@ static const struct option options[] = {{"config", required_argument, NULL, CONF
                                         {"head", required_argument, NULL, HEAD},
                                         {"reason", required_argument, NULL, REASON},
                                         {"all", no_argument, NULL, ALL},
+                                        {"now", no_argument, NULL, NOW},
                                         {"help", no_argument, NULL, HELP},
                                         {0}};
 
@@ -277,6 +315,8 @@ static bool set_option(struct admin *admin, int key, const char **config_path)
         return strlen(optarg) <= 500;
     case ALL:
         return admin->all = true;
+    case NOW:
+        return admin->now = true;
     default:
         return false;
     }
@@ -339,6 +379,9 @@ int main(int argc, char **argv)
         return ADMIN_USAGE;
     }
     log_set_level(LOG_LEVEL_ERROR);
+    admin.master_key = settings.master_key;
+    admin.access_token_s = settings.access_token_s;
+    admin.key_publish_s = settings.key_publish_s;
     code = finish(&admin, run_command(&admin, command));
     config_free(keys, KEY_COUNT);
     return code;

@@ -1,5 +1,4 @@
-"""Keys of this checkout: a certificate for --tls, the master key, and the key that signs access
-tokens."""
+"""Keys of this checkout: a certificate for --tls and the master key."""
 
 import base64
 import os
@@ -40,8 +39,8 @@ def ensure_certificate(folder):
     return certificate, key
 
 
-def ensure_signing_key(folder):
-    """The EC P-256 key that signs access tokens."""
+def ensure_foreign_key(folder):
+    """An EC P-256 key that no server has."""
     key = folder / "tokens.pem"
     if not key.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,10 +62,3 @@ def ensure_master_key(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, base64.b64encode(os.urandom(32)).decode() + "\n", 0o600)
     return path
-
-
-def ensure_keys(folder):
-    """The folder with the keys that a server has."""
-    ensure_signing_key(folder)
-    ensure_master_key(folder)
-    return folder

@@ -5,14 +5,14 @@ The server knows nothing of it: it checks these tokens like any other. For tests
 """
 
 import base64
-import hashlib
 import json
 import time
 
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-KEY_ID_LENGTH = 16
+import signing
+
 ISSUER = "waystone"
 ROLE_PLAYER = 2
 LIFE_S = 24 * 3600
@@ -53,16 +53,9 @@ SELECT id FROM channel"""
 class Signer:
     """Access tokens as handlers/tokens.c writes them."""
 
-    def __init__(self, key_path):
-        pem = key_path.read_bytes()
-        # The parameters that openssl writes in front of the key are no key.
-        start = pem.index(b"-----BEGIN EC PRIVATE KEY" if b"EC PRIVATE KEY" in pem
-                          else b"-----BEGIN PRIVATE KEY")
-        self.key = serialization.load_pem_private_key(pem[start:], None)
-        point = self.key.public_key().public_numbers()
-        digest = hashlib.sha256(point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big"))
-        self.head = _part({"alg": "ES256", "kid": digest.hexdigest()[:KEY_ID_LENGTH],
-                           "typ": "JWT"})
+    def __init__(self, key):
+        self.key = key
+        self.head = _part({"alg": "ES256", "kid": signing.key_id(key), "typ": "JWT"})
 
     def token(self, account, session):
         now = int(time.time())
@@ -83,11 +76,13 @@ def _part(claims):
 
 
 class Crowd:
-    """Players of one database. `database` names it in `cluster`."""
+    """Players of one database, which a server has been started on. `database` names it in
+    `cluster`."""
 
-    def __init__(self, cluster, database, key_path):
+    def __init__(self, cluster, database, master_key):
         self.cluster, self.database = cluster, database
-        self.signer = Signer(key_path)
+        self.signer = Signer(signing.newest_key(lambda sql: cluster.psql(sql, database),
+                                                master_key))
         self.people = []  # (account, character, token)
 
     def add(self, count):

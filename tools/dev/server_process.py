@@ -64,9 +64,8 @@ def port_holder(port):
     return "another program"
 
 
-def settings(port, dsn, redis_address, keys, tls=None, **more):
-    """The configuration of a private server; `keys` is a folder of certificates.ensure_keys(), `tls`
-    (certificate, key)."""
+def settings(port, dsn, redis_address, master_key, tls=None, **more):
+    """The configuration of a private server; `tls` is (certificate, key)."""
     values = {
         "http.address": "127.0.0.1",
         "http.port": port,
@@ -76,8 +75,7 @@ def settings(port, dsn, redis_address, keys, tls=None, **more):
         "database.dsn": dsn,
         "database.migrations": MIGRATIONS,
         "redis.address": redis_address,
-        "auth.signing_key": keys / "tokens.pem",
-        "auth.master_key": keys / "master.key",
+        "auth.master_key": master_key,
     }
     if tls:
         values["http.tls_certificate"], values["http.tls_key"] = tls

@@ -97,7 +97,7 @@ def _check_port(port):
 
 def _check_environment():
     """What ./dev decides cannot be decided elsewhere too; all other keys may be overridden."""
-    decided = settings(0, "", "", KEYS, ("", ""))
+    decided = settings(0, "", "", "", ("", ""))
     for key in decided:
         name = "WAYSTONE_" + key.replace(".", "_").upper()
         if name in os.environ:
@@ -146,12 +146,12 @@ def _prepare():
 def _start(parts, port, tls):
     _check_port(port)
     _trim_logs()
-    keys = certificates.ensure_keys(KEYS)
+    master_key = certificates.ensure_master_key(KEYS)
     pair = certificates.ensure_certificate(KEYS) if tls else None
     parts.postgres.start()
     parts.redis.start()
-    parts.server.configure(settings(port, parts.postgres.dsn(), parts.redis.socket_path, keys,
-                                    pair))
+    parts.server.configure(settings(port, parts.postgres.dsn(), parts.redis.socket_path,
+                                    master_key, pair))
     with Step("Starting the server"):
         parts.server.start()
     mark = parts.postgres.psql("SELECT oid FROM pg_database WHERE datname = 'waystone'")

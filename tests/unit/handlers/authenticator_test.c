@@ -6,7 +6,7 @@
 #include "handlers/authenticator.h"
 #include "handlers/tokens.h"
 #include "server/call.h"
-#include "tests/unit/handlers/key_file.h"
+#include "tests/unit/handlers/key_set.h"
 
 TestSuite(authenticator, .timeout = 60);
 
@@ -22,7 +22,7 @@ struct fixture {
 static void open_fixture(struct fixture *fixture)
 {
     memset(fixture, 0, sizeof(*fixture));
-    fixture->keys = key_file_new_keys();
+    fixture->keys = key_set_new();
     fixture->arena = arena_new();
     fixture->app = (struct app){
         .loop = loop_new(0),

@@ -5,7 +5,7 @@
 
 #include "handlers/tokens.h"
 #include "server/protocol/base64.h"
-#include "tests/unit/handlers/key_file.h"
+#include "tests/unit/handlers/key_set.h"
 
 TestSuite(tokens, .timeout = 30);
 
@@ -76,13 +76,14 @@ static const char *forge(struct arena *arena, const struct keys *keys, const cha
     append_part(&token, head);
     buffer_append_char(&token, '.');
     append_part(&token, body);
-    cr_assert(keys_sign(keys, buffer_data(&token), token.length, signature));
+    cr_assert(keys_sign(keys, 0, buffer_data(&token), token.length, signature));
     return finish(arena, &token, signature, sizeof(signature));
 }
 
 static const char *good_head(struct arena *arena, const struct keys *keys)
 {
-    return arena_printf(arena, "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\"}", keys_id(keys));
+    return arena_printf(arena, "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"JWT\"}",
+                        keys_id(keys, 0));
 }
 
 static const char good_body[] =
@@ -94,7 +95,7 @@ static const char good_body[] =
 Test(tokens, round_trip)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     const char *token = token_sign(keys, arena, ISSUER, &claims);
     struct token_claims read = {0};
     const char *error;
@@ -113,7 +114,7 @@ Test(tokens, round_trip)
 Test(tokens, forged_by_hand_with_our_key_is_accepted)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     struct token_claims read;
     const char *error = "";
 
@@ -126,7 +127,7 @@ Test(tokens, forged_by_hand_with_our_key_is_accepted)
 Test(tokens, issuer_is_quoted)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     const char *issuer = "the \"great\" \\ hall";
     struct token_claims read;
     const char *error = "";
@@ -139,24 +140,17 @@ Test(tokens, issuer_is_quoted)
 Test(tokens, previous_key_is_accepted_until_it_is_dropped)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(key_file_closep) struct key_file file;
-    CLEANUP(evp_freep) EVP_PKEY *first = key_file_new_key("P-256");
-    CLEANUP(evp_freep) EVP_PKEY *second = key_file_new_key("P-256");
-    CLEANUP(keys_freep) struct keys *before = NULL;
-    CLEANUP(keys_freep) struct keys *during = NULL;
-    CLEANUP(keys_freep) struct keys *after = key_file_new_keys();
+    CLEANUP(evp_freep) EVP_PKEY *first = key_set_pair("P-256");
+    CLEANUP(evp_freep) EVP_PKEY *second = key_set_pair("P-256");
+    CLEANUP(keys_freep) struct keys *before = keys_new();
+    CLEANUP(keys_freep) struct keys *during = keys_new();
+    CLEANUP(keys_freep) struct keys *after = key_set_new();
     struct token_claims read;
     const char *token, *error = "";
 
-    key_file_open(&file);
-    key_file_add_private(&file, second);
-    key_file_add_private(&file, first);
-    during = key_file_load(&file);
-    key_file_closep(&file);
-    key_file_open(&file);
-    key_file_add_private(&file, first);
-    before = key_file_load(&file);
-
+    cr_assert(key_set_add(before, first, 1));
+    cr_assert(key_set_add(during, first, 1));
+    cr_assert(key_set_add(during, second, 2));
     token = token_sign(before, arena, ISSUER, &claims);
     cr_expect_eq(verify_at(during, token, NOW_S, &read, &error), STATUS_OK, "%s", error);
     expect_refused(after, token, "a dropped key");
@@ -167,7 +161,7 @@ Test(tokens, previous_key_is_accepted_until_it_is_dropped)
 Test(tokens, expired)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     const char *token = token_sign(keys, arena, ISSUER, &claims);
     struct token_claims read;
     const char *error;
@@ -180,7 +174,7 @@ Test(tokens, expired)
 Test(tokens, not_yet_valid)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     const char *token = token_sign(keys, arena, ISSUER, &claims);
     struct token_claims read;
     const char *error;
@@ -194,8 +188,8 @@ Test(tokens, not_yet_valid)
 Test(tokens, signed_by_a_stranger)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
-    CLEANUP(keys_freep) struct keys *strange = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
+    CLEANUP(keys_freep) struct keys *strange = key_set_new();
 
     expect_refused(keys, token_sign(strange, arena, ISSUER, &claims), "a key we do not know");
     expect_refused(keys, forge(arena, strange, good_head(arena, keys), good_body),
@@ -207,7 +201,7 @@ Test(tokens, signed_by_a_stranger)
 Test(tokens, unsigned_ones)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     static const char *const heads[] = {
         "{\"alg\":\"none\",\"typ\":\"JWT\"}",
         "{\"alg\":\"None\",\"kid\":\"\",\"typ\":\"JWT\"}",
@@ -227,24 +221,21 @@ Test(tokens, unsigned_ones)
 Test(tokens, public_key_as_hs256_secret)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(key_file_closep) struct key_file file;
-    CLEANUP(evp_freep) EVP_PKEY *key = key_file_new_key("P-256");
-    CLEANUP(keys_freep) struct keys *keys = NULL;
+    CLEANUP(evp_freep) EVP_PKEY *key = key_set_pair("P-256");
+    CLEANUP(keys_freep) struct keys *keys = keys_new();
     static const char *const algorithms[] = {"HS256", "ES256"};
     BIO *pem = BIO_new(BIO_s_mem());
     unsigned char mac[32];
     char *secret;
     long length;
 
-    key_file_open(&file);
-    key_file_add_private(&file, key);
-    keys = key_file_load(&file);
+    cr_assert(key_set_add(keys, key, 0));
     cr_assert_eq(PEM_write_bio_PUBKEY(pem, key), 1);
     length = BIO_get_mem_data(pem, &secret);
     for (size_t i = 0; i < 2; i++) {
         struct buffer token = {0};
         append_part(&token, arena_printf(arena, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}",
-                                         algorithms[i], keys_id(keys)));
+                                         algorithms[i], keys_id(keys, 0)));
         buffer_append_char(&token, '.');
         append_part(&token, good_body);
         HMAC(EVP_sha256(), secret, (int)length, buffer_data(&token), token.length, mac, NULL);
@@ -257,8 +248,8 @@ Test(tokens, public_key_as_hs256_secret)
 Test(tokens, other_heads)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
-    const char *id = keys_id(keys);
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
+    const char *id = keys_id(keys, 0);
     const char *const heads[] = {
         arena_printf(arena, "{\"alg\":\"HS256\",\"kid\":\"%s\",\"typ\":\"JWT\"}", id),
         arena_printf(arena, "{\"alg\":\"ES384\",\"kid\":\"%s\",\"typ\":\"JWT\"}", id),
@@ -283,7 +274,7 @@ Test(tokens, other_heads)
 Test(tokens, made_for_something_else)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     const char *token = token_sign(keys, arena, "another-world", &claims);
 
     expect_error(keys, token, NOW_S, "made for something else");
@@ -301,7 +292,7 @@ static const char *changed_body(struct arena *arena, const char *from, const cha
 Test(tokens, wrong_or_missing_claims)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     static const char *const changes[][2] = {
         {"\"iss\":\"waystone\"", "\"iss\":\"other\""},
         {"\"iss\":\"waystone\"", "\"x\":1"},
@@ -340,7 +331,7 @@ Test(tokens, wrong_or_missing_claims)
 Test(tokens, body_is_not_json)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
 
     expect_refused(keys, forge(arena, keys, good_head(arena, keys), ""), "nothing");
     expect_refused(keys, forge(arena, keys, good_head(arena, keys), "null"), "null");
@@ -352,7 +343,7 @@ Test(tokens, body_is_not_json)
 Test(tokens, every_truncation)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     const char *token = token_sign(keys, arena, ISSUER, &claims);
 
     for (size_t length = 0; length < strlen(token); length++)
@@ -366,7 +357,7 @@ Test(tokens, every_truncation)
 Test(tokens, every_changed_character_before_the_signature)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     const char *token = token_sign(keys, arena, ISSUER, &claims);
     size_t signed_length = (size_t)(strrchr(token, '.') - token);
 
@@ -380,7 +371,7 @@ Test(tokens, every_changed_character_before_the_signature)
 Test(tokens, garbage)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    CLEANUP(keys_freep) struct keys *keys = key_file_new_keys();
+    CLEANUP(keys_freep) struct keys *keys = key_set_new();
     char *long_one = arena_alloc(arena, 100001);
     static const char *const texts[] = {
         "", ".", "..", "...", "a", "a.b.c", "\xff\xff.\xff.\xff", "eyJ.eyJ.AAAA"};
