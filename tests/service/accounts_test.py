@@ -285,7 +285,5 @@ class Audit(unittest.TestCase):
         self.assertEqual(world.psql("SELECT DISTINCT peer FROM audit_log"), "127.0.0.1")
 
 
-
-
 if __name__ == "__main__":
     unittest.main()
