@@ -414,7 +414,7 @@ static void on_body(struct exchange *exchange, const uint8_t *data, size_t lengt
     state->uncredited += length;
     state->in_ended = end;
     if (state->wire.text) {
-        if (!text_decode(&state->text, data, length, &state->in)) {
+        if (!text_decode(&state->text, data, length, end, &state->in)) {
             fail_input(state, STATUS_INVALID_ARGUMENT, "the body is not base64");
             return;
         }

@@ -137,7 +137,7 @@ enum envelope_result envelope_read(const uint8_t *data, size_t length, size_t ma
     return ENVELOPE_MESSAGE;
 }
 
-bool text_decode(struct text_decoder *decoder, const uint8_t *data, size_t length,
+bool text_decode(struct text_decoder *decoder, const uint8_t *data, size_t length, bool end,
                  struct buffer *out)
 {
     for (size_t i = 0; i < length; i++) {
@@ -148,5 +148,5 @@ bool text_decode(struct text_decoder *decoder, const uint8_t *data, size_t lengt
         if (!base64_decode(out, decoder->group, sizeof(decoder->group)))
             return false;
     }
-    return true;
+    return !end || decoder->length == 0;
 }

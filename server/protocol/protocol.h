@@ -139,12 +139,13 @@ enum envelope_result envelope_read(const uint8_t *data, size_t length, size_t ma
                                    struct envelope *ret);
 
 /* Decodes a gRPC-Web-text body as it arrives: base64 in groups of four, each group possibly
- * padded, since clients may concatenate encoded frames. */
+ * padded, since clients may concatenate encoded frames. False for what is not base64, or ends
+ * within a group. */
 struct text_decoder {
     char group[4];
     size_t length;
 };
-bool text_decode(struct text_decoder *decoder, const uint8_t *data, size_t length,
+bool text_decode(struct text_decoder *decoder, const uint8_t *data, size_t length, bool end,
                  struct buffer *out);
 
 /* "connect-timeout-ms" and "grpc-timeout". False if malformed. */

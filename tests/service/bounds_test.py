@@ -1,5 +1,6 @@
 """What a peer can make the server keep: calls, memory, time. Each case broke a bound once."""
 
+import base64
 import gzip
 import json
 import os
@@ -25,6 +26,11 @@ def resident_mb(pid):
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) >> 10
 
 
+def from_groups(text):
+    """Base64, each group of four perhaps padded."""
+    return b"".join(base64.b64decode(text[at:at + 4]) for at in range(0, len(text), 4))
+
+
 class Engine(unittest.TestCase):
     def setUp(self):
         self.server = EchoServer("write_ms=500")
@@ -42,6 +48,15 @@ class Engine(unittest.TestCase):
         client.send(stream, b"!!!!")
         client.finish(stream)
         self.server.stop()  # in time, and without a leak
+
+    def test_a_text_body_that_ends_within_a_group_is_refused(self):
+        client = H2(self.server.connect())
+        whole = base64.b64encode(envelope(text_field("abcd")))
+        for tail, status in ((b"", b"0"), (b"A", b"3"), (b"AAA", b"3")):
+            stream = client.open(SERVICE + "Echo", content_type="application/grpc-web-text")
+            client.send(stream, whole + tail, end=True)
+            client.finish(stream)
+            self.assertIn(b"grpc-status: " + status, from_groups(client.bodies[stream]), tail)
 
     def test_a_pipelining_peer_that_reads_nothing_is_held_back(self):
         before = resident_mb(self.server.child.pid)

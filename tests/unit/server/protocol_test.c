@@ -102,10 +102,13 @@ Test(envelopes, text_bodies_decode_as_they_arrive)
     struct buffer out = {0};
 
     for (size_t i = 0; i < sizeof(text) - 1; i++)
-        cr_assert(text_decode(&decoder, (const uint8_t *)text + i, 1, &out));
+        cr_assert(text_decode(&decoder, (const uint8_t *)text + i, 1, false, &out));
     cr_expect_eq(out.length, 11);
     cr_expect_arr_eq(buffer_data(&out), "\0\0\0\0\3abc\0\0\0", 11);
-    cr_expect_not(text_decode(&decoder, (const uint8_t *)"!!!!", 4, &out));
+    cr_expect(text_decode(&decoder, (const uint8_t *)"AAA", 3, false, &out));
+    cr_expect_not(text_decode(&decoder, (const uint8_t *)"", 0, true, &out), "half a group");
+    decoder = (struct text_decoder){0};
+    cr_expect_not(text_decode(&decoder, (const uint8_t *)"!!!!", 4, false, &out));
     buffer_free(&out);
 }
 
