@@ -35,7 +35,7 @@ function preloadFonts(): Plugin {
 
 /** What the first screens share; the rest loads with the parts of the page that need it. */
 const FIRST =
-  /node_modules\/(?!virtua)|src\/(gen\/(google|waystone\/(auth|character))|components\/(Button|Field|Icon|Notice|Plate|Seal)|lib\/\w+\.)/;
+  /node_modules\/(?!virtua|uqr)|src\/(gen\/(google|waystone\/(auth\/v1\/auth_|character))|components\/(Button|Field|Icon|Notice|Plate|Seal)|lib\/(?!passkeys|rules|useAct|useForm|useWrongText)\w+\.)/;
 
 type Messages = { [key: string]: string | Messages };
 

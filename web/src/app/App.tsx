@@ -1,14 +1,18 @@
 import { TransportProvider } from "@connectrpc/connect-query";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef, useSyncExternalStore } from "react";
 import { IntlProvider, type Messages } from "use-intl";
+import { stepUpGate } from "@/lib/stepUp";
 import { transport } from "@/lib/transport";
 import { useSessionState } from "@/lib/useSession";
 import en from "@/messages/en.json";
 import { queries } from "./queries";
 import { router } from "./router";
 import { Splash } from "./Splash";
+
+// Comes with the first call that needs a proof.
+const StepUpDialog = lazy(() => import("@/features/account/StepUpDialog"));
 
 const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -25,6 +29,7 @@ export function App() {
               accountId={session.status === "signed-in" ? session.session.accountId : null}
             />
           )}
+          <StepUp />
         </QueryClientProvider>
       </TransportProvider>
     </IntlProvider>
@@ -42,4 +47,16 @@ function Screens({ accountId }: { accountId: bigint | null }) {
     void router.invalidate();
   }, [accountId]);
   return <RouterProvider router={router} context={{ signedIn: accountId !== null }} />;
+}
+
+/** Over whatever screen made a call that needs a fresh proof of who one is. */
+function StepUp() {
+  const asked = useSyncExternalStore(stepUpGate.subscribe, stepUpGate.isAsked);
+  return (
+    asked && (
+      <Suspense>
+        <StepUpDialog onEnd={(proved) => stepUpGate.settle(proved)} />
+      </Suspense>
+    )
+  );
 }

@@ -6,19 +6,27 @@ import { useTitle } from "@/lib/useTitle";
 import { useInside } from "./inside";
 
 export function RosterScreen() {
-  const t = useTranslations("nav");
+  const t = useTranslations();
   const { house, session } = useInside();
-  useTitle(t("roster"));
+  useTitle(t("nav.roster"));
   return (
-    <Roster
-      house={house}
-      houseName={session.userName}
-      addLink={(label) => (
-        <Link to="/roster/new" className="button button-main">
-          <Icon name="plus" />
-          {label}
-        </Link>
+    <>
+      {!session.emailVerified && session.email && (
+        <p className="verify-hint">
+          {t("auth.verifyHint", { email: session.email })}{" "}
+          <Link to="/account">{t("auth.toAccount")}</Link>
+        </p>
       )}
-    />
+      <Roster
+        house={house}
+        houseName={session.userName}
+        addLink={(label) => (
+          <Link to="/roster/new" className="button button-main">
+            <Icon name="plus" />
+            {label}
+          </Link>
+        )}
+      />
+    </>
   );
 }

@@ -47,6 +47,9 @@ export function You({ session, ref }: YouProps) {
         ]}
         onChange={setDensity}
       />
+      <Link to="/account" onClick={(event) => event.currentTarget.closest("dialog")?.close()}>
+        {t("auth.toAccount")}
+      </Link>
       <Link to="/standing" onClick={(event) => event.currentTarget.closest("dialog")?.close()}>
         {t("settings.standing")}
       </Link>

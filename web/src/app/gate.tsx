@@ -4,7 +4,8 @@ import { useTranslations } from "use-intl";
 import { Notice } from "@/components/Notice";
 import { Plate, PlateTitle } from "@/components/Plate";
 import { Sky } from "@/components/Sky";
-import { RegisterForm, SignInForm } from "@/features/auth";
+import { type Arrival, keepChallenge, RegisterForm, SignInForm } from "@/features/auth";
+import { useClock } from "@/lib/useClock";
 import { useSessionState } from "@/lib/useSession";
 import { useTitle } from "@/lib/useTitle";
 
@@ -25,15 +26,21 @@ export function Gate() {
 export function SignInScreen() {
   const t = useTranslations("auth");
   const errors = useTranslations("errors");
+  const clock = useClock();
   const session = useSessionState();
-  const enter = useEnter();
+  const arrive = useArrive();
   useTitle(t("signInTitle"));
+  const ended = session.status === "signed-out" && session.ended;
+  const closedUntilMs = session.status === "signed-out" ? session.closedUntilMs : undefined;
   return (
     <Plate className="gate-plate">
       <PlateTitle title={t("signInTitle")} />
       <p className="lead">{t("signInLead")}</p>
-      {session.status === "signed-out" && session.ended && <Notice>{errors("signedOut")}</Notice>}
-      <SignInForm onDone={enter} />
+      {closedUntilMs !== undefined && (
+        <Notice kind="done">{t("closedUntil", { date: clock.moment(closedUntilMs) })}</Notice>
+      )}
+      {ended && <Notice>{errors("signedOut")}</Notice>}
+      <SignInForm onArrive={arrive} recoverLink={(label) => <Link to="/recover">{label}</Link>} />
       <p className="gate-other">
         {t("toRegister")} <Link to="/register">{t("toRegisterLink")}</Link>
       </p>
@@ -43,13 +50,13 @@ export function SignInScreen() {
 
 export function RegisterScreen() {
   const t = useTranslations("auth");
-  const enter = useEnter();
+  const arrive = useArrive();
   useTitle(t("registerTitle"));
   return (
     <Plate className="gate-plate">
       <PlateTitle title={t("registerTitle")} />
       <p className="lead">{t("registerLead")}</p>
-      <RegisterForm onDone={enter} />
+      <RegisterForm onDone={() => arrive({ kind: "in" })} />
       <p className="gate-other">
         {t("toSignIn")} <Link to="/sign-in">{t("toSignInLink")}</Link>
       </p>
@@ -57,7 +64,15 @@ export function RegisterScreen() {
   );
 }
 
-function useEnter(): () => void {
+/** In, or on to the second factor. */
+export function useArrive(): (arrival: Arrival) => void {
   const navigate = useNavigate();
-  return () => void navigate({ to: "/roster", replace: true });
+  return (arrival) => {
+    if (arrival.kind === "factor") {
+      keepChallenge(arrival.challenge);
+      void navigate({ to: "/sign-in/second" });
+    } else {
+      void navigate({ to: "/roster", replace: true });
+    }
+  };
 }

@@ -37,6 +37,43 @@ const register = createRoute({
   component: lazyRouteComponent(() => import("./gate"), "RegisterScreen"),
 });
 
+const second = createRoute({
+  getParentRoute: () => gate,
+  path: "/sign-in/second",
+  component: lazyRouteComponent(() => import("./entry"), "SecondFactorScreen"),
+});
+
+/** Links in mails, and the way back from a provider: with a session or without. */
+const door = createRoute({
+  getParentRoute: () => root,
+  id: "door",
+  component: lazyRouteComponent(() => import("./gate"), "Gate"),
+});
+
+const recover = createRoute({
+  getParentRoute: () => door,
+  path: "/recover",
+  component: lazyRouteComponent(() => import("./entry"), "RecoverScreen"),
+});
+
+const verifyEmail = createRoute({
+  getParentRoute: () => door,
+  path: "/verify-email",
+  component: lazyRouteComponent(() => import("./entry"), "VerifyScreen"),
+});
+
+type ProviderSearch = { state?: string; code?: string };
+
+const provider = createRoute({
+  getParentRoute: () => door,
+  path: "/sign-in/provider",
+  validateSearch: ({ state, code }: Record<string, unknown>): ProviderSearch => ({
+    ...(state === undefined ? {} : { state: String(state) }),
+    ...(code === undefined ? {} : { code: String(code) }),
+  }),
+  component: lazyRouteComponent(() => import("./entry"), "ProviderScreen"),
+});
+
 /** Everything inside the frame needs a session. */
 const inside = createRoute({
   getParentRoute: () => root,
@@ -89,6 +126,45 @@ const standing = createRoute({
   component: lazyRouteComponent(() => import("./StandingScreen"), "StandingScreen"),
 });
 
+const account = createRoute({
+  getParentRoute: () => inside,
+  path: "/account",
+  component: lazyRouteComponent(() => import("./AccountScreen"), "AccountScreen"),
+});
+
+const accountViews = [
+  createRoute({
+    getParentRoute: () => account,
+    path: "/",
+    component: lazyRouteComponent(() => import("@/features/account/Overview"), "Overview"),
+  }),
+  createRoute({
+    getParentRoute: () => account,
+    path: "/factors",
+    component: lazyRouteComponent(() => import("@/features/account/Factors"), "Factors"),
+  }),
+  createRoute({
+    getParentRoute: () => account,
+    path: "/sessions",
+    component: lazyRouteComponent(() => import("@/features/account/Sessions"), "Sessions"),
+  }),
+  createRoute({
+    getParentRoute: () => account,
+    path: "/log",
+    component: lazyRouteComponent(() => import("@/features/account/SecurityLog"), "SecurityLog"),
+  }),
+  createRoute({
+    getParentRoute: () => account,
+    path: "/keys",
+    component: lazyRouteComponent(() => import("@/features/account/ApiKeys"), "ApiKeys"),
+  }),
+  createRoute({
+    getParentRoute: () => account,
+    path: "/data",
+    component: lazyRouteComponent(() => import("@/features/account/YourData"), "YourData"),
+  }),
+] as const;
+
 type ModerationSearch = { view?: "closed" | "appeals" | "filters"; report?: string };
 
 const moderation = createRoute({
@@ -104,8 +180,17 @@ const moderation = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
-    gate.addChildren([signIn, register]),
-    inside.addChildren([roster, creation, chat, notices, standing, moderation]),
+    gate.addChildren([signIn, register, second]),
+    door.addChildren([recover, verifyEmail, provider]),
+    inside.addChildren([
+      roster,
+      creation,
+      chat,
+      notices,
+      standing,
+      account.addChildren([...accountViews]),
+      moderation,
+    ]),
   ]),
   context: { signedIn: false },
   defaultPreload: "intent",

@@ -6,10 +6,20 @@ type FieldProps = InputHTMLAttributes<HTMLInputElement> & {
   error?: string | null | undefined;
   /** Stands at the end of the line, such as a "show password" button. */
   trailing?: ReactNode;
+  /** A line that follows what is written, such as how long a password is. */
+  note?: string | null | undefined;
 };
 
 /** A labelled line to write on, with its hint and what is wrong with it tied to it for readers. */
-export function Field({ label, hint, error, trailing, className = "", ...input }: FieldProps) {
+export function Field({
+  label,
+  hint,
+  error,
+  trailing,
+  note,
+  className = "",
+  ...input
+}: FieldProps) {
   const id = useId();
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
   return (
@@ -27,6 +37,11 @@ export function Field({ label, hint, error, trailing, className = "", ...input }
       {hint && (
         <p id={`${id}-hint`} className="field-hint">
           {hint}
+        </p>
+      )}
+      {note && (
+        <p className="field-hint" aria-live="polite">
+          {note}
         </p>
       )}
       <p id={`${id}-error`} className="field-error" role={error ? "alert" : undefined}>

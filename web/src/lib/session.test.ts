@@ -70,6 +70,7 @@ function session(accessToken: string, lifeMs = 900_000): SignedIn {
     accountId: 1n,
     userName: "ada",
     email: "",
+    emailVerified: true,
     accessToken,
     expiresAtMs: Date.now() + lifeMs,
   };

@@ -13,6 +13,7 @@ export type SignedIn = {
   accountId: bigint;
   userName: string;
   email: string;
+  emailVerified: boolean;
   accessToken: string;
   /** On this machine's clock, in milliseconds. */
   expiresAtMs: number;
@@ -20,8 +21,11 @@ export type SignedIn = {
 
 export type SessionState =
   | { status: "restoring"; unreachable: boolean }
-  /** `ended`: the server ended a session somebody was using, and they should be told. */
-  | { status: "signed-out"; ended: boolean }
+  /**
+   * `ended`: the server ended a session somebody was using, and they should be told.
+   * `closedUntilMs`: they closed the account, which can be opened again until then.
+   */
+  | { status: "signed-out"; ended: boolean; closedUntilMs?: number | undefined }
   | { status: "signed-in"; session: SignedIn };
 
 /** The calls a keeper makes. `refresh` answers null when the server says the session is over. */
@@ -132,6 +136,12 @@ export class SessionKeeper {
     this.end(false);
   }
 
+  /** The account was closed, and its sessions with it. */
+  leave(closedUntilMs: number): void {
+    this.change({ status: "signed-out", ended: false, closedUntilMs });
+    this.tell({ kind: "signed-out", ended: false });
+  }
+
   private async refreshLocked(worn: string | undefined): Promise<SignedIn | null> {
     const askedAtMs = Date.now();
     const run = async () => {
@@ -161,6 +171,7 @@ export class SessionKeeper {
   private hear(message: TabMessage): void {
     if (message.kind === "session") this.take(message.session);
     else if (message.kind === "signed-out") {
+      if (this.state.status === "signed-out") return;
       this.change({ status: "signed-out", ended: message.ended });
     } else if (this.state.status === "signed-in") {
       this.tell({ kind: "session", session: this.state.session });

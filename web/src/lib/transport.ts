@@ -5,6 +5,7 @@ import { createConnectTransport } from "@connectrpc/connect-web";
 import { AuthService, type Session } from "@/gen/waystone/auth/v1/auth_pb";
 import { markRefresh } from "./refreshMark";
 import { browserTabs, SessionKeeper, type SignedIn } from "./session";
+import { stepUpGate, withStepUp } from "./stepUp";
 
 const CALL_TIMEOUT_MS = 15_000;
 /** Bounds what a wrong clock, here or there, can make of a token's life. */
@@ -33,6 +34,7 @@ export function keepSession(session: Session, serverDate: string | null): Signed
     accountId: session.account?.id ?? 0n,
     userName: session.account?.userName ?? "",
     email: session.account?.email ?? "",
+    emailVerified: session.account?.emailVerified ?? false,
     accessToken: session.accessToken,
     expiresAtMs: Date.now() + Math.min(LIFE_MOST_MS, Math.max(LIFE_LEAST_MS, life)),
   };
@@ -92,10 +94,13 @@ const authenticate: Interceptor = (next) => async (request) => {
   }
 };
 
-/** With the session of whoever is signed in. */
-export const transport = createConnectTransport({
-  baseUrl: location.origin,
-  useBinaryFormat: true,
-  defaultTimeoutMs: CALL_TIMEOUT_MS,
-  interceptors: [authenticate],
-});
+/** With the session of whoever is signed in, who is asked for a proof where a call needs one. */
+export const transport = withStepUp(
+  createConnectTransport({
+    baseUrl: location.origin,
+    useBinaryFormat: true,
+    defaultTimeoutMs: CALL_TIMEOUT_MS,
+    interceptors: [authenticate],
+  }),
+  stepUpGate,
+);

@@ -3,16 +3,18 @@ import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
 import { Field } from "@/components/Field";
 import { Notice } from "@/components/Notice";
+import { PasswordField } from "@/components/PasswordField";
 import { RegisterRequestSchema } from "@/gen/waystone/auth/v1/auth_pb";
-import { errorKind, hasCode } from "@/lib/errors";
+import { hasCode } from "@/lib/errors";
+import { useErrorText } from "@/lib/useErrorText";
+import { useForm } from "@/lib/useForm";
+import { useWrongText } from "@/lib/useWrongText";
 import { register } from "./calls";
-import { PasswordField } from "./PasswordField";
-import { useForm } from "./useForm";
-import { useWrongText } from "./useWrongText";
+import { ProviderWays } from "./ProviderWays";
 
 export function RegisterForm({ onDone }: { onDone: () => void }) {
   const t = useTranslations("auth");
-  const errors = useTranslations("errors");
+  const explain = useErrorText();
   const wrongText = useWrongText();
   const { bind, wrong, busy, failure, form, onSubmit } = useForm({
     schema: RegisterRequestSchema,
@@ -22,43 +24,44 @@ export function RegisterForm({ onDone }: { onDone: () => void }) {
       await register(values);
       onDone();
     },
-    explain: (error) => {
-      if (!hasCode(error, Code.AlreadyExists)) return {};
-      return /e-?mail/i.test(String(error))
-        ? { email: { rule: "server", description: t("emailTaken") } }
-        : { userName: { rule: "server", description: t("userNameTaken") } };
-    },
+    explain: (error) =>
+      hasCode(error, Code.AlreadyExists)
+        ? { userName: { rule: "server", description: t("userNameTaken") } }
+        : {},
   });
   return (
-    <form ref={form} className="form" onSubmit={onSubmit} noValidate>
-      {failure !== null && <Notice>{errors(errorKind(failure))}</Notice>}
-      <Field
-        label={t("userName")}
-        hint={t("userNameHint")}
-        autoComplete="username"
-        autoCapitalize="none"
-        spellCheck={false}
-        error={wrongText(wrong.userName, true)}
-        {...bind("userName")}
-      />
-      <Field
-        label={t("email")}
-        hint={t("emailHint")}
-        type="email"
-        autoComplete="email"
-        error={wrongText(wrong.email)}
-        {...bind("email")}
-      />
-      <PasswordField
-        label={t("password")}
-        hint={t("passwordHint")}
-        autoComplete="new-password"
-        error={wrongText(wrong.password)}
-        {...bind("password")}
-      />
-      <Button type="submit" look="main" aria-disabled={busy}>
-        {busy ? t("creatingAccount") : t("createAccount")}
-      </Button>
-    </form>
+    <>
+      <form ref={form} className="form" onSubmit={onSubmit} noValidate>
+        {failure !== null && <Notice>{explain(failure)}</Notice>}
+        <Field
+          label={t("userName")}
+          hint={t("userNameHint")}
+          autoComplete="username"
+          autoCapitalize="none"
+          spellCheck={false}
+          error={wrongText(wrong.userName, true)}
+          {...bind("userName")}
+        />
+        <Field
+          label={t("email")}
+          hint={t("emailHint")}
+          type="email"
+          autoComplete="email"
+          error={wrongText(wrong.email)}
+          {...bind("email")}
+        />
+        <PasswordField
+          isNew
+          label={t("password")}
+          hint={t("passwordHint")}
+          error={wrongText(wrong.password)}
+          {...bind("password")}
+        />
+        <Button type="submit" look="main" aria-disabled={busy}>
+          {busy ? t("creatingAccount") : t("createAccount")}
+        </Button>
+      </form>
+      <ProviderWays />
+    </>
   );
 }

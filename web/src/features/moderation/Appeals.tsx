@@ -9,10 +9,10 @@ import {
   ResolveAppealRequestSchema,
 } from "@/gen/waystone/moderation/v1/moderation_pb";
 import { checkField } from "@/lib/rules";
+import { useAct } from "@/lib/useAct";
 import { useErrorText } from "@/lib/useErrorText";
 import { moderation } from "./calls";
 import { SanctionCard } from "./SanctionCard";
-import { useAct } from "./useAct";
 
 export function Appeals() {
   const t = useTranslations("moderation");
@@ -57,7 +57,7 @@ export function Appeals() {
 
 function AppealCase({ appeal }: { appeal: Appeal }) {
   const t = useTranslations("moderation");
-  const { act, busy, failure } = useAct();
+  const { act, busy, failure } = useAct("moderation");
   const [decision, setDecision] = useState("");
   const [wrong, setWrong] = useState(false);
   const decide = (granted: boolean) => {

@@ -7,9 +7,9 @@ import { Notice } from "@/components/Notice";
 import { Select } from "@/components/Select";
 import { FilterAction, FilterSchema } from "@/gen/waystone/moderation/v1/moderation_pb";
 import { checkField } from "@/lib/rules";
+import { useAct } from "@/lib/useAct";
 import { useErrorText } from "@/lib/useErrorText";
 import { moderation } from "./calls";
-import { useAct } from "./useAct";
 import { actionName } from "./words";
 
 const ACTIONS = {
@@ -22,7 +22,7 @@ type ActionName = keyof typeof ACTIONS;
 export function Filters() {
   const t = useTranslations("moderation");
   const explain = useErrorText();
-  const { act, failure } = useAct();
+  const { act, failure } = useAct("moderation");
   const { data, error, isPending } = useQuery({
     queryKey: ["moderation", "filters"],
     staleTime: 0,
@@ -54,7 +54,7 @@ export function Filters() {
 
 function NewFilter() {
   const t = useTranslations("moderation");
-  const { act, busy, failure } = useAct();
+  const { act, busy, failure } = useAct("moderation");
   const [words, setWords] = useState("");
   const [action, setAction] = useState<ActionName>("refuse");
   const [wrong, setWrong] = useState(false);

@@ -5,13 +5,13 @@ import { Field } from "@/components/Field";
 import { Notice } from "@/components/Notice";
 import { LiftSanctionRequestSchema } from "@/gen/waystone/moderation/v1/moderation_pb";
 import { checkField } from "@/lib/rules";
+import { useAct } from "@/lib/useAct";
 import { moderation } from "./calls";
-import { useAct } from "./useAct";
 
 /** Ends a sanction before its time; the reason goes to the audit log. */
 export function LiftForm({ sanctionId }: { sanctionId: bigint }) {
   const t = useTranslations("moderation");
-  const { act, busy, failure } = useAct();
+  const { act, busy, failure } = useAct("moderation");
   const [open, setOpen] = useState(false);
   const [reason, setReason] = useState("");
   const [wrong, setWrong] = useState(false);

@@ -14,14 +14,14 @@ import {
   ResolveReportRequestSchema,
   SanctionKind,
 } from "@/gen/waystone/moderation/v1/moderation_pb";
-import { toMs } from "@/lib/live/convert";
 import { checkField } from "@/lib/rules";
+import { useAct } from "@/lib/useAct";
 import { useClock } from "@/lib/useClock";
 import { useErrorText } from "@/lib/useErrorText";
+import { toMs } from "@/lib/when";
 import { moderation } from "./calls";
 import { LiftForm } from "./LiftForm";
 import { SanctionCard } from "./SanctionCard";
-import { useAct } from "./useAct";
 import { DURATIONS, type DurationName, reasonName, stateName } from "./words";
 
 type ReportCaseProps = { reportId: bigint; onClose: () => void };
@@ -135,7 +135,7 @@ const CHOICES: SanctionChoice[] = ["nothing", "mute", "ban", "muteEverywhere", "
 /** What is done about it: each button names its effect, and all of it happens or nothing. */
 function Resolve({ report }: { report: Report }) {
   const t = useTranslations("moderation");
-  const { act, busy, failure } = useAct();
+  const { act, busy, failure } = useAct("moderation");
   const [remove, setRemove] = useState(true);
   const [choice, setChoice] = useState<SanctionChoice>("nothing");
   const [duration, setDuration] = useState<DurationName>("day");

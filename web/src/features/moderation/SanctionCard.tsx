@@ -1,8 +1,8 @@
 import type { ReactNode } from "react";
 import { useTranslations } from "use-intl";
 import type { Sanction } from "@/gen/waystone/moderation/v1/moderation_pb";
-import { toMs } from "@/lib/live/convert";
 import { useClock } from "@/lib/useClock";
+import { toMs } from "@/lib/when";
 import { sanctionName } from "./words";
 
 /** A sanction in words: what, where, until when and why. */

@@ -6,10 +6,10 @@ import { Notice } from "@/components/Notice";
 import { TextArea } from "@/components/TextArea";
 import { AppealSanctionRequestSchema } from "@/gen/waystone/moderation/v1/moderation_pb";
 import { checkField } from "@/lib/rules";
+import { useAct } from "@/lib/useAct";
 import { useErrorText } from "@/lib/useErrorText";
 import { moderation, social } from "./calls";
 import { SanctionCard } from "./SanctionCard";
-import { useAct } from "./useAct";
 
 /** The player's own sanctions, with the way to appeal, and whom the player blocks. */
 export function Standing() {
@@ -58,7 +58,7 @@ function MySanctions() {
 
 function AppealForm({ sanctionId }: { sanctionId: bigint }) {
   const t = useTranslations("moderation");
-  const { act, busy, failure } = useAct();
+  const { act, busy, failure } = useAct("moderation");
   const [open, setOpen] = useState(false);
   const [text, setText] = useState("");
   const [wrong, setWrong] = useState(false);
@@ -90,7 +90,7 @@ function AppealForm({ sanctionId }: { sanctionId: bigint }) {
 function MyBlocks() {
   const t = useTranslations("moderation");
   const explain = useErrorText();
-  const { act, failure } = useAct();
+  const { act, failure } = useAct("moderation");
   const { data, error, isPending } = useQuery({
     queryKey: ["moderation", "blocks"],
     staleTime: 0,

@@ -1,5 +1,5 @@
 /** Messages of the schema to the plain values of model.ts. */
-import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+
 import {
   type Channel,
   ChannelKind,
@@ -23,6 +23,7 @@ import {
   PresenceState,
   type PresenceEvent as WirePresenceEvent,
 } from "@/gen/waystone/presence/v1/presence_pb";
+import { toMs } from "../when";
 import type {
   AccountEvent,
   ChannelEvent,
@@ -82,10 +83,6 @@ const TOPICS: Record<TopicKind, WireTopicKind> = {
   channel: WireTopicKind.CHANNEL,
   presence: WireTopicKind.PRESENCE,
 };
-
-export function toMs(time: Timestamp | undefined): number {
-  return time ? timestampMs(time) : 0;
-}
 
 export function toWireTopic({ kind, id }: Topic): { kind: WireTopicKind; id: bigint } {
   return { kind: TOPICS[kind], id };

@@ -1,8 +1,8 @@
 /** A form whose rules come from the schema and whose last word is the server's. */
 import type { DescMessage } from "@bufbuild/protobuf";
 import { type FormEvent, useRef, useState } from "react";
-import { fieldViolations } from "@/lib/errors";
-import { type Broken, checkField } from "@/lib/rules";
+import { fieldViolations } from "./errors";
+import { type Broken, checkField } from "./rules";
 
 type Names<Values> = Extract<keyof Values, string>;
 
@@ -51,14 +51,14 @@ export function useForm<Values extends Record<string, string>>(options: FormOpti
     return first !== undefined;
   };
 
-  const onSubmit = async (event: FormEvent) => {
-    event.preventDefault();
+  /** Checks and sends; `how` in place of the form's own way. */
+  const send = async (how: (values: Values) => Promise<void> = submit) => {
     if (busy) return;
     setFailure(null);
     if (show(pick(names, (name) => check(name)))) return;
     setBusy(true);
     try {
-      await submit(values);
+      await how(values);
     } catch (error) {
       const violations = fieldViolations(error);
       const told = pick(names, (name) => {
@@ -71,7 +71,12 @@ export function useForm<Values extends Record<string, string>>(options: FormOpti
     }
   };
 
-  return { bind, wrong, busy, failure, form, onSubmit };
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    void send();
+  };
+
+  return { values, bind, wrong, busy, failure, form, send, onSubmit };
 }
 
 function pick<Name extends string>(names: Name[], find: (name: Name) => Wrong | null) {

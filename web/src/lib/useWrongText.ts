@@ -1,4 +1,5 @@
 import { useTranslations } from "use-intl";
+import { asSentence } from "./errors";
 import type { Wrong } from "./useForm";
 
 /** The sentence for what is wrong with a field; user names have their own for the pattern. */
@@ -8,7 +9,7 @@ export function useWrongText(): (wrong: Wrong | undefined, isUserName?: boolean)
     if (!wrong) return null;
     switch (wrong.rule) {
       case "server":
-        return wrong.description;
+        return asSentence(wrong.description);
       case "minLen":
       case "maxLen":
         return t(wrong.rule, { limit: wrong.limit });

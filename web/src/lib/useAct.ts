@@ -1,9 +1,9 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { useErrorText } from "@/lib/useErrorText";
+import { useErrorText } from "./useErrorText";
 
-/** One act at a time; afterwards everything of the feature is read anew. */
-export function useAct() {
+/** One act at a time; afterwards everything that was read under `family` is read anew. */
+export function useAct(family: string) {
   const queries = useQueryClient();
   const explain = useErrorText();
   const [busy, setBusy] = useState(false);
@@ -14,7 +14,7 @@ export function useAct() {
     setFailure(null);
     try {
       await call();
-      await queries.invalidateQueries({ queryKey: ["moderation"] });
+      await queries.invalidateQueries({ queryKey: [family] });
       return true;
     } catch (error) {
       setFailure(explain(error));

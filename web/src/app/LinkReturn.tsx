@@ -1,0 +1,40 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+import { useTranslations } from "use-intl";
+import { Notice } from "@/components/Notice";
+import { finishLink } from "@/features/account/links";
+import { useErrorText } from "@/lib/useErrorText";
+
+/** Back from a provider's page, to add it to the account that is signed in. */
+export function LinkReturn({ state, code }: { state: string; code: string }) {
+  const t = useTranslations("entry");
+  const explain = useErrorText();
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const begun = useRef(false);
+  const [failure, setFailure] = useState<unknown>(null);
+  useEffect(() => {
+    if (begun.current) return; // what the provider gave works once
+    begun.current = true;
+    finishLink(state, code).then(() => {
+      void queries.invalidateQueries({ queryKey: ["account"] });
+      void navigate({ to: "/account/factors", replace: true });
+    }, setFailure);
+  }, [state, code, navigate, queries]);
+  if (failure === null) {
+    return (
+      <p className="lead" role="status">
+        {t("providerWorking")}
+      </p>
+    );
+  }
+  return (
+    <>
+      <Notice>{explain(failure)}</Notice>
+      <Link to="/account/factors" className="button button-main">
+        {t("linkAgain")}
+      </Link>
+    </>
+  );
+}

@@ -1,0 +1,162 @@
+/** Ways in that few take on a visit: they come with a catalogue of their own. */
+import { getRouteApi, Link, Navigate, useLocation, useNavigate } from "@tanstack/react-router";
+import { type ReactNode, useEffect, useState } from "react";
+import { useTranslations } from "use-intl";
+import { Catalogue } from "@/components/Catalogue";
+import { Notice } from "@/components/Notice";
+import { Plate, PlateTitle } from "@/components/Plate";
+import { waitingChallenge } from "@/features/auth/challenge";
+import { NewPasswordForm } from "@/features/auth/NewPasswordForm";
+import { ProviderReturn } from "@/features/auth/ProviderReturn";
+import { RecoverForm } from "@/features/auth/RecoverForm";
+import { SecondFactor } from "@/features/auth/SecondFactor";
+import { VerifyEmail } from "@/features/auth/VerifyEmail";
+import { useSessionState } from "@/lib/useSession";
+import { useTitle } from "@/lib/useTitle";
+import en from "@/messages/en.entry.json";
+import { useArrive } from "./gate";
+import { LinkReturn } from "./LinkReturn";
+
+type EntryPlateProps = { title: EntryTitle; lead?: EntryLead; children: ReactNode };
+type EntryTitle =
+  | "factorTitle"
+  | "recoverTitle"
+  | "newPasswordTitle"
+  | "verifyTitle"
+  | "providerTitle";
+type EntryLead = "factorLead" | "recoverLead" | "newPasswordLead" | "verifyLead";
+
+function EntryPlate(props: EntryPlateProps) {
+  return (
+    <Catalogue messages={en}>
+      <Titled {...props} />
+    </Catalogue>
+  );
+}
+
+function Titled({ title, lead, children }: EntryPlateProps) {
+  const t = useTranslations("entry");
+  useTitle(t(title));
+  return (
+    <Plate className="gate-plate">
+      <PlateTitle title={t(title)} />
+      {lead && <p className="lead">{t(lead)}</p>}
+      {children}
+    </Plate>
+  );
+}
+
+const mainLink = (to: "/sign-in" | "/recover" | "/account") => (label: string) => (
+  <Link to={to} className="button button-main">
+    {label}
+  </Link>
+);
+
+function OtherLink({ words }: { words: "factorLeave" | "toSignIn" }) {
+  const t = useTranslations("entry");
+  return (
+    <p className="gate-other">
+      <Link to="/sign-in">{t(words)}</Link>
+    </p>
+  );
+}
+
+export function SecondFactorScreen() {
+  const [challenge] = useState(waitingChallenge);
+  const arrive = useArrive();
+  if (!challenge) return <Navigate to="/sign-in" replace />;
+  return (
+    <EntryPlate title="factorTitle" lead="factorLead">
+      <SecondFactor challenge={challenge} onDone={() => arrive({ kind: "in" })} />
+      <OtherLink words="factorLeave" />
+    </EntryPlate>
+  );
+}
+
+export function RecoverScreen() {
+  const token = useMailToken();
+  if (token === null) {
+    return (
+      <EntryPlate title="recoverTitle" lead="recoverLead">
+        <RecoverForm />
+        <OtherLink words="toSignIn" />
+      </EntryPlate>
+    );
+  }
+  return (
+    <EntryPlate title="newPasswordTitle" lead="newPasswordLead">
+      <NewPasswordForm
+        key={token}
+        token={token}
+        signInLink={mainLink("/sign-in")}
+        againLink={(label) => <Link to="/recover">{label}</Link>}
+      />
+    </EntryPlate>
+  );
+}
+
+export function VerifyScreen() {
+  const token = useMailToken();
+  const signedIn = useSessionState().status === "signed-in";
+  return (
+    <EntryPlate title="verifyTitle" lead="verifyLead">
+      <VerifyEmail
+        key={token}
+        token={token}
+        onwardLink={mainLink(signedIn ? "/account" : "/sign-in")}
+      />
+    </EntryPlate>
+  );
+}
+
+const providerRoute = getRouteApi("/door/sign-in/provider");
+
+export function ProviderScreen() {
+  const { state, code } = providerRoute.useSearch();
+  const [linking] = useState(useSessionState().status === "signed-in");
+  const arrive = useArrive();
+  return (
+    <EntryPlate title="providerTitle">
+      {state === undefined || code === undefined ? (
+        <Declined to={linking ? "/account" : "/sign-in"} />
+      ) : linking ? (
+        <LinkReturn state={state} code={code} />
+      ) : (
+        <ProviderReturn
+          state={state}
+          code={code}
+          onArrive={arrive}
+          againLink={mainLink("/sign-in")}
+        />
+      )}
+    </EntryPlate>
+  );
+}
+
+function Declined({ to }: { to: "/account" | "/sign-in" }) {
+  const t = useTranslations("entry");
+  return (
+    <>
+      <Notice>{t("providerDeclined")}</Notice>
+      {mainLink(to)(t(to === "/account" ? "linkAgain" : "toSignIn"))}
+    </>
+  );
+}
+
+/**
+ * The token of a mail's link: behind `#`, where no server sees it, or in the query. It is taken out
+ * of the address at once, so that it stays in no history.
+ */
+function useMailToken(): string | null {
+  const { hash, searchStr } = useLocation();
+  const navigate = useNavigate();
+  const [kept, setKept] = useState<string | null>(null);
+  const given =
+    new URLSearchParams(hash).get("token") ?? new URLSearchParams(searchStr).get("token");
+  useEffect(() => {
+    if (given === null) return;
+    setKept(given);
+    void navigate({ to: ".", search: {}, hash: "", replace: true });
+  }, [given, navigate]);
+  return given ?? kept;
+}

@@ -1,0 +1,22 @@
+import { createClient } from "@connectrpc/connect";
+import { ProviderService } from "@/gen/waystone/auth/v1/providers_pb";
+import { transport } from "@/lib/transport";
+
+const providers = createClient(ProviderService, transport);
+
+export async function listProviders() {
+  return (await providers.listProviders({})).providers;
+}
+
+/** Where to send the browser. */
+export async function startLink(providerId: string): Promise<string> {
+  return (await providers.startProviderLink({ providerId })).authorizationUrl;
+}
+
+export async function finishLink(state: string, code: string): Promise<void> {
+  await providers.finishProviderLink({ state, code });
+}
+
+export async function unlink(providerId: string): Promise<void> {
+  await providers.unlinkProvider({ providerId });
+}
