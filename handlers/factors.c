@@ -7,11 +7,13 @@
 #include "db/queries/accounts.h"
 #include "handlers/audit.h"
 #include "handlers/factors_parts.h"
+#include "handlers/mail.h"
 #include "handlers/recovery_codes.h"
 #include "handlers/secrets.h"
 #include "handlers/totp.h"
 
 #define SITE_NAME "Waystone"
+#define APP_WORDS "An authenticator app"
 
 /* --- shared by the service's files --- */
 
@@ -104,6 +106,7 @@ static enum status finish_totp(struct rpc_call *call, const FinishTotpRequest *r
     if (step == 0)
         return factors_fail_proof(call, "the code does not fit; look at the device's clock");
     TRY(totp_confirm(tx, call->identity.account_id, step));
+    TRY(mail_owner_later(call, tx, call->identity.account_id, MAIL_FACTOR_ADDED, APP_WORDS));
     if (!factors_has_any(factors)) {
         TRY(recovery_codes_replace(call, tx, call->identity.account_id, &res->recovery_codes));
         res->n_recovery_codes = RECOVERY_CODES;
@@ -121,7 +124,10 @@ static enum status remove_totp(struct rpc_call *call, const RemoveTotpRequest *r
 
     TRY(factors_begin(call, &tx, &factors));
     TRY(totp_remove(tx, call->identity.account_id, &removed));
+    if (!factors->has_totp)
+        return db_commit(tx); /* it is off; what was being set up is, too */
     TRY(factors_lost(call, tx));
+    TRY(mail_owner_later(call, tx, call->identity.account_id, MAIL_FACTOR_REMOVED, APP_WORDS));
     return factors_commit(call, tx);
 }
 
@@ -139,6 +145,7 @@ static enum status replace_recovery_codes(struct rpc_call *call,
     TRY(recovery_codes_replace(call, tx, call->identity.account_id, &res->recovery_codes));
     res->n_recovery_codes = RECOVERY_CODES;
     rpc_set_compress(call, RPC_COMPRESS_NEVER);
+    TRY(mail_owner_later(call, tx, call->identity.account_id, MAIL_RECOVERY_CODES_CHANGED, NULL));
     return factors_commit(call, tx);
 }
 

@@ -1,8 +1,14 @@
 /* FactorService: passkeys. */
 #include "handlers/challenges.h"
 #include "handlers/factors_parts.h"
+#include "handlers/mail.h"
 #include "handlers/passkeys.h"
 #include "handlers/recovery_codes.h"
+
+static const char *words_of(struct rpc_call *call, const char *name)
+{
+    return arena_printf(call->arena, "The passkey '%s'", name);
+}
 
 static enum status check_room(struct rpc_call *call, const struct factors_of_row *factors)
 {
@@ -72,6 +78,8 @@ enum status factors_finish_passkey(struct rpc_call *call, const FinishPasskeyReq
         TRY(db_commit(tx));
         return factors_fail_proof(call, error);
     }
+    TRY(mail_owner_later(call, tx, call->identity.account_id, MAIL_FACTOR_ADDED,
+                         words_of(call, req->name)));
     if (!factors_has_any(factors)) {
         TRY(recovery_codes_replace(call, tx, call->identity.account_id, &res->recovery_codes));
         res->n_recovery_codes = RECOVERY_CODES;
@@ -103,13 +111,19 @@ enum status factors_remove_passkey(struct rpc_call *call, const RemovePasskeyReq
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct factors_of_row *factors;
-    size_t removed;
+    struct passkeys_delete_row *removed;
+    enum status s;
 
     TRY(factors_begin(call, &tx, &factors));
-    TRY(passkeys_delete(tx, req->passkey_id, call->identity.account_id, &removed));
-    if (removed > 0 && is_last_key(factors))
+    s = passkeys_delete(tx, call->arena, req->passkey_id, call->identity.account_id, &removed);
+    if (s == STATUS_NOT_FOUND)
+        return STATUS_OK; /* it is off */
+    TRY(s);
+    if (is_last_key(factors))
         return rpc_fail(call, STATUS_FAILED_PRECONDITION,
                         "nothing else opens this account; set a password first");
     TRY(factors_lost(call, tx));
+    TRY(mail_owner_later(call, tx, call->identity.account_id, MAIL_FACTOR_REMOVED,
+                         words_of(call, removed->name)));
     return factors_commit(call, tx);
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "db/queries/factors.h"
 #include "handlers/audit.h"
+#include "handlers/mail.h"
 #include "handlers/passkeys.h"
 #include "handlers/recovery_codes.h"
 #include "handlers/secrets.h"
@@ -61,6 +62,7 @@ static enum status check_recovery_code(struct rpc_call *call, struct db *tx, int
         return STATUS_OK;
     TRY(audit_add(tx, call, &(struct audit_act){.action = "recovery_code.used"}));
     call->audited = audited; /* the call itself is a record of its own */
+    TRY(mail_owner_later(call, tx, account_id, MAIL_RECOVERY_CODE_USED, NULL));
     return totp_forgive(tx, account_id);
 }
 

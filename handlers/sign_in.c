@@ -1,11 +1,65 @@
 #include "handlers/sign_in.h"
 
+#include <time.h>
+
+#include "db/queries/accounts.h"
 #include "db/queries/factors.h"
 #include "handlers/audit.h"
 #include "handlers/challenges.h"
 #include "handlers/convert.h"
+#include "handlers/mail.h"
 #include "handlers/passkeys.h"
 #include "handlers/sanctions.h"
+
+/* --- accounts that are being closed --- */
+
+static enum status fail_closing(struct rpc_call *call, int64_t erases_at_us)
+{
+    time_t at = (time_t)(erases_at_us / 1000000);
+    struct tm parts;
+    char day[16];
+
+    gmtime_r(&at, &parts);
+    strftime(day, sizeof(day), "%Y-%m-%d", &parts);
+    return rpc_fail_reason(call, STATUS_FAILED_PRECONDITION, "CLOSING",
+                           "this account is being closed and will be erased on %s; "
+                           "sign in with `reopen` to keep it",
+                           day);
+}
+
+/* Holds the account, so that closing it comes before or after this sign-in as a whole: either it
+ * ends the new session, or is seen here. */
+static enum status find_closing(struct rpc_call *call, struct db *tx, const struct sign_in *who,
+                                struct sign_in_account_row **ret)
+{
+    if (who->reopen) {
+        struct accounts_lock_row *locked;
+        TRY(accounts_lock(tx, call->arena, who->owner.account_id, &locked));
+    }
+    return sign_in_account(tx, call->arena, who->owner.account_id, ret);
+}
+
+/* `may_reopen`: nothing more has to be proved. */
+static enum status check_closing(struct rpc_call *call, struct db *tx, const struct sign_in *who,
+                                 bool may_reopen)
+{
+    struct sign_in_account_row *row;
+
+    TRY(find_closing(call, tx, who, &row));
+    if (row->erases_at_is_null)
+        return STATUS_OK;
+    if (row->is_erased)
+        return rpc_fail(call, STATUS_UNAUTHENTICATED, "this account is gone");
+    if (!who->reopen)
+        return fail_closing(call, row->erases_at);
+    if (!may_reopen)
+        return STATUS_OK;
+    TRY(accounts_reopen(tx, who->owner.account_id));
+    TRY(audit_add(tx, call, &(struct audit_act){.action = "account.reopened"}));
+    return mail_owner_later(call, tx, who->owner.account_id, MAIL_ACCOUNT_REOPENED, NULL);
+}
+
+/* --- sign-ins --- */
 
 enum status sign_in_open(struct rpc_call *call, struct db *tx, const struct sign_in *who,
                          Session **ret)
@@ -13,6 +67,7 @@ enum status sign_in_open(struct rpc_call *call, struct db *tx, const struct sign
     struct session_tokens tokens;
 
     call->identity.account_id = who->owner.account_id; /* for the audit log */
+    TRY(check_closing(call, tx, who, true));
     TRY(session_open(call, tx, who->owner.account_id, who->means, &tokens));
     TRY(sanction_check_sign_in(call, tx, who->owner.account_id));
     TRY(audit_add(tx, call, &(struct audit_act){.action = call->method->path}));
@@ -40,6 +95,7 @@ static enum status ask(struct rpc_call *call, struct db *tx, const struct sign_i
     const char *token, *options;
     int64_t expires_at_us;
 
+    TRY(check_closing(call, tx, who, false));
     TRY(sanction_check_sign_in(call, tx, who->owner.account_id));
     TRY(challenge_open(call, tx, &challenge, &token, &expires_at_us));
     TRY(passkeys_request_options(call, tx, who->owner.account_id, token, &options));

@@ -29,6 +29,22 @@ SELECT EXISTS (SELECT 1 FROM totp_secrets t WHERE t.account_id = a.id AND NOT t.
 FROM accounts a
 WHERE a.id = @account_id;
 
+-- name: sign_in_account :one
+-- Whether an account is being closed, held against that until the commit.
+-- in: id int8
+-- out: erases_at timestamptz?, is_erased bool
+SELECT erases_at, erased_at IS NOT NULL
+FROM accounts
+WHERE id = @id
+FOR SHARE;
+
+-- name: accounts_reopen :exec
+-- An account that was being closed stays.
+-- in: id int8
+UPDATE accounts
+SET closed_at = NULL, erases_at = NULL
+WHERE id = @id AND erased_at IS NULL;
+
 -- name: totp_lock :one
 -- The app in use, held until the commit.
 -- in: account_id int8
@@ -167,10 +183,12 @@ UPDATE passkeys
 SET name = @name
 WHERE id = @id AND account_id = @account_id;
 
--- name: passkeys_delete :execrows
+-- name: passkeys_delete :one
 -- in: id int8, account_id int8
+-- out: name text
 DELETE FROM passkeys
-WHERE id = @id AND account_id = @account_id;
+WHERE id = @id AND account_id = @account_id
+RETURNING name;
 
 -- name: challenges_insert :one
 -- in: hash bytea, purpose int2, account_id int8?, session_id int8?, means int2, reopens bool, life_s float8
@@ -181,13 +199,16 @@ VALUES (@hash, @purpose, @account_id, @session_id, @means, @reopens,
 RETURNING expires_at;
 
 -- name: challenges_lock :one
--- A challenge that is not over, held until the commit.
+-- A challenge that is not over, held until the commit. A sign-in whose password was changed
+-- meanwhile is over.
 -- in: hash bytea, purpose int2
 -- out: account_id int8?, session_id int8?, means int2, reopens bool, attempts int2
-SELECT account_id, session_id, means, reopens, attempts
-FROM challenges
-WHERE hash = @hash AND purpose = @purpose AND expires_at > now()
-FOR UPDATE;
+SELECT c.account_id, c.session_id, c.means, c.reopens, c.attempts
+FROM challenges c
+LEFT JOIN accounts a ON a.id = c.account_id
+WHERE c.hash = @hash AND c.purpose = @purpose AND c.expires_at > now()
+  AND (c.purpose <> 1 OR a.password_changed_at IS NULL OR a.password_changed_at <= c.created_at)
+FOR UPDATE OF c;
 
 -- name: challenges_fail :exec
 -- in: hash bytea

@@ -1,18 +1,22 @@
 """Authenticator app, recovery codes, and the second step of a sign-in."""
 
 import concurrent.futures
+import email
+import email.policy
 import json
 import unittest
 
-from harness import GET_SESSION, PASSWORD, SIGN_IN, Api, RpcError, World, eventually
+from harness import (GET_SESSION, HOME, PASSWORD, SIGN_IN, Api, RpcError, World,
+                     eventually)
 from proving import COMPLETE, FACTOR, SITE, App, Owner, refused
 
+MAIL = HOME / "factors" / "mail"
 world = None
 
 
 def setUpModule():
     global world
-    world = World("factors", servers=2, http__loops=1, **SITE)
+    world = World("factors", servers=2, http__loops=1, mail__directory=str(MAIL), **SITE)
 
 
 def tearDownModule():
@@ -270,6 +274,129 @@ class SigningIn(unittest.TestCase):
         self.assertIn("recovery_code.used OK", rows())
         self.assertEqual(rows().count("/waystone.auth.v1.AuthService/CompleteSignIn OK"), 1)
         self.assertEqual(rows().count("/waystone.auth.v1.AuthService/SignIn OK"), 0)
+
+
+class Closing(unittest.TestCase):
+    """Accounts that are being closed, which a sign-in can keep."""
+
+    def setUp(self):
+        self.owner = Owner(world)
+
+    def close(self, erases="now() + interval '14 days'", erased="NULL"):
+        world.psql(f"UPDATE accounts SET closed_at = now(), erases_at = {erases}, "
+                   f"erased_at = {erased} WHERE id = {self.owner.id}")
+
+    def is_closing(self):
+        return world.psql("SELECT closed_at IS NOT NULL OR erases_at IS NOT NULL "
+                          f"FROM accounts WHERE id = {self.owner.id}") == "t"
+
+    def test_a_sign_in_is_told_so(self):
+        self.close("'2126-12-05 12:00+00'")
+        with refused(self, "failed_precondition", "CLOSING") as found:
+            self.owner.sign_in()
+        self.assertIn("2126-12-05", found[0].message)
+        self.assertTrue(self.is_closing())
+
+    def test_a_wrong_password_is_not(self):
+        self.close()
+        with refused(self, "unauthenticated"):
+            self.owner.sign_in(password="not that one", reopen=True)
+        self.assertTrue(self.is_closing())
+
+    def test_reopening(self):
+        self.close()
+        self.assertIn("session", self.owner.sign_in(reopen=True))
+        self.assertFalse(self.is_closing())
+        actions = world.psql(f"SELECT action FROM audit_log WHERE account_id = {self.owner.id}")
+        self.assertIn("account.reopened", actions.splitlines())
+
+    def test_reopening_waits_for_the_second_factor(self):
+        app = self.owner.set_up_app()
+        self.close()
+        with refused(self, "failed_precondition", "CLOSING"):
+            self.owner.sign_in()
+        challenge = self.owner.sign_in(reopen=True)["secondFactor"]
+        self.assertTrue(self.is_closing())
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            self.owner.complete(challenge, totpCode=app.wrong_code())
+        self.assertTrue(self.is_closing())
+        self.owner.complete(challenge, totpCode=app.code())
+        self.assertFalse(self.is_closing())
+
+    def test_closed_between_the_steps(self):
+        app = self.owner.set_up_app()
+        challenge = self.owner.challenge()
+        self.close()
+        with refused(self, "failed_precondition", "CLOSING"):
+            self.owner.complete(challenge, totpCode=app.code())
+
+    def test_what_is_erased_does_not_come_back(self):
+        self.close(erased="now()")
+        with refused(self, "unauthenticated"):
+            self.owner.sign_in(reopen=True)
+        self.assertTrue(self.is_closing())
+
+    def test_who_is_banned_cannot_reopen(self):
+        self.owner.ban()
+        self.close()
+        with refused(self, "failed_precondition", "BANNED"):
+            self.owner.sign_in(reopen=True)
+        self.assertTrue(self.is_closing())
+
+    def test_a_password_changed_meanwhile_ends_the_sign_in(self):
+        app = self.owner.set_up_app()
+        challenge = self.owner.challenge()
+        world.psql(f"UPDATE accounts SET password_changed_at = now() WHERE id = {self.owner.id}")
+        with refused(self, "unauthenticated", "CHALLENGE_GONE"):
+            self.owner.complete(challenge, totpCode=app.code())
+        self.owner.complete(self.owner.challenge(), totpCode=app.code())
+
+
+class Mails(unittest.TestCase):
+    """The owner of a verified address is told of every change."""
+
+    def setUp(self):
+        self.owner = Owner(world)
+        world.psql(f"UPDATE accounts SET email_verified_at = now() WHERE id = {self.owner.id}")
+
+    def texts(self, about):
+        """Of mails to the owner whose text has these words, once there is one."""
+        def find():
+            found = []
+            for path in MAIL.glob("*.eml"):
+                mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+                text = mail.get_body(("plain",)).get_content()
+                if mail["To"] == self.owner.email and about in " ".join(text.split()):
+                    found.append(text)
+            return found
+
+        self.assertTrue(eventually(lambda: len(find()) > 0), f"no mail says: {about}")
+        return find()
+
+    def test_of_the_app(self):
+        app = self.owner.set_up_app()
+        self.texts("An authenticator app was added")
+        self.owner.complete(self.owner.challenge(), recoveryCode=self.owner.codes[0])
+        self.texts("with a recovery code")
+        codes = self.owner.factor("ReplaceRecoveryCodes")["recoveryCodes"]
+        told = self.texts("were made anew")
+        self.owner.factor("RemoveTotp")
+        told += self.texts("An authenticator app was removed")
+        for text in told:
+            for secret in (*codes, *self.owner.codes, app.code()):
+                self.assertNotIn(secret, text)
+
+    def test_of_passkeys(self):
+        passkey = self.owner.add_passkey("phone")
+        self.texts("The passkey 'phone' was added")
+        self.owner.factor("RemovePasskey", passkeyId=passkey.number)
+        self.texts("The passkey 'phone' was removed")
+
+    def test_of_an_account_that_stays(self):
+        world.psql("UPDATE accounts SET closed_at = now(), erases_at = now() + interval '1 day' "
+                   f"WHERE id = {self.owner.id}")
+        self.owner.sign_in(reopen=True)
+        self.texts("is open again")
 
 
 class Guessing(unittest.TestCase):
