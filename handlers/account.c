@@ -29,6 +29,10 @@ void account_register(struct rpc_server *server)
 {
     static const struct account_service handlers = {
         .get_security = get_security,
+        .list_sessions = account_list_sessions,
+        .revoke_session = account_revoke_session,
+        .revoke_other_sessions = account_revoke_other_sessions,
+        .list_security_events = account_list_security_events,
     };
 
     account_service_register(server, &handlers);

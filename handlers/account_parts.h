@@ -5,4 +5,18 @@
 #include "server/rpc.h"
 #include "waystone/account/v1/account.h"
 
+/* account_sessions.c */
+enum status account_list_sessions(struct rpc_call *call, const ListSessionsRequest *req,
+                                  ListSessionsResponse *res);
+enum status account_revoke_session(struct rpc_call *call, const RevokeSessionRequest *req,
+                                   RevokeSessionResponse *res);
+enum status account_revoke_other_sessions(struct rpc_call *call,
+                                          const RevokeOtherSessionsRequest *req,
+                                          RevokeOtherSessionsResponse *res);
+
+/* account_security_log.c */
+enum status account_list_security_events(struct rpc_call *call,
+                                         const ListSecurityEventsRequest *req,
+                                         ListSecurityEventsResponse *res);
+
 #endif

@@ -11,6 +11,7 @@
 #include "handlers/authenticator.h"
 #include "handlers/convert.h"
 #include "handlers/devices.h"
+#include "handlers/mail.h"
 #include "handlers/refresh_cookie.h"
 #include "handlers/tokens.h"
 
@@ -181,6 +182,7 @@ static enum status end_stolen(struct rpc_call *call, struct db *tx,
     call->identity.account_id = row->account_id; /* for the audit log */
     TRY(sessions_end(tx, row->id));
     TRY(warn_owner(call, tx, row->account_id));
+    TRY(mail_owner_later(call, tx, row->account_id, MAIL_SESSION_STOLEN, NULL));
     TRY(audit_add(tx, call,
                   &(struct audit_act){.action = "session.token_reused",
                                       .target_kind = "session",

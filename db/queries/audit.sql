@@ -96,3 +96,25 @@ WHERE l.id < @before
   AND (@action = '' OR l.action LIKE @action)
 ORDER BY l.id DESC
 LIMIT @count;
+
+-- name: audit_security_events :many
+-- What happened to an account, newest first: acts of its owner that were done, `tries` whether or not
+-- they were, and what others did to it. `by_owner` tells these apart.
+-- in: account_id int8, before_id int8, acts text[], tries text[], count int8
+-- out: id int8, happened_at timestamptz, action text, status text, peer text?, by_owner bool
+SELECT id, happened_at, action, status, peer, by_owner
+FROM ((SELECT id, happened_at, action, status, peer, true AS by_owner
+       FROM audit_log
+       WHERE account_id = @account_id AND id < @before_id
+         AND (action = ANY (@tries) OR (action = ANY (@acts) AND status = 'OK'))
+       ORDER BY id DESC
+       LIMIT @count)
+      UNION ALL
+      (SELECT id, happened_at, action, status, peer, false
+       FROM audit_log
+       WHERE target_kind = 'account' AND target_id = @account_id AND id < @before_id
+         AND account_id IS DISTINCT FROM @account_id AND action = ANY (@acts) AND status = 'OK'
+       ORDER BY id DESC
+       LIMIT @count)) AS events
+ORDER BY id DESC
+LIMIT @count;

@@ -93,3 +93,13 @@ SELECT id, revoked_at
 FROM sessions
 WHERE revoked_at >= @since
 ORDER BY revoked_at;
+
+-- name: sessions_list :many
+-- Where an account is signed in: one session first, then by last use.
+-- in: account_id int8, first_id int8, count int8
+-- out: id int8, device text, address text?, means int2, created_at timestamptz, last_used_at timestamptz
+SELECT id, device, address, means, created_at, last_used_at
+FROM sessions
+WHERE account_id = @account_id AND revoked_at IS NULL AND expires_at > now()
+ORDER BY id = @first_id DESC, last_used_at DESC, id DESC
+LIMIT @count;
