@@ -54,7 +54,7 @@
 #include "handlers/secrets.h"
 #include "handlers/signing_keys.h"
 #include "handlers/social.h"
-#include "handlers/speech.h"
+#include "handlers/speakers.h"
 #include "handlers/step_up.h"
 #include "handlers/word_filters.h"
 #include "server/health.h"
@@ -370,7 +370,7 @@ static void open_app(struct server_loop *self)
     limiter_open(&self->app);
     sanctions_open(&self->app);
     word_filters_open(&self->app);
-    speech_open(&self->app);
+    speakers_open(&self->app);
     jobs_open(&self->app);
     outbox_open(&self->app);
     rpc_server_attach_loop(server, &self->app);
@@ -397,7 +397,7 @@ static void close_app(struct server_loop *self)
     limiter_close(&self->app);
     sanctions_close(&self->app);
     word_filters_close(&self->app);
-    speech_close(&self->app);
+    speakers_close(&self->app);
     chat_close(&self->app);
 }
 

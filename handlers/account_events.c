@@ -8,7 +8,8 @@
 
 #define NOTIFY_ACCOUNT "notify.account"
 #define NOTIFY_ROLE "notify.role"
-#define PREFIX_BYTES 8 /* account or role, before the notification */
+#define NOTIFY_MESSAGE "notify.message" /* as in db/queries/chat.sql */
+#define NUMBER_BYTES 8                  /* account, role, message: before the notification */
 #define PAGE_ACCOUNTS 200
 
 struct account_event_note {
@@ -149,7 +150,7 @@ static enum status add_later(struct db *tx, const char *kind, int64_t whom,
     struct buffer payload = {0};
     enum status s;
 
-    for (int shift = 8 * (PREFIX_BYTES - 1); shift >= 0; shift -= 8)
+    for (int shift = 8 * (NUMBER_BYTES - 1); shift >= 0; shift -= 8)
         buffer_append_char(&payload, (char)((uint64_t)whom >> shift));
     message_encode(&notification->base, &payload);
     s = outbox_add(tx, kind, OUTBOX_NORMAL, (struct bytes){buffer_data(&payload), payload.length});
@@ -167,21 +168,46 @@ enum status notify_role_later(struct db *tx, enum rpc_access role, const Notific
     return add_later(tx, NOTIFY_ROLE, role, notification);
 }
 
-static enum status read_later(struct outbox_task *task, int64_t *ret_whom,
+const char *notify_message_text(struct arena *arena, const Notification *notification)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct buffer encoded = {0};
+    char *text;
+
+    message_encode(&notification->base, &encoded);
+    text = arena_alloc(arena, 2 * encoded.length + 1);
+    for (size_t i = 0; i < encoded.length; i++) {
+        text[2 * i] = digits[buffer_data(&encoded)[i] >> 4];
+        text[2 * i + 1] = digits[buffer_data(&encoded)[i] & 15];
+    }
+    buffer_free(&encoded);
+    return text;
+}
+
+static uint64_t read_number(const uint8_t *bytes)
+{
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < NUMBER_BYTES; i++)
+        number = number << 8 | bytes[i];
+    return number;
+}
+
+/* The numbers that come first, and the notification behind them. */
+static enum status read_later(struct outbox_task *task, int64_t *ret_numbers, size_t count,
                               Notification **ret_notification)
 {
+    size_t prefix = count * NUMBER_BYTES;
     ProtobufCMessage *message;
-    uint64_t whom = 0;
     const char *error;
 
-    if (task->payload.length < PREFIX_BYTES)
+    if (task->payload.length < prefix)
         return outbox_fail_task(task, STATUS_INVALID_ARGUMENT, "the payload is too short");
-    for (size_t i = 0; i < PREFIX_BYTES; i++)
-        whom = whom << 8 | task->payload.data[i];
-    if (message_decode(task->arena, &Notification_type, task->payload.data + PREFIX_BYTES,
-                       task->payload.length - PREFIX_BYTES, &message, &error) != STATUS_OK)
+    for (size_t i = 0; i < count; i++)
+        ret_numbers[i] = (int64_t)read_number(task->payload.data + i * NUMBER_BYTES);
+    if (message_decode(task->arena, &Notification_type, task->payload.data + prefix,
+                       task->payload.length - prefix, &message, &error) != STATUS_OK)
         return outbox_fail_task(task, STATUS_INVALID_ARGUMENT, "%s", error);
-    *ret_whom = (int64_t)whom;
     *ret_notification = (Notification *)message;
     return STATUS_OK;
 }
@@ -191,8 +217,18 @@ static enum status do_notify_account(struct outbox_task *task)
     Notification *notification;
     int64_t account_id;
 
-    TRY(read_later(task, &account_id, &notification));
+    TRY(read_later(task, &account_id, 1, &notification));
     return notify_add(task->tx, task->arena, task->written, account_id, notification);
+}
+
+static enum status do_notify_message(struct outbox_task *task)
+{
+    Notification *notification;
+    int64_t numbers[2]; /* account, message */
+
+    TRY(read_later(task, numbers, 2, &notification));
+    notification->message_sequence = numbers[1];
+    return notify_add(task->tx, task->arena, task->written, numbers[0], notification);
 }
 
 /* Each account gets a copy of its own, which carries its id. */
@@ -201,7 +237,7 @@ static enum status notify_copy(struct outbox_task *task, int64_t account_id)
     Notification *notification;
     int64_t role;
 
-    TRY(read_later(task, &role, &notification));
+    TRY(read_later(task, &role, 1, &notification));
     return notify_add(task->tx, task->arena, task->written, account_id, notification);
 }
 
@@ -212,7 +248,7 @@ static enum status do_notify_role(struct outbox_task *task)
     int64_t role, after = 0;
     size_t count;
 
-    TRY(read_later(task, &role, &notification));
+    TRY(read_later(task, &role, 1, &notification));
     if (role <= RPC_ACCESS_PLAYER || role > RPC_ACCESS_SERVICE)
         return outbox_fail_task(task, STATUS_INVALID_ARGUMENT, "%lld is no role of staff",
                                 (long long)role);
@@ -231,4 +267,5 @@ void account_events_register(void)
 {
     outbox_register(NOTIFY_ACCOUNT, do_notify_account);
     outbox_register(NOTIFY_ROLE, do_notify_role);
+    outbox_register(NOTIFY_MESSAGE, do_notify_message);
 }

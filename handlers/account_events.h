@@ -44,6 +44,11 @@ enum status notify_later(struct db *tx, int64_t account_id, const Notification *
 enum status notify_role_later(struct db *tx, enum rpc_access role, const Notification *notification)
     MUST_CHECK;
 
+/* A notification in hexadecimal, for statements that number a message and notify in one: they add
+ * an outbox row of the kind 'notify.message' with account, number (eight bytes each, as int8send()
+ * writes them) and these bytes. The notification carries the message's number. */
+const char *notify_message_text(struct arena *arena, const Notification *notification);
+
 /* Tells what was written to whoever follows, on all instances; after the commit. */
 void account_events_publish(struct app *app, struct arena *arena, struct account_events *written);
 

@@ -46,7 +46,7 @@ struct app {
     struct local_limits *limits;     /* limiter.c: while Redis is away */
     struct sanctions *sanctions;     /* sanctions.c: those in force */
     struct word_filters *word_filters;
-    struct speakers *speakers; /* speech.c: who said what lately */
+    struct speakers *speakers; /* speakers.h: who said what lately */
     struct workers *workers;   /* password hashing; shared by all loops */
     const struct keys *keys;   /* signing keys; NULL until they were read: signing_keys.c */
     struct key_reader *key_reader;

@@ -44,18 +44,16 @@ enum status chat_tell_read(struct db *tx, struct arena *arena, struct account_ev
 
 /* --- notifications --- */
 
-static enum status notify(struct db *tx, int64_t account_id, NotificationKind kind, char *text,
-                          const struct channel_access *access, int64_t sequence)
+static Notification *notification_of(struct arena *arena, NotificationKind kind, char *text,
+                                     const struct channel_access *access)
 {
-    CLEANUP(arena_freep) struct arena *arena = arena_new();
     Notification *notification = Notification_new(arena);
 
     notification->kind = kind;
     notification->text = text;
     notification->channel_id = access->channel_id;
-    notification->message_sequence = sequence;
     notification->character_id = access->speaker.character_id;
-    return notify_later(tx, account_id, notification);
+    return notification;
 }
 
 /* "in Global", "in a whisper" */
@@ -69,7 +67,9 @@ enum status chat_notify_added(struct rpc_call *call, struct db *tx, int64_t acco
 {
     char *text = arena_printf(call->arena, "You were added to %s.", access->name);
 
-    return notify(tx, account_id, NOTIFICATION_KIND_CHANNEL_INVITE, text, access, 0);
+    return notify_later(
+        tx, account_id,
+        notification_of(call->arena, NOTIFICATION_KIND_CHANNEL_INVITE, text, access));
 }
 
 static bool is_among(const struct notifiable_row *rows, size_t count, int64_t account_id)
@@ -106,19 +106,45 @@ enum status chat_sift_notices(struct rpc_call *call, struct chat_notices *notice
     return STATUS_OK;
 }
 
-enum status chat_add_notices(struct db *tx, const struct chat_notices *notices, int64_t sequence)
+static void write_notice(struct buffer *accounts, struct buffer *tellings, int64_t account_id,
+                         const char *telling)
 {
-    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    char before = accounts->length == 0 ? '{' : ',';
+
+    buffer_printf(accounts, "%c%lld", before, (long long)account_id);
+    buffer_printf(tellings, "%c%s", before, telling);
+}
+
+static const char *end_array(struct arena *arena, struct buffer *array)
+{
+    const char *text;
+
+    buffer_append_char(array, '}');
+    text = arena_printf(arena, "%.*s", (int)array->length, (const char *)buffer_data(array));
+    buffer_free(array);
+    return text;
+}
+
+void chat_write_notices(struct arena *arena, const struct chat_notices *notices,
+                        const char **ret_accounts, const char **ret_tellings)
+{
     const struct channel_access *access = notices->access;
+    struct buffer accounts = {0}, tellings = {0};
     char *replied =
         arena_printf(arena, "%s replied to you in %s.", access->speaker.name, where(access));
     char *mentioned =
         arena_printf(arena, "%s mentioned you in %s.", access->speaker.name, where(access));
+    const char *telling;
 
-    if (notices->reply_to > 0)
-        TRY(notify(tx, notices->reply_to, NOTIFICATION_KIND_REPLY, replied, access, sequence));
+    if (notices->reply_to > 0) {
+        telling = notify_message_text(
+            arena, notification_of(arena, NOTIFICATION_KIND_REPLY, replied, access));
+        write_notice(&accounts, &tellings, notices->reply_to, telling);
+    }
+    telling = notify_message_text(
+        arena, notification_of(arena, NOTIFICATION_KIND_MENTION, mentioned, access));
     for (size_t i = 0; i < notices->mentioned_count; i++)
-        TRY(notify(tx, notices->mentioned[i], NOTIFICATION_KIND_MENTION, mentioned, access,
-                   sequence));
-    return STATUS_OK;
+        write_notice(&accounts, &tellings, notices->mentioned[i], telling);
+    *ret_accounts = end_array(arena, &accounts);
+    *ret_tellings = end_array(arena, &tellings);
 }

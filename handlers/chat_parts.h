@@ -168,9 +168,9 @@ struct chat_notices {
  * Suspends. */
 enum status chat_sift_notices(struct rpc_call *call, struct chat_notices *notices) MUST_CHECK;
 
-/* Within the transaction of the message. Suspends. */
-enum status chat_add_notices(struct db *tx, const struct chat_notices *notices, int64_t sequence)
-    MUST_CHECK;
+/* Writes them for send_batch.h, which leaves them to the outbox in the message's statement. */
+void chat_write_notices(struct arena *arena, const struct chat_notices *notices,
+                        const char **ret_accounts, const char **ret_tellings);
 
 /* --- chat_retention.c --- */
 

@@ -193,38 +193,24 @@ static void prepare(struct saying *saying, struct rpc_call *call, const SendMess
         .request_hash = req->idempotency_key[0] ? hash_request(req) : 0,
         .mentions = "{}",
         .mentioned_accounts = "{}",
+        .told_accounts = "{}",
+        .tellings = "{}",
         .on_said = on_said,
     };
 }
 
-/* In a transaction of its own, with what is to be told to those it mentions or answers. */
-static enum status say_and_notify(struct saying *saying)
+static bool notifies(const struct chat_notices *notices)
 {
-    CLEANUP(db_rollbackp) struct db *tx = NULL;
-    struct rpc_call *call = saying->call;
-    enum status s;
-
-    TRY(db_begin(call->app->db, call->arena, &tx));
-    s = send_batch_say_in(tx, call->arena, &saying->item);
-    if (s == STATUS_ALREADY_EXISTS) /* another call used the key meanwhile: no number was taken */
-        return STATUS_OK;
-    TRY(s);
-    if (saying->item.sequence == 0)
-        return STATUS_OK;
-    s = chat_add_notices(tx, &saying->notices, saying->item.sequence);
-    if (s == STATUS_OK)
-        s = db_commit(tx);
-    if (s == STATUS_OK)
-        on_said(call->app, &saying->item);
-    return s;
+    return notices->reply_to > 0 || notices->mentioned_count > 0;
 }
 
 static enum status say(struct saying *saying)
 {
-    if (saying->notices.reply_to > 0 || saying->notices.mentioned_count > 0)
+    if (notifies(&saying->notices))
         TRY(chat_sift_notices(saying->call, &saying->notices));
-    if (saying->notices.reply_to > 0 || saying->notices.mentioned_count > 0)
-        return say_and_notify(saying);
+    if (notifies(&saying->notices))
+        chat_write_notices(saying->call->arena, &saying->notices, &saying->item.told_accounts,
+                           &saying->item.tellings);
     return send_batch_say(saying->call->app, &saying->item);
 }
 

@@ -29,10 +29,14 @@
 #define CLEAN_MS 600000
 #define COUNT_MS 5000
 
-#define READ_COUNT "8"
+/* Rows a loop works on at a time, each in a transaction of its own: one database connection
+ * (database.write_connections, 4) is left to calls. Slow ones hold theirs for long. */
+#define CREW_MAX 3
+#define CREW_SLOW 1
+#define READ_COUNT "16"
 #define CONSUMER_IDLE_MS 50
 #define DIRECT_IDLE_MS 200
-#define DIRECT_ROWS 8
+#define DIRECT_ROWS 16
 #define CLAIM_MS 15000
 #define CLAIM_IDLE "15000"
 
@@ -53,10 +57,11 @@ struct kind {
 static struct kind kinds[MAX_KINDS];
 static size_t kind_count;
 
-/* Does the rows of some priorities, one after the other. */
+/* Does the rows of some priorities, `crew` at a time. */
 struct consumer {
     struct background background;
     int16_t first, end; /* priorities, the last excluded */
+    size_t crew;        /* at most CREW_MAX */
     uint64_t claimed_ms;
 };
 
@@ -183,6 +188,65 @@ static void process(struct app *app, int64_t id)
     (void)!note_failure(app, id, &task, s, attempts + 1);
 }
 
+/* --- several rows at a time --- */
+
+/* Coroutines that take rows from a list, one after the other. On the stack of whoever waits. */
+struct crew {
+    const struct consumer *consumer;
+    const int64_t *ids;
+    size_t count, next;
+    struct coro *members[CREW_MAX]; /* NULL: ended */
+    size_t working;
+    struct awaitable ended;
+};
+
+struct crew_member {
+    struct crew *crew;
+    size_t place;
+};
+
+static void crew_main(void *argument)
+{
+    struct crew_member *member = argument;
+    struct crew *crew = member->crew;
+    const struct background *background = &crew->consumer->background;
+
+    while (crew->next < crew->count && !background->stopping)
+        process(background->app, crew->ids[crew->next++]);
+    crew->members[member->place] = NULL;
+    if (--crew->working == 0)
+        awaitable_complete(&crew->ended, STATUS_OK);
+}
+
+static void send_home(struct crew *crew)
+{
+    for (size_t i = 0; i < CREW_MAX; i++)
+        if (crew->members[i] != NULL)
+            coro_interrupt(crew->members[i], STATUS_CANCELLED);
+}
+
+/* Returns how many were begun; all of these have ended. */
+static size_t process_all(const struct consumer *consumer, const int64_t *ids, size_t count)
+{
+    struct crew crew = {.consumer = consumer, .ids = ids, .count = count};
+    size_t size = count < consumer->crew ? count : consumer->crew;
+    struct crew_member members[CREW_MAX];
+
+    if (count == 0)
+        return 0;
+    crew.working = size;
+    awaitable_init(&crew.ended);
+    for (size_t i = 0; i < size; i++) {
+        members[i] = (struct crew_member){&crew, i};
+        crew.members[i] = coro_start(consumer->background.app->loop, crew_main, &members[i]);
+    }
+    if (await(&crew.ended) != STATUS_OK && !awaitable_is_complete(&crew.ended)) {
+        send_home(&crew);
+        await_uninterruptible(&crew.ended);
+    }
+    return crew.next;
+}
+
 /* --- the consumer: by Redis --- */
 
 static enum status command(struct app *app, struct arena *arena, size_t count,
@@ -235,15 +299,17 @@ static void forget(struct app *app, struct arena *arena, const char *stream,
 static size_t process_entries(const struct consumer *consumer, struct arena *arena,
                               const char *stream, const struct redis_value *entries)
 {
-    struct app *app = consumer->background.app;
-    size_t done = 0;
+    size_t done;
+    int64_t *ids;
 
     if (entries->type != REDIS_ARRAY)
         return 0;
-    for (; done < entries->item_count && !consumer->background.stopping; done++)
-        process(app, entry_number(&entries->items[done]));
+    ids = arena_alloc_array(arena, entries->item_count, sizeof(*ids));
+    for (size_t i = 0; i < entries->item_count; i++)
+        ids[i] = entry_number(&entries->items[i]);
+    done = process_all(consumer, ids, entries->item_count);
     if (done > 0)
-        forget(app, arena, stream, entries->items, done);
+        forget(consumer->background.app, arena, stream, entries->items, done);
     return done;
 }
 
@@ -301,6 +367,15 @@ static enum status consume(struct consumer *consumer, struct arena *arena, size_
 
 /* --- the consumer: without Redis --- */
 
+static int64_t *row_ids(struct arena *arena, const struct outbox_hand_out_row *rows, size_t count)
+{
+    int64_t *ids = arena_alloc_array(arena, count, sizeof(*ids));
+
+    for (size_t i = 0; i < count; i++)
+        ids[i] = rows[i].id;
+    return ids;
+}
+
 static enum status take_directly(struct consumer *consumer, struct arena *arena, size_t *ret_done)
 {
     struct app *app = consumer->background.app;
@@ -313,9 +388,7 @@ static enum status take_directly(struct consumer *consumer, struct arena *arena,
     for (int16_t p = consumer->first; any->due && p < consumer->end && *ret_done == 0; p++) {
         TRY(outbox_hand_out(app->db, arena, p, DIRECT_ROWS, OUTBOX_VISIBILITY_MS, RELAY_LEASE, 0,
                             &rows, &count));
-        for (size_t i = 0; i < count && !consumer->background.stopping; i++)
-            process(app, rows[i].id);
-        *ret_done = count;
+        *ret_done = process_all(consumer, row_ids(arena, rows, count), count);
     }
     return STATUS_OK;
 }
@@ -482,8 +555,8 @@ void outbox_open(struct app *app)
     outbox->lease = (struct lease){.name = RELAY_LEASE, .ttl_ms = RELAY_LEASE_MS};
     memcpy(outbox->lease.holder, outbox->name, sizeof(outbox->name));
     app->outbox = outbox;
-    outbox->quick = (struct consumer){.first = OUTBOX_URGENT, .end = OUTBOX_SLOW};
-    outbox->slow = (struct consumer){.first = OUTBOX_SLOW, .end = PRIORITIES};
+    outbox->quick = (struct consumer){.first = OUTBOX_URGENT, .end = OUTBOX_SLOW, .crew = CREW_MAX};
+    outbox->slow = (struct consumer){.first = OUTBOX_SLOW, .end = PRIORITIES, .crew = CREW_SLOW};
     background_start(&outbox->quick.background, app, consumer_turn, CONSUMER_IDLE_MS);
     background_start(&outbox->slow.background, app, consumer_turn, CONSUMER_IDLE_MS);
     if (loop_index(app->loop) == 0)

@@ -23,7 +23,8 @@ struct columns {
     int64_t channel_ids[BATCH_ITEMS], account_ids[BATCH_ITEMS], character_ids[BATCH_ITEMS],
         request_hashes[BATCH_ITEMS], reply_tos[BATCH_ITEMS];
     const char *character_names[BATCH_ITEMS], *texts[BATCH_ITEMS], *keys[BATCH_ITEMS],
-        *mentions[BATCH_ITEMS], *mentioned_accounts[BATCH_ITEMS];
+        *mentions[BATCH_ITEMS], *mentioned_accounts[BATCH_ITEMS], *told_accounts[BATCH_ITEMS],
+        *tellings[BATCH_ITEMS];
 };
 
 static struct columns *columns_of(struct arena *arena, struct send_item **items, size_t count)
@@ -41,6 +42,8 @@ static struct columns *columns_of(struct arena *arena, struct send_item **items,
         columns->keys[i] = items[i]->key;
         columns->mentions[i] = items[i]->mentions;
         columns->mentioned_accounts[i] = items[i]->mentioned_accounts;
+        columns->told_accounts[i] = items[i]->told_accounts;
+        columns->tellings[i] = items[i]->tellings;
     }
     return columns;
 }
@@ -56,7 +59,8 @@ static enum status insert(struct db *db, struct arena *arena, struct send_item *
                         columns->character_ids, count, columns->character_names, count,
                         columns->texts, count, columns->keys, count, columns->request_hashes, count,
                         columns->reply_tos, count, columns->mentions, count,
-                        columns->mentioned_accounts, count, &rows, &row_count));
+                        columns->mentioned_accounts, count, columns->told_accounts, count,
+                        columns->tellings, count, &rows, &row_count));
     for (size_t i = 0; i < row_count; i++) {
         struct send_item *item = items[rows[i].position - 1];
         item->sequence = rows[i].sequence;
@@ -74,11 +78,6 @@ static enum status insert_again(struct db *db, struct arena *arena, struct send_
     for (int tries = 0; tries < MAX_TRIES && s == STATUS_ALREADY_EXISTS; tries++)
         s = insert(db, arena, items, count);
     return s == STATUS_ALREADY_EXISTS ? STATUS_ABORTED : s;
-}
-
-enum status send_batch_say_in(struct db *tx, struct arena *arena, struct send_item *item)
-{
-    return insert(tx, arena, &item, 1);
 }
 
 /* --- the queue --- */

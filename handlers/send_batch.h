@@ -18,6 +18,9 @@ struct send_item {
     int64_t request_hash;
     int64_t reply_to;                          /* 0: none */
     const char *mentions, *mentioned_accounts; /* int8[] as PostgreSQL writes it: "{1,2}" */
+    /* Whom it notifies, and of each the notification as notify_message_text() has it: int8[] and
+     * text[], "{}" none. */
+    const char *told_accounts, *tellings;
     /* Called once it is durable, before its sender goes on; those of one channel in the order of
      * their numbers. Does not suspend. */
     void (*on_said)(struct app *app, struct send_item *item);
@@ -36,10 +39,6 @@ struct send_item {
  * and DEADLINE_EXCEEDED may mean that the outcome is unknown. Suspends; an interrupted sender
  * leaves only what is not on its way to the database yet. */
 enum status send_batch_say(struct app *app, struct send_item *item) MUST_CHECK;
-
-/* The same within a transaction, where nobody else waits: `on_said` is not called. */
-enum status send_batch_say_in(struct db *tx, struct arena *arena, struct send_item *item)
-    MUST_CHECK;
 
 /* Sets app->sends. */
 void send_batch_open(struct app *app);

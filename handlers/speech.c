@@ -1,16 +1,13 @@
 #include "handlers/speech.h"
 
-#include <stdlib.h>
-
-#include "base/clock.h"
 #include "base/log.h"
 #include "db/queries/moderation.h"
 #include "handlers/limiter.h"
 #include "handlers/reports.h"
 #include "handlers/rules/filters.h"
 #include "handlers/rules/links.h"
-#include "handlers/rules/repetition.h"
 #include "handlers/sanctions.h"
+#include "handlers/speakers.h"
 #include "handlers/word_filters.h"
 
 #define KIND_FAMILY 5            /* waystone.chat.v1.ChannelKind */
@@ -18,28 +15,7 @@
 
 #define PACE_MESSAGES 10 /* at once, then one a second */
 #define PACE_S 10
-#define REPEATS 3          /* of one text in REPETITION_WINDOW_MS */
-#define SPEAKER_SLOTS 4096 /* a power of two; who shares one with another starts anew */
-
-struct speaker {
-    int64_t account_id;
-    int64_t tat_ms; /* limiter_step() */
-    struct repetition repetition;
-};
-
-struct speakers {
-    struct speaker slots[SPEAKER_SLOTS];
-};
-
-static struct speaker *find_speaker(struct app *app, int64_t account_id)
-{
-    struct speaker *speaker =
-        &app->speakers->slots[((uint64_t)account_id * 11400714819323198485u) >> 52];
-
-    if (speaker->account_id != account_id)
-        *speaker = (struct speaker){.account_id = account_id};
-    return speaker;
-}
+#define REPEATS 3 /* of one text in REPETITION_WINDOW_MS */
 
 static enum status fail_for_now(struct rpc_call *call, uint32_t retry_after_ms, const char *why)
 {
@@ -89,16 +65,18 @@ static enum status check_filters(struct rpc_call *call, const struct speech *spe
 
 static enum status check_spam(struct rpc_call *call, const struct folded_text *folded)
 {
-    struct speaker *speaker = find_speaker(call->app, call->identity.account_id);
-    int64_t now_ms = (int64_t)clock_monotonic_ms();
-    uint32_t scale = call->app->rate_scale;
-    struct limit_decision decision;
+    uint32_t scale = call->app->rate_scale, retry_ms;
+    const struct speaking_bounds bounds = {PACE_MESSAGES * scale, PACE_S, REPEATS * scale};
 
-    limiter_step(now_ms, (uint64_t)PACE_MESSAGES * scale, PACE_S, &speaker->tat_ms, &decision);
-    if (!decision.allowed)
-        return fail_for_now(call, decision.retry_after_ms, "you speak too fast");
-    if (!repetition_step(&speaker->repetition, now_ms, folded_fingerprint(folded), REPEATS * scale))
-        return fail_for_now(call, REPETITION_WINDOW_MS, "you have said that several times");
+    switch (speakers_note(call->app, call->identity.account_id, folded_fingerprint(folded), &bounds,
+                          &retry_ms)) {
+    case SPEAKING_TOO_FAST:
+        return fail_for_now(call, retry_ms, "you speak too fast");
+    case SPEAKING_AGAIN:
+        return fail_for_now(call, retry_ms, "you have said that several times");
+    case SPEAKING_ALLOWED:
+        break;
+    }
     return STATUS_OK;
 }
 
@@ -152,17 +130,4 @@ void speech_said(struct rpc_call *call, const struct speech_verdict *verdict,
     if (s != STATUS_OK)
         log_error("a filter's report was not filed", LOG_STRING("status", status_name(s)),
                   LOG_INT("channel", said->channel_id), LOG_INT("message", said->sequence));
-}
-
-void speech_open(struct app *app)
-{
-    app->speakers = calloc(1, sizeof(*app->speakers));
-    if (app->speakers == NULL)
-        abort();
-}
-
-void speech_close(struct app *app)
-{
-    free(app->speakers);
-    app->speakers = NULL;
 }

@@ -2,8 +2,7 @@
  *
  * In this order: sanctions, links of new accounts, word filters, the speaker's pace, repetition,
  * slow mode. No query is made unless something is refused or holds a link; slow mode asks Redis.
- * Pace and repetition are counted by each loop for itself: a speaker on many connections has
- * them several times, but never more than the budget of the method, which all loops share. */
+ * Pace and repetition are counted over all loops (speakers.h). */
 #ifndef WAYSTONE_HANDLERS_SPEECH_H
 #define WAYSTONE_HANDLERS_SPEECH_H
 
@@ -45,8 +44,5 @@ struct said {
  * does not concern the speaker: the message is there already. Suspends. */
 void speech_said(struct rpc_call *call, const struct speech_verdict *verdict,
                  const struct said *said);
-
-void speech_open(struct app *app);
-void speech_close(struct app *app);
 
 #endif

@@ -5,20 +5,23 @@
 -- its channel is closed or not there, or when its account used its key before (also in this
 -- statement: give each key once). ALREADY_EXISTS, and nothing was said, when another call used a
 -- key meanwhile: the same again finds out which. `mentions` and `mentioned_accounts` are arrays
--- in PostgreSQL's notation; keys '' are none.
--- in: channel_ids int8[], account_ids int8[], character_ids int8[], character_names text[], texts text[], keys text[], request_hashes int8[], reply_tos int8[], mentions text[], mentioned_accounts text[]
+-- in PostgreSQL's notation, as are `told_accounts` and `tellings`: accounts that are notified, and the
+-- notification of each in hexadecimal; keys '' are none.
+-- in: channel_ids int8[], account_ids int8[], character_ids int8[], character_names text[], texts text[], keys text[], request_hashes int8[], reply_tos int8[], mentions text[], mentioned_accounts text[], told_accounts text[], tellings text[]
 -- out: position int8, sequence int8, sent_at timestamptz
 WITH given AS (
     SELECT i.position, i.channel_id, i.account_id, i.character_id, i.character_name, i.text,
            nullif(i.key, '') AS key, i.request_hash, i.reply_to, i.mentions::bigint[] AS mentions,
-           i.mentioned_accounts::bigint[] AS mentioned_accounts
+           i.mentioned_accounts::bigint[] AS mentioned_accounts,
+           i.told_accounts::bigint[] AS told_accounts, i.tellings::text[] AS tellings
     FROM unnest(@channel_ids, @account_ids, @character_ids, @character_names, @texts, @keys,
-                @request_hashes, @reply_tos, @mentions, @mentioned_accounts) WITH ORDINALITY
+                @request_hashes, @reply_tos, @mentions, @mentioned_accounts, @told_accounts,
+                @tellings) WITH ORDINALITY
         AS i (channel_id, account_id, character_id, character_name, text, key, request_hash, reply_to,
-              mentions, mentioned_accounts, position)
+              mentions, mentioned_accounts, told_accounts, tellings, position)
 ), fresh AS (
     SELECT g.position, g.channel_id, g.account_id, g.character_id, g.character_name, g.text, g.key,
-           g.request_hash, g.reply_to, g.mentions, g.mentioned_accounts,
+           g.request_hash, g.reply_to, g.mentions, g.mentioned_accounts, g.told_accounts, g.tellings,
            row_number() OVER (PARTITION BY g.channel_id ORDER BY g.position) AS rank
     FROM given AS g
     -- LATERAL and LIMIT: by the index for each row, also in a plan made while the table was small.
@@ -60,6 +63,12 @@ WITH given AS (
     FROM fresh AS f
     JOIN numbered AS n ON n.id = f.channel_id
     CROSS JOIN LATERAL unnest(f.mentioned_accounts) AS account (id)
+), told AS ( -- handlers/account_events.h: notify_message_text()
+    INSERT INTO outbox (kind, payload)
+    SELECT 'notify.message', int8send(t.account_id) || int8send(n.base + f.rank) || decode(t.telling, 'hex')
+    FROM fresh AS f
+    JOIN numbered AS n ON n.id = f.channel_id
+    CROSS JOIN LATERAL unnest(f.told_accounts, f.tellings) AS t (account_id, telling)
 )
 SELECT f.position, n.base + f.rank, n.sent_at
 FROM fresh AS f

@@ -26,3 +26,13 @@ bool repetition_step(struct repetition *speaker, int64_t now_ms, uint64_t finger
     speaker->said[slot].count++;
     return true;
 }
+
+void repetition_raise(struct repetition *speaker, int64_t now_ms, uint64_t fingerprint,
+                      uint32_t count)
+{
+    for (int i = 0; i < REPETITION_TEXTS; i++)
+        if (speaker->said[i].fingerprint == fingerprint &&
+            now_ms - speaker->said[i].since_ms < REPETITION_WINDOW_MS &&
+            speaker->said[i].count < count)
+            speaker->said[i].count = count;
+}

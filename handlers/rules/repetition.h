@@ -22,4 +22,9 @@ struct repetition {
 bool repetition_step(struct repetition *speaker, int64_t now_ms, uint64_t fingerprint,
                      uint32_t most);
 
+/* A text was said at least `count` times within the window, counting elsewhere. One that is not
+ * remembered here stays so. */
+void repetition_raise(struct repetition *speaker, int64_t now_ms, uint64_t fingerprint,
+                      uint32_t count);
+
 #endif

@@ -179,6 +179,7 @@ class SlowReaders(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.world = World("bounds-slow", http__write_timeout_ms=cls.BOUND_MS, **WORLD_OPTIONS)
+        cls.addClassCleanup(cls.world.close)
         cls.asking = cls.world.add_server(http__keepalive_s=1, http__keepalive_timeout_s=1)
         cls.player = Player(cls.world.server)
         cls.world.psql(
@@ -187,10 +188,6 @@ class SlowReaders(unittest.TestCase):
             f"{cls.player.character['id']}, 'Hero', repeat(chr(128512), 490), now() "
             f"FROM generate_series(1, {cls.COUNT}) n; "
             f"UPDATE channels SET last_sequence = {cls.COUNT} WHERE id = {cls.player.channel}")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.world.close()
 
     def subscribe(self, receive_buffer=None, window=None, server=None):
         """An event stream over HTTP/2 of all that was said: the client and the stream's number."""

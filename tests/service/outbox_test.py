@@ -1,11 +1,13 @@
 """The outbox: work recorded with a change is done once, whatever is killed or forgotten meanwhile."""
 
+import concurrent.futures
 import os
 import signal
 import struct
 import unittest
+import uuid
 
-from harness import Player, World, eventually
+from harness import SEND_MESSAGE, Player, World, eventually
 
 LIST_NOTIFICATIONS = "notification.v1.NotificationService/ListNotifications"
 MENTION = 1
@@ -184,6 +186,30 @@ class Failures(unittest.TestCase):
         self.assertEqual(self.dead(number),
                          "notify.account|12|INTERNAL: it was begun and never ended")
         self.assertEqual(texts(self.player), [])
+
+    def test_a_message_and_whom_it_notifies_are_one_statement(self):
+        """Many at once, of which some have keys that were used: each tells once."""
+        speaker = Player(world.servers[0])
+        keys = [str(uuid.uuid4()) for _ in range(20)]
+
+        def mention(number):
+            return world_api(number).call(SEND_MESSAGE, {
+                "channelId": speaker.channel, "characterId": speaker.character["id"],
+                "text": f"to you {number % 20}", "idempotencyKey": keys[number % 20],
+                "mentionedCharacterIds": [self.player.character["id"]]})["message"]["sequence"]
+
+        def world_api(number):
+            return speaker.on(world.servers[number % 2])
+
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            said = list(pool.map(mention, range(60)))
+        self.assertEqual(len(set(said)), 20)
+        self.assertTrue(eventually(lambda: left() == 0, 30))
+        found = self.player.api.call(LIST_NOTIFICATIONS, {"pageSize": 200})["notifications"]
+        self.assertEqual(sorted(n["messageSequence"] for n in found), sorted(set(said)))
+        self.assertEqual({(n["kind"], n["text"], n["channelId"], n["characterId"]) for n in found}, {
+            ("NOTIFICATION_KIND_MENTION", f"{speaker.character['name']} mentioned you in Global.",
+             speaker.channel, speaker.character["id"])})
 
     def test_staff_is_told_as_one(self):
         other = Player(world.servers[1])

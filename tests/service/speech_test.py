@@ -1,6 +1,7 @@
 """What may be said, and how: word filters, links of new accounts, pace, repetition, slow mode."""
 
 import json
+import time
 import unittest
 import uuid
 
@@ -159,10 +160,10 @@ class Spam(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.world = World("spam", rpc__rate_scale=1, http__loops=1, chat__new_account_s=3600,
-                          private=True)
+        cls.world = World("spam", servers=2, rpc__rate_scale=1, http__loops=1,
+                          chat__new_account_s=3600, private=True)
         cls.moderator = with_role(cls.world, MODERATOR)
-        cls.players = iter([Player(cls.world.server) for _ in range(10)])
+        cls.players = iter([Player(cls.world.server) for _ in range(12)])
 
     @classmethod
     def tearDownClass(cls):
@@ -220,6 +221,33 @@ class Spam(unittest.TestCase):
         self.player.say("something else")
         for _ in range(4):
             self.player.say("lol")
+
+    def say_at_both(self, texts):
+        """In turns at two servers; how many were said, and the words of the refusals."""
+        servers = [self.player.on(server) for server in self.world.servers]
+        said, words = 0, []
+        for i, text in enumerate(texts):
+            try:
+                self.player.say(text, servers[i % 2])
+                said += 1
+            except RpcError as error:
+                self.assertEqual(error.code, "resource_exhausted", error)
+                words.append(error.message)
+        return said, words
+
+    def test_pace_counts_on_all_servers_together(self):
+        """Ten, and perhaps one more for each server, and what the time brings."""
+        started = time.monotonic()
+        said, words = self.say_at_both([f"{number}" for number in range(30)])
+        self.assertGreaterEqual(said, 10)
+        self.assertLessEqual(said, 12 + (time.monotonic() - started) + 1)
+        self.assertTrue(all("too fast" in one for one in words), words)
+
+    def test_repetition_counts_on_all_servers_together(self):
+        said, words = self.say_at_both(["the same words as before"] * 9)
+        self.assertGreaterEqual(said, 3)
+        self.assertLessEqual(said, 5)
+        self.assertTrue(all("several times" in one for one in words), words)
 
     def test_slow_mode_without_redis(self):
         self.moderator.api.call(SET_SLOW_MODE, {"channelId": self.player.channel,

@@ -36,3 +36,18 @@ Test(repetition, short_texts_pass)
     for (int i = 0; i < 100; i++)
         cr_expect(repetition_step(&speaker, 1000, 0, 1));
 }
+
+Test(repetition, what_was_said_elsewhere_counts)
+{
+    struct repetition speaker = {0};
+
+    cr_expect(repetition_step(&speaker, 1000, 7, 3));
+    repetition_raise(&speaker, 1000, 7, 3);
+    cr_expect_not(repetition_step(&speaker, 1001, 7, 3));
+    repetition_raise(&speaker, 1000, 8, 3);
+    cr_expect(repetition_step(&speaker, 1001, 8, 3), "it was not said here");
+    repetition_raise(&speaker, 1002, 8, 0);
+    cr_expect(repetition_step(&speaker, 1003, 8, 2));
+    repetition_raise(&speaker, 1004, 8, 1);
+    cr_expect_not(repetition_step(&speaker, 1005, 8, 2), "it is never lowered");
+}
