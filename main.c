@@ -28,6 +28,8 @@
 #include "db/redis.h"
 #include "handlers/account.h"
 #include "handlers/account_events.h"
+#include "handlers/api_key_auth.h"
+#include "handlers/api_keys.h"
 #include "handlers/app.h"
 #include "handlers/audit.h"
 #include "handlers/auth.h"
@@ -366,6 +368,7 @@ static void open_app(struct server_loop *self)
     live_watch_open(&self->app);
     authenticator_open(&self->app);
     signing_keys_open(&self->app, &self->keys_ready);
+    api_key_auth_open(&self->app);
     audit_open(&self->app);
     limiter_open(&self->app);
     sanctions_open(&self->app);
@@ -386,6 +389,7 @@ static void close_app(struct server_loop *self)
     presence_live_stop(&self->app);
     outbox_close(&self->app);
     jobs_close(&self->app);
+    api_key_auth_close(&self->app);
     audit_close(&self->app);
     signing_keys_close(&self->app);
     db_close(self->app.db);
@@ -537,6 +541,7 @@ static void build_server(void)
     account_register(server);
     auth_register(server);
     factors_register(server);
+    api_keys_register(server);
     characters_register(server);
     chat_register(server);
     events_register(server);

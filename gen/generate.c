@@ -6,6 +6,7 @@
 #include "gen/emit.h"
 #include "gen/emit_descriptors.h"
 #include "gen/emit_docs.h"
+#include "gen/emit_scopes.h"
 #include "gen/model.h"
 #include "gen/names.h"
 #include "gen/nesting.h"
@@ -121,6 +122,15 @@ static void write_openapi(struct model *model, const struct openapi_info *info, 
     output_close(&out, response);
 }
 
+static void write_scopes(struct model *model, Response *response)
+{
+    struct output out = {.arena = model->arena, .path = "scopes.c"};
+
+    response->file = arena_alloc_array(model->arena, 1, sizeof(ResponseFile *));
+    emit_scopes(&out, model);
+    output_close(&out, response);
+}
+
 static void write_descriptors(struct model *model, const Request *request, Response *response)
 {
     struct output out = {.arena = model->arena, .path = "descriptors.c"};
@@ -132,7 +142,7 @@ static void write_descriptors(struct model *model, const Request *request, Respo
 
 struct parameters {
     const char *only; /* NULL: every file protoc asks for */
-    const char *emit; /* "c", "descriptors", "docs", "openapi" */
+    const char *emit; /* "c", "descriptors", "docs", "openapi", "scopes" */
     struct openapi_info info;
 };
 
@@ -153,8 +163,8 @@ static void read_parameter(struct model *model, char *text, struct parameters *r
             return;
         }
     model_fail(model, nowhere,
-               "unknown parameter '%s': there are only=<path>, emit=c|descriptors|docs|openapi, "
-               "title=<text> and version=<text>",
+               "unknown parameter '%s': there are only=<path>, "
+               "emit=c|descriptors|docs|openapi|scopes, title=<text> and version=<text>",
                text);
 }
 
@@ -170,8 +180,9 @@ static struct parameters read_parameters(struct model *model, const Request *req
         if (*text != '\0')
             read_parameter(model, text, &parameters);
     if (strcmp(parameters.emit, "c") != 0 && strcmp(parameters.emit, "descriptors") != 0 &&
-        strcmp(parameters.emit, "docs") != 0 && strcmp(parameters.emit, "openapi") != 0)
-        model_fail(model, nowhere, "emit=%s: it can be c, descriptors, docs or openapi",
+        strcmp(parameters.emit, "docs") != 0 && strcmp(parameters.emit, "openapi") != 0 &&
+        strcmp(parameters.emit, "scopes") != 0)
+        model_fail(model, nowhere, "emit=%s: it can be c, descriptors, docs, openapi or scopes",
                    parameters.emit);
     return parameters;
 }
@@ -185,6 +196,8 @@ static void write_outputs(struct model *model, const Request *request,
         write_docs(model, response);
     else if (strcmp(parameters->emit, "openapi") == 0)
         write_openapi(model, &parameters->info, response);
+    else if (strcmp(parameters->emit, "scopes") == 0)
+        write_scopes(model, response);
     else
         write_files(model, response);
 }

@@ -407,6 +407,35 @@ static void check_rate_limits(struct model *model, const struct model_method *me
     }
 }
 
+/* "chat.read": two words of small letters. */
+static bool scope_is_well_formed(const char *scope)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
+    size_t first = strspn(scope, letters);
+    size_t second = scope[first] == '.' ? strspn(scope + first + 1, letters) : 0;
+
+    return first > 0 && second > 0 && scope[first + 1 + second] == '\0';
+}
+
+static void check_scope(struct model *model, const struct model_method *method,
+                        struct location location)
+{
+    const Waystone__Options__V1__MethodRules *rules = method->rules;
+
+    if (rules->scope[0] == '\0')
+        return;
+    if (!scope_is_well_formed(rules->scope))
+        model_fail(model, location, "method '%s': a scope is two words, such as \"chat.read\"",
+                   method->name);
+    if (rules->access == WAYSTONE__OPTIONS__V1__ACCESS__ACCESS_PUBLIC)
+        model_fail(model, location, "method '%s' is public: a scope would mean nothing",
+                   method->name);
+    if (rules->step_up)
+        model_fail(model, location,
+                   "method '%s' has a scope and step_up, which no API key ever satisfies",
+                   method->name);
+}
+
 static void check_method_rules(struct model *model, const struct model_method *method,
                                struct location location)
 {
@@ -423,6 +452,7 @@ static void check_method_rules(struct model *model, const struct model_method *m
         model_fail(model, location, "method '%s' has an unknown option (number %u)", method->name,
                    options_unknown_field(&rules->base));
     check_rate_limits(model, method, location);
+    check_scope(model, method, location);
     if (method->no_side_effects && (method->request_streams || method->response_streams))
         model_fail(model, location,
                    "method '%s' streams: only a unary method can be NO_SIDE_EFFECTS", method->name);

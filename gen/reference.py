@@ -3,6 +3,7 @@
 
     reference.py ... --openapi-c FILE    the OpenAPI document as C: what api/openapi.h declares
     reference.py ... --descriptors-c FILE    the schemas as C: what server/reflection.h declares
+    reference.py ... --scopes-c FILE     the scopes of API keys as C: what api/scopes.h declares
     reference.py ... --docs FOLDER       the Markdown pages; nothing else stays in the folder
     reference.py ... --check FOLDER      fails if --docs would change something
 """
@@ -64,6 +65,12 @@ def write_descriptors(arguments, out):
     return 0
 
 
+def write_scopes(arguments, out):
+    data = run_protoc(arguments, "scopes", out)["scopes.c"]
+    pathlib.Path(arguments.scopes_c).write_bytes(data)
+    return 0
+
+
 def write_docs(folder, pages):
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.md"):
@@ -102,6 +109,7 @@ def main():
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--openapi-c", metavar="FILE")
     what.add_argument("--descriptors-c", metavar="FILE")
+    what.add_argument("--scopes-c", metavar="FILE")
     what.add_argument("--docs", metavar="FOLDER", type=pathlib.Path)
     what.add_argument("--check", metavar="FOLDER", type=pathlib.Path)
     parser.add_argument("schemas", nargs="+", help="the set, relative to an include folder")
@@ -112,6 +120,8 @@ def main():
             return write_openapi(arguments, out)
         if arguments.descriptors_c:
             return write_descriptors(arguments, out)
+        if arguments.scopes_c:
+            return write_scopes(arguments, out)
         pages = run_protoc(arguments, "docs", out)
     if arguments.docs:
         return write_docs(arguments.docs, pages)

@@ -10,6 +10,7 @@
 #include "db/db.h"
 #include "db/redis.h"
 
+struct api_key_auth;
 struct audit_queue;
 struct events;
 struct hub;
@@ -40,6 +41,7 @@ struct app {
     struct live *live;               /* copies through Redis: live.c */
     struct send_batch *sends;        /* send_batch.c */
     struct token_cache *token_cache; /* authenticator.c */
+    struct api_key_auth *api_keys;   /* api_key_auth.c */
     struct audit_queue *audit;       /* audit.c */
     struct outbox *outbox;           /* outbox.c */
     struct jobs *jobs;               /* jobs.c; of the first loop only */

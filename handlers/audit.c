@@ -40,11 +40,22 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
+/* What was done with an API key says so. */
+static const char *detail_of(struct rpc_call *call, const struct audit_act *act)
+{
+    const char *detail = or_empty(act->detail);
+
+    if (call == NULL || call->identity.api_key_id == 0)
+        return detail;
+    return arena_printf(call->arena, "%s%sby API key %lld", detail, detail[0] != '\0' ? "; " : "",
+                        (long long)call->identity.api_key_id);
+}
+
 enum status audit_add(struct db *tx, struct rpc_call *call, const struct audit_act *act)
 {
     TRY(audit_insert(tx, act->action, status_name(STATUS_OK), call ? call->identity.account_id : 0,
                      call ? call->peer : "", call ? call->request_id : "",
-                     or_empty(act->target_kind), act->target_id, or_empty(act->detail),
+                     or_empty(act->target_kind), act->target_id, detail_of(call, act),
                      or_empty(act->note)));
     if (call != NULL)
         call->audited = true;

@@ -9,6 +9,7 @@
 #include "base/coro.h"
 #include "db/queries/accounts.h"
 #include "db/queries/sessions.h"
+#include "handlers/api_key_auth.h"
 #include "handlers/tokens.h"
 
 #define CACHE_SLOTS 16384 /* a power of two; a newer token takes an older one's place */
@@ -133,7 +134,8 @@ static enum rpc_access current_role(const struct token_cache *cache,
 {
     const struct change *change = find(&cache->roles, identity->account_id);
 
-    return change->id != 0 ? change->role : identity->role;
+    /* What a service may do is its key's, not its account's. */
+    return change->id != 0 && identity->role != RPC_ACCESS_SERVICE ? change->role : identity->role;
 }
 
 static bool is_ended(const struct rpc_call *call, void *argument)
@@ -269,6 +271,8 @@ static enum status authenticate(struct rpc_call *call, const char *token,
     unsigned char digest[SHA256_DIGEST_LENGTH];
     struct cached_token *cached;
 
+    if (api_key_is_meant(token))
+        return api_key_authenticate(call, token, ret_identity);
     SHA256((const unsigned char *)token, strlen(token), digest);
     cached = slot_of(cache, digest);
     if (memcmp(cached->digest, digest, sizeof(digest)) != 0 ||

@@ -121,6 +121,21 @@ static void take_locally(struct app *app, const struct limit_budget *budgets, si
         slots[i]->tat_ms = before_ms[i];
 }
 
+void limiter_look(struct app *app, const struct limit_budget *budget, struct limit_decision *ret)
+{
+    uint64_t key_hash = hash(budget->key);
+    const struct local_limit *slot = &app->limits->slots[key_hash % LOCAL_SLOTS];
+    int64_t tat_ms = slot->key_hash == key_hash ? slot->tat_ms : 0;
+
+    limiter_step((int64_t)clock_monotonic_ms(), budget->calls, budget->period_s, &tat_ms, ret);
+}
+
+void limiter_take_locally(struct app *app, const struct limit_budget *budget,
+                          struct limit_decision *ret)
+{
+    take_locally(app, budget, 1, ret);
+}
+
 /* --- together --- */
 
 static bool take_from_redis(struct rpc_call *call, const struct limit_budget *budgets, size_t count,

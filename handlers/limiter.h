@@ -22,6 +22,12 @@ void limiter_take(struct rpc_call *call, const char *key, uint64_t calls, uint32
 void limiter_take_all(struct rpc_call *call, const struct limit_budget *budgets, size_t count,
                       struct limit_decision *ret);
 
+/* A budget of this loop alone: whether it would allow a call, and taking one. For what is counted
+ * only when it went wrong. Neither suspends. */
+void limiter_look(struct app *app, const struct limit_budget *budget, struct limit_decision *ret);
+void limiter_take_locally(struct app *app, const struct limit_budget *budget,
+                          struct limit_decision *ret);
+
 /* One step of the generic cell rate algorithm. `*tat_ms` is the theoretical arrival time kept
  * for the key (0 for a new one); moved on when the call is allowed. `calls` may come all at
  * once, after which one more is allowed every `period_s / calls`. Pure. */

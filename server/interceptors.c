@@ -222,6 +222,7 @@ static void log_call(struct rpc_call *call, enum status status, void *user)
                LOG_STRING("protocol", summary.protocol), LOG_STRING("codec", summary.codec),
                LOG_INT("duration_us", summary.duration_us), LOG_STRING("peer", call->peer),
                LOG_INT("account_id", call->identity.account_id),
+               LOG_INT("api_key_id", call->identity.api_key_id),
                LOG_STRING("request_id", call->request_id),
                LOG_INT("received_bytes", summary.received_bytes),
                LOG_INT("sent_bytes", summary.sent_bytes));

@@ -26,7 +26,7 @@ LAYERS = [
     ("gen/", rf"base/|gen/|{SCHEMA}.*\.pb-c\.h",
      "gen/ stands on base/ and the descriptors protobuf-c makes"),
     ("handlers/", r"base/|handlers/|db/(db|redis)\.h|db/queries/|server/(rpc|interceptors)\.h"
-                  rf"|server/live/|server/protocol/(base64|json)\.h|{SCHEMA}|version\.h",
+                  rf"|server/live/|server/protocol/(base64|json)\.h|{SCHEMA}|version\.h|api/scopes\.h",
      "handlers/ stands on generated headers, db/db.h, db/redis.h, server/rpc.h, "
      "server/interceptors.h, server/live/ and the codecs base64.h and json.h"),
     ("server/http/", r"base/|server/http/|server/(exchange|server)\.h",
@@ -37,10 +37,10 @@ LAYERS = [
      "server/protocol/ stands on base/, server/exchange.h and server/rpc.h"),
     ("server/", r"base/|server/protocol/|server/[^/]+\.h|google/rpc/|grpc/|buf/validate/",
      "server/ stands on base/ and server/protocol/; main.c gives it transports and hub"),
-    ("tools/admin/", r"base/|db/db\.h|db/queries/|handlers/(audit_chain|key_pairs|secrets)\.h"
-                     r"|tools/admin/",
-     "tools/admin/ works on the database: base/, db/, the hashes of the audit log, and what is "
-     "sealed there"),
+    ("tools/admin/", r"base/|db/db\.h|db/queries/|handlers/(api_key_text|audit_chain|key_pairs"
+                     r"|secrets)\.h|api/scopes\.h|tools/admin/",
+     "tools/admin/ works on the database: base/, db/, the hashes of the audit log, API keys, and "
+     "what is sealed there"),
     ("tools/", rf"base/|client/|server/protocol/|tools/|{SCHEMA}",
      "tools/ are clients: client/, server/protocol/ and base/"),
 ]

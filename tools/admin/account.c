@@ -29,8 +29,8 @@ static enum status role_number(struct admin *admin, const char *name, int16_t *r
                       name);
 }
 
-static enum status find(struct admin *admin, struct db *db, const char *who,
-                        struct accounts_find_row **ret)
+enum status admin_find_account(struct admin *admin, struct db *db, const char *who,
+                               struct accounts_find_row **ret)
 {
     enum status s = accounts_find(db, admin->arena, who, ret);
 
@@ -46,7 +46,7 @@ enum status admin_account_id(struct admin *admin, int64_t *ret_id)
     *ret_id = -1;
     if (admin->account == NULL)
         return STATUS_OK;
-    TRY(find(admin, admin->db, admin->account, &account));
+    TRY(admin_find_account(admin, admin->db, admin->account, &account));
     *ret_id = account->id;
     return STATUS_OK;
 }
@@ -57,7 +57,7 @@ enum status account_show(struct admin *admin)
     struct accounts_find_row *account;
     struct accounts_counts_row *counts;
 
-    TRY(find(admin, admin->db, admin->words[0], &account));
+    TRY(admin_find_account(admin, admin->db, admin->words[0], &account));
     TRY(accounts_counts(admin->db, admin->arena, account->id, &counts));
     output_row(output);
     output_number(output, "id", account->id);
@@ -113,7 +113,7 @@ static enum status set_role(struct admin *admin, int16_t role, const char *actio
     size_t changed;
 
     TRY(db_begin(admin->db, admin->arena, &tx));
-    TRY(find(admin, tx, admin->words[0], &account));
+    TRY(admin_find_account(admin, tx, admin->words[0], &account));
     TRY(accounts_set_role(tx, account->id, role, &changed));
     if (changed > 0)
         TRY(admin_audit(

@@ -8,6 +8,7 @@
 #define ADMIN_DEFAULT_LIMIT 50
 #define ADMIN_MAX_LIMIT 10000
 #define ADMIN_MAX_WORDS 1000
+#define ADMIN_MAX_DAYS 3660
 
 enum admin_exit {
     ADMIN_DONE = 0,
@@ -29,8 +30,9 @@ struct admin {
     /* options */
     int64_t limit;
     int64_t from_id; /* --after, --before; 0: not given */
-    const char *account, *action, *kind, *reason, *head;
-    bool all, now;
+    const char *account, *action, *kind, *reason, *head, *name, *scopes;
+    int64_t days; /* 0: not given */
+    bool all, now, service;
 
     /* of the server's configuration */
     const char *master_key; /* path */
@@ -54,6 +56,11 @@ enum status admin_number(struct admin *admin, const char *word, int64_t *ret) MU
 /* The id of --account: -1 when it is not given. Suspends. */
 enum status admin_account_id(struct admin *admin, int64_t *ret_id) MUST_CHECK;
 
+/* The account with this name, address or number. Suspends. */
+struct accounts_find_row;
+enum status admin_find_account(struct admin *admin, struct db *db, const char *who,
+                               struct accounts_find_row **ret) MUST_CHECK;
+
 /* The commands. All suspend. */
 enum status account_show(struct admin *admin);
 enum status role_list(struct admin *admin);
@@ -62,6 +69,10 @@ enum status role_revoke(struct admin *admin);
 enum status signing_key_list(struct admin *admin);
 enum status signing_key_rotate(struct admin *admin);
 enum status signing_key_revoke(struct admin *admin);
+enum status key_create(struct admin *admin);
+enum status key_list(struct admin *admin);
+enum status key_revoke(struct admin *admin);
+enum status key_scopes(struct admin *admin);
 enum status dead_letters_list_command(struct admin *admin);
 enum status dead_letters_show(struct admin *admin);
 enum status dead_letters_replay_command(struct admin *admin);

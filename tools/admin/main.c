@@ -87,6 +87,11 @@ static const struct command commands[] = {
      "publish the next one, which signs in an hour (--now: within seconds)"},
     {"signing-key", "revoke", 1, 1, signing_key_revoke, "KID",
      "refuse what a key signed, once another signs; clients refresh"},
+    {"key", "create", 1, 1, key_create, "ACCOUNT",
+     "make an API key, shown once (--name, --scopes, --days, --service)"},
+    {"key", "list", 0, 0, key_list, "", "API keys, newest first (--account, --before, --limit)"},
+    {"key", "revoke", 1, 1, key_revoke, "ID", "end an API key, within a second everywhere"},
+    {"key", "scopes", 0, 0, key_scopes, "", "what an API key can be given"},
     {"audit", "list", 0, 0, audit_list_command, "",
      "the audit log, newest first (--account, --action, --before, --limit)"},
     {"audit", "head", 0, 0, audit_head_command, "", "the end of the chain, to be kept elsewhere"},
@@ -123,6 +128,10 @@ static void print_usage(FILE *out)
           "  --kind KIND            only of this kind\n"
           "  --head POSITION:HASH   as `audit head` or the server's log told it\n"
           "  --now                  do not wait\n"
+          "  --name TEXT            what a key is called\n"
+          "  --scopes A,B           what a key may do\n"
+          "  --days N               how long a key works; for ever if not given\n"
+          "  --service              the key of a service of the studio, not of its account\n"
           "  --reason TEXT          why, for the audit log\n"
           "\n"
           "Ends with 0 when it is done, 1 when it could not be done, 2 when the command line or\n"
@@ -262,6 +271,10 @@ enum option_key {
     REASON,
     ALL,
     NOW,
+    NAME,
+    SCOPES,
+    DAYS,
+    SERVICE,
     HELP
 };
 
@@ -277,6 +290,10 @@ static const struct option options[] = {{"config", required_argument, NULL, CONF
                                         {"reason", required_argument, NULL, REASON},
                                         {"all", no_argument, NULL, ALL},
                                         {"now", no_argument, NULL, NOW},
+                                        {"name", required_argument, NULL, NAME},
+                                        {"scopes", required_argument, NULL, SCOPES},
+                                        {"days", required_argument, NULL, DAYS},
+                                        {"service", no_argument, NULL, SERVICE},
                                         {"help", no_argument, NULL, HELP},
                                         {0}};
 
@@ -317,6 +334,16 @@ static bool set_option(struct admin *admin, int key, const char **config_path)
         return admin->all = true;
     case NOW:
         return admin->now = true;
+    case NAME:
+        admin->name = optarg;
+        return true;
+    case SCOPES:
+        admin->scopes = optarg;
+        return true;
+    case DAYS:
+        return set_number(admin, optarg, ADMIN_MAX_DAYS, &admin->days);
+    case SERVICE:
+        return admin->service = true;
     default:
         return false;
     }
