@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/queries/factors.h"
+#include "handlers/account_events.h"
 #include "handlers/audit.h"
 #include "handlers/mail.h"
 #include "handlers/passkeys.h"
@@ -30,6 +31,18 @@ static enum status check_pace(struct rpc_call *call, const struct totp_lock_row 
                     seconds);
 }
 
+static enum status warn_owner(struct rpc_call *call, struct db *tx, int64_t account_id)
+{
+    Notification *notification = Notification_new(call->arena);
+
+    notification->kind = NOTIFICATION_KIND_SECURITY;
+    notification->text =
+        (char *)"Several wrong codes in a row were given for your account, by somebody who knows "
+                "your password or sits at one of your devices. If that was not you, change your "
+                "password and look at where you are signed in.";
+    return notify_later(tx, account_id, notification);
+}
+
 static enum status check_totp(struct rpc_call *call, struct db *tx, int64_t account_id,
                               const char *code, bool *ret_holds)
 {
@@ -49,7 +62,11 @@ static enum status check_totp(struct rpc_call *call, struct db *tx, int64_t acco
     }
     step = totp_match(secret, code, clock_wall_us() / 1000000, row->last_step);
     *ret_holds = step != 0;
-    return step != 0 ? totp_used(tx, account_id, step) : totp_failed(tx, account_id);
+    if (step != 0)
+        return totp_used(tx, account_id, step);
+    if (row->failures + 1 == TOTP_FREE_FAILURES)
+        TRY(warn_owner(call, tx, account_id));
+    return totp_failed(tx, account_id);
 }
 
 static enum status check_recovery_code(struct rpc_call *call, struct db *tx, int64_t account_id,

@@ -17,7 +17,8 @@ struct proof {
 
 /* Whether the proof holds; using it up, or counting that it was wrong, in the transaction, which is
  * to be committed either way. RESOURCE_EXHAUSTED, with words and "retry-after", if the account's
- * codes were wrong too often to look at another one now. Suspends. */
+ * codes were wrong too often to look at another one now. The audit log has "recovery_code.used";
+ * after TOTP_FREE_FAILURES wrong codes in a row the owner gets a notification. Suspends. */
 enum status proof_check(struct rpc_call *call, struct db *tx, int64_t account_id,
                         const struct proof *proof, bool *ret_holds) MUST_CHECK;
 

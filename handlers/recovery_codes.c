@@ -1,6 +1,5 @@
 #include "handlers/recovery_codes.h"
 
-#include <ctype.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -30,7 +29,7 @@ char *recovery_code_text(struct arena *arena, const uint8_t bytes[RECOVERY_CODE_
 
 static char plain_digit(char typed)
 {
-    char digit = (char)toupper((unsigned char)typed);
+    char digit = typed >= 'a' && typed <= 'z' ? (char)(typed - 'a' + 'A') : typed;
 
     if (digit == 'O')
         return '0';

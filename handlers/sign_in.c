@@ -20,7 +20,8 @@ static enum status fail_closing(struct rpc_call *call, int64_t erases_at_us)
     char day[16];
 
     gmtime_r(&at, &parts);
-    strftime(day, sizeof(day), "%Y-%m-%d", &parts);
+    if (strftime(day, sizeof(day), "%Y-%m-%d", &parts) == 0)
+        return STATUS_INTERNAL; /* a year beyond 9999 */
     return rpc_fail_reason(call, STATUS_FAILED_PRECONDITION, "CLOSING",
                            "this account is being closed and will be erased on %s; "
                            "sign in with `reopen` to keep it",

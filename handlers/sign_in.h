@@ -23,6 +23,8 @@ struct sign_in_result {
 
 /* Asks for a second factor, if the account has one and `means` is a password or a provider; else
  * opens the session. Commits the transaction, which may hold what the sign-in changed, and audits.
+ * The audit log has the call's path for a session, "sign_in.factor_asked" for a challenge and
+ * "account.reopened" beside either.
  * FAILED_PRECONDITION, said to the caller, if the account is banned (reason "BANNED") or is being
  * closed ("CLOSING"); nothing is committed then. Suspends. */
 enum status sign_in_finish(struct rpc_call *call, struct db *tx, const struct sign_in *who,

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define DRIFT_STEPS 1
-#define FREE_FAILURES 5
 #define FIRST_PAUSE_MS 15000
 #define LONGEST_PAUSE_MS 3600000
 
@@ -50,9 +49,9 @@ int64_t totp_pause_ms(int failures)
 {
     int64_t pause = FIRST_PAUSE_MS;
 
-    if (failures < FREE_FAILURES)
+    if (failures < TOTP_FREE_FAILURES)
         return 0;
-    for (int i = FREE_FAILURES; i < failures && pause < LONGEST_PAUSE_MS; i++)
+    for (int i = TOTP_FREE_FAILURES; i < failures && pause < LONGEST_PAUSE_MS; i++)
         pause *= 2;
     return pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS;
 }

@@ -22,7 +22,8 @@ bool totp_code(struct bytes secret, int64_t step, unsigned digits, char ret[9]);
 int64_t totp_match(struct bytes secret, const char *code, int64_t now_s, int64_t last_step);
 
 /* Milliseconds to wait before the next code is looked at, after so many wrong ones in a row: the
- * first five are free, then each costs twice as long, up to an hour. */
+ * first few are free, then each costs twice as long, up to an hour. */
+#define TOTP_FREE_FAILURES 5
 int64_t totp_pause_ms(int failures);
 
 /* After so many no code counts any more, until another factor was proved (NIST 800-63B-4, 3.2.2).

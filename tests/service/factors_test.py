@@ -424,6 +424,21 @@ class Guessing(unittest.TestCase):
         self.guess(1)
         self.assertIn(self.refused_for_now(self.app.code()), range(16, 31))
 
+    def test_is_told_to_the_owner_once(self):
+        def told():
+            return self.owner.count("notifications", "text LIKE 'Several wrong codes%'")
+
+        self.guess(4)
+        self.owner.complete(self.owner.challenge(), totpCode=self.app.code())
+        self.owner.later()
+        self.assertEqual(told(), 0)
+        self.guess(5)
+        self.assertTrue(eventually(lambda: told() == 1))
+        world.psql("UPDATE totp_secrets SET failed_at = failed_at - interval '16 seconds' "
+                   f"WHERE account_id = {self.owner.id}")
+        self.guess(1)
+        self.assertEqual(told(), 1)
+
     def test_waiting_makes_the_right_code_good(self):
         self.guess(5)
         world.psql("UPDATE totp_secrets SET failed_at = failed_at - interval '16 seconds' "
