@@ -50,6 +50,7 @@
 #include "handlers/notifications.h"
 #include "handlers/outbox.h"
 #include "handlers/passkeys.h"
+#include "handlers/passwords.h"
 #include "handlers/presence.h"
 #include "handlers/presence_live.h"
 #include "handlers/sanctions.h"
@@ -69,6 +70,8 @@
 
 #define MAX_LOOPS 64
 #define METRICS_INTERVAL_MS 1000
+#define BLOCKING_THREADS 2
+#define BLOCKING_QUEUE 256
 #define MIGRATION_PAUSE_S 1 /* before a database that is down is tried again */
 #define MIGRATION_END_S 2   /* for a migration in progress, when the server ends */
 
@@ -101,6 +104,8 @@ struct config {
     int64_t auth_access_token_s, auth_refresh_token_s, auth_refresh_grace_s, auth_session_s;
     int64_t auth_key_days, auth_key_publish_s;
     int64_t auth_hashing_threads, auth_hashing_queue;
+    int64_t auth_argon2_passes, auth_argon2_memory_kib;
+    int64_t auth_closing_grace_s, auth_name_reserved_s;
 
     int64_t chat_new_account_s;
 
@@ -213,6 +218,14 @@ static const struct config_key keys[] = {
            "Threads that hash passwords."),
     NUMBER("auth.hashing_queue", auth_hashing_queue, "64", 1, 4096,
            "Passwords that may wait to be hashed; more are refused."),
+    NUMBER("auth.argon2_passes", auth_argon2_passes, "2", 1, 20,
+           "Passes of argon2id over its memory, for new hashes; old ones are renewed at sign-in."),
+    NUMBER("auth.argon2_memory_kib", auth_argon2_memory_kib, "19456", 7168, 1048576,
+           "Memory of argon2id, in KiB, for each password that is hashed."),
+    NUMBER("auth.closing_grace_s", auth_closing_grace_s, "1209600", 0, 31536000,
+           "From closing an account to erasing what is personal in it, in seconds."),
+    NUMBER("auth.name_reserved_s", auth_name_reserved_s, "7776000", 0, 315360000,
+           "For so long nobody can take the user name of an erased account, in seconds."),
 
     NUMBER("chat.new_account_s", chat_new_account_s, "86400", 0, 31536000,
            "Accounts younger than this, in seconds, cannot send links; 0: all can."),
@@ -275,7 +288,8 @@ static struct server_loop loops[MAX_LOOPS];
 static unsigned loop_count;
 static struct rpc_server *server;
 static struct metrics *metrics;
-static struct workers *workers;
+static struct workers *workers; /* what blocks: cancelled statements */
+static struct workers *hashing; /* passwords */
 static struct secrets *secrets;
 static char *passkey_origins;
 static struct http_config http_config;
@@ -344,7 +358,7 @@ static void open_app(struct server_loop *self)
         .loop = self->loop,
         .db = db_open(self->loop, &db, workers),
         .redis = redis_open(self->loop, &redis),
-        .workers = workers,
+        .workers = hashing,
         .secrets = secrets,
         .relying_party_id = config.auth_relying_party_id,
         .origins = passkey_origins,
@@ -358,6 +372,8 @@ static void open_app(struct server_loop *self)
         .default_calls = (uint32_t)config.rpc_default_calls,
         .rate_scale = (uint32_t)config.rpc_rate_scale,
         .new_account_s = (uint32_t)config.chat_new_account_s,
+        .closing_grace_s = (uint32_t)config.auth_closing_grace_s,
+        .name_reserved_s = (uint32_t)config.auth_name_reserved_s,
         .insecure_cookies = config.http_insecure_cookies,
     };
     live_open(&self->app);
@@ -756,7 +772,10 @@ static int prepare(void)
     build_http_config();
     if (http_prepare(&http_config, error, sizeof(error)) != STATUS_OK)
         return fail(error);
-    workers = workers_new((unsigned)config.auth_hashing_threads, (size_t)config.auth_hashing_queue);
+    workers = workers_new(BLOCKING_THREADS, BLOCKING_QUEUE);
+    passwords_configure((unsigned)config.auth_argon2_passes,
+                        (unsigned)config.auth_argon2_memory_kib);
+    hashing = workers_new((unsigned)config.auth_hashing_threads, (size_t)config.auth_hashing_queue);
     build_server();
     return 0;
 }
@@ -816,6 +835,7 @@ static void serve(sigset_t *signals)
 
 static void clean_up(void)
 {
+    workers_free(hashing);
     workers_free(workers);
     mail_stop();
     rpc_server_free(server);

@@ -19,4 +19,18 @@ enum status account_list_security_events(struct rpc_call *call,
                                          const ListSecurityEventsRequest *req,
                                          ListSecurityEventsResponse *res);
 
+/* account_password.c */
+enum status account_change_password(struct rpc_call *call, const ChangePasswordRequest *req,
+                                    ChangePasswordResponse *res);
+
+/* account_email.c */
+enum status account_change_email(struct rpc_call *call, const ChangeEmailRequest *req,
+                                 ChangeEmailResponse *res);
+enum status account_resend_verification(struct rpc_call *call, const ResendVerificationRequest *req,
+                                        ResendVerificationResponse *res);
+
+/* account_closing.c */
+enum status account_close(struct rpc_call *call, const CloseAccountRequest *req,
+                          CloseAccountResponse *res);
+
 #endif

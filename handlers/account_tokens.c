@@ -4,7 +4,6 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "db/queries/accounts.h"
 #include "db/queries/credentials.h"
 
 #define TOKEN_BYTES 32
@@ -46,13 +45,30 @@ enum status account_token_use(struct db *tx, struct arena *arena, const char *to
     struct bytes hash = hash_token(token, digest);
     struct account_tokens_find_row *found;
     struct account_tokens_use_row *used;
-    struct accounts_lock_row *account;
+    struct credentials_lock_row *account;
 
     TRY(account_tokens_find(tx, arena, hash, (int16_t)purpose, &found));
-    TRY(accounts_lock(tx, arena, found->account_id, &account));
+    TRY(credentials_lock(tx, arena, found->account_id, &account));
     TRY(account_tokens_use(tx, arena, hash, (int16_t)purpose, &used));
     *ret = (struct account_token){used->account_id, used->email};
     return STATUS_OK;
+}
+
+enum status account_token_find(struct db *db, struct arena *arena, const char *token,
+                               enum account_token_purpose purpose, int64_t *ret_account_id)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    struct account_tokens_find_row *found;
+
+    TRY(account_tokens_find(db, arena, hash_token(token, digest), (int16_t)purpose, &found));
+    *ret_account_id = found->account_id;
+    return STATUS_OK;
+}
+
+enum status account_token_refused(struct rpc_call *call)
+{
+    return rpc_fail_reason(call, STATUS_FAILED_PRECONDITION, "TOKEN_NOT_USABLE",
+                           "this link was used already, replaced by a newer one, or has expired");
 }
 
 enum status account_tokens_end(struct db *tx, int64_t account_id,

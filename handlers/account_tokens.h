@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "db/db.h"
+#include "server/rpc.h"
 
 #define ACCOUNT_TOKEN_VERIFY_LIFE_S (24 * 3600)
 #define ACCOUNT_TOKEN_RECOVER_LIFE_S (30 * 60)
@@ -25,11 +26,19 @@ struct account_token {
     const char *email; /* to which it was sent */
 };
 
-/* Uses one up within a transaction, which holds the account's row from then on. NOT_FOUND if it is
- * unknown, used, replaced or expired. Suspends. */
+/* Uses one up within a transaction, which holds the account's row and whoever opens a session of it
+ * from then on. NOT_FOUND if it is unknown, used, replaced or expired. Suspends. */
 enum status account_token_use(struct db *tx, struct arena *arena, const char *token,
                               enum account_token_purpose purpose, struct account_token *ret)
     MUST_CHECK;
+
+/* Whose it is, without using it up. NOT_FOUND as above. Suspends. */
+enum status account_token_find(struct db *db, struct arena *arena, const char *token,
+                               enum account_token_purpose purpose, int64_t *ret_account_id)
+    MUST_CHECK;
+
+/* FAILED_PRECONDITION, said to the caller: the token does not work (any more). */
+enum status account_token_refused(struct rpc_call *call);
 
 /* Those of an account stop working. Suspends. */
 enum status account_tokens_end(struct db *tx, int64_t account_id,

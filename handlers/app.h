@@ -67,6 +67,8 @@ struct app {
     uint32_t default_calls;   /* a minute, loop and caller, without a limit; 0: no bound */
     uint32_t rate_scale;      /* multiplies the schema's rate limits; 1 in production */
     uint32_t new_account_s;   /* younger accounts cannot send links; 0: all can */
+    uint32_t closing_grace_s; /* from closing an account to erasing it */
+    uint32_t name_reserved_s; /* for which an erased account's name stays taken */
     bool insecure_cookies;    /* cleartext loopback only: cookies without Secure */
 };
 

@@ -1,5 +1,6 @@
 #include "handlers/expiry.h"
 
+#include "db/queries/credentials.h"
 #include "db/queries/factors.h"
 #include "db/queries/platform.h"
 #include "handlers/jobs.h"
@@ -81,11 +82,35 @@ static enum status run_challenges(struct job *job, struct app *app)
     return job_in_batches(job, pending_totp_batch);
 }
 
+static enum status account_tokens_batch(struct arena *arena, struct db *tx, int64_t limit,
+                                        size_t *ret_count)
+{
+    return expire_account_tokens(tx, limit, ret_count);
+}
+
+static enum status run_account_tokens(struct job *job, struct app *app)
+{
+    return job_in_batches(job, account_tokens_batch);
+}
+
+static enum status reserved_names_batch(struct arena *arena, struct db *tx, int64_t limit,
+                                        size_t *ret_count)
+{
+    return expire_reserved_names(tx, limit, ret_count);
+}
+
+static enum status run_reserved_names(struct job *job, struct app *app)
+{
+    return job_in_batches(job, reserved_names_batch);
+}
+
 void expiry_register(void)
 {
     jobs_register("expire_idempotency_keys", EVERY_S, run_idempotency);
     jobs_register("expire_sessions", EVERY_S, run_sessions);
     jobs_register("expire_challenges", EVERY_S, run_challenges);
     jobs_register("expire_notifications", EVERY_S, run_notifications);
+    jobs_register("expire_account_tokens", EVERY_S, run_account_tokens);
+    jobs_register("expire_reserved_names", EVERY_S, run_reserved_names);
     jobs_register("expire_account_events", EVERY_S, run_account_events);
 }

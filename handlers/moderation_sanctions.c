@@ -1,14 +1,13 @@
 /* ModerationService: sanctions and appeals. */
 #include "base/clock.h"
-#include "db/queries/accounts.h"
 #include "db/queries/moderation.h"
 #include "db/queries/sanctions.h"
 #include "db/queries/social.h"
 #include "handlers/account_events.h"
 #include "handlers/audit.h"
 #include "handlers/convert.h"
+#include "handlers/credentials.h"
 #include "handlers/moderation_parts.h"
-#include "handlers/passwords.h"
 
 #define LIST_MOST 100
 #define OWN_DAYS 30
@@ -264,38 +263,19 @@ enum status moderation_appeal_sanction(struct rpc_call *call, const AppealSancti
     return appeal(call, call->identity.account_id, req->sanction_id, req->text, &res->appeal);
 }
 
-/* The account of a name and its password, as sign-in finds it. */
-static enum status check_owner(struct rpc_call *call, const AppealBanRequest *req,
-                               int64_t *ret_account_id)
-{
-    struct accounts_find_by_login_row *row = NULL;
-    enum status s = accounts_find_by_login(call->app->db, call->arena, req->login, &row);
-
-    if (s != STATUS_OK && s != STATUS_NOT_FOUND)
-        return s;
-    if (row != NULL)
-        call->identity.account_id = row->id; /* for the audit log, whichever way it ends */
-    s = password_verify(call->app->workers, row ? row->password_hash : NULL, req->password);
-    if (s == STATUS_UNAUTHENTICATED || row == NULL)
-        return rpc_fail(call, STATUS_UNAUTHENTICATED, "wrong name or password");
-    TRY(s);
-    *ret_account_id = row->id;
-    return STATUS_OK;
-}
-
 enum status moderation_appeal_ban(struct rpc_call *call, const AppealBanRequest *req,
                                   AppealBanResponse *res)
 {
     struct sanctions_account_ban_row *ban;
-    int64_t account_id;
+    struct credential owner;
     enum status s;
 
-    TRY(check_owner(call, req, &account_id));
-    s = sanctions_account_ban(call->app->db, call->arena, account_id, &ban);
+    TRY(credentials_check(call, req->login, req->password, &owner));
+    s = sanctions_account_ban(call->app->db, call->arena, owner.account_id, &ban);
     if (s == STATUS_NOT_FOUND)
         return rpc_fail(call, STATUS_FAILED_PRECONDITION, "this account is not banned");
     TRY(s);
-    return appeal(call, account_id, ban->id, req->text, &res->appeal);
+    return appeal(call, owner.account_id, ban->id, req->text, &res->appeal);
 }
 
 enum status moderation_list_appeals(struct rpc_call *call, const ListAppealsRequest *req,

@@ -1,29 +1,15 @@
 -- Accounts, idempotency keys.
 
 -- name: accounts_insert :one
--- Registers an account. ALREADY_EXISTS if the name or the address is taken.
--- in: user_name text, email text, password_hash text
+-- Registers an account. ALREADY_EXISTS if the name is taken or reserved, or the address is verified and
+-- belongs to another account.
+-- in: user_name text, email text, password_hash text?, email_verified bool
 -- out: id int8, role int2, created_at timestamptz
-INSERT INTO accounts (user_name, email, password_hash)
-VALUES (@user_name, @email, @password_hash)
+INSERT INTO accounts (user_name, email, password_hash, password_changed_at, email_verified_at)
+VALUES (@user_name, @email, @password_hash,
+        CASE WHEN @password_hash IS NOT NULL THEN now() END,
+        CASE WHEN @email_verified THEN now() END)
 RETURNING id, role, created_at;
-
--- name: accounts_taken :one
--- Which of a name and an address belong to an account.
--- in: user_name text, email text
--- out: user_name_taken bool, email_taken bool
-SELECT EXISTS (SELECT 1 FROM accounts WHERE lower(user_name) = lower(@user_name)),
-       EXISTS (SELECT 1 FROM accounts WHERE lower(email) = lower(@email));
-
--- name: accounts_find_by_login :one
--- The account with this name or address. User names hold no "@", so at most one fits.
--- in: login text
--- out: id int8, user_name text, email text, password_hash text, role int2, created_at timestamptz
-SELECT id, user_name, email, password_hash, role, created_at
-FROM accounts
-WHERE lower(user_name) = lower(@login) OR lower(email) = lower(@login)
-ORDER BY id
-LIMIT 1;
 
 -- name: accounts_lock :one
 -- Holds the account's row, so that what is counted for it stays true until the commit.
@@ -64,7 +50,7 @@ ORDER BY role_changed_at;
 SELECT id, user_name, email, role, created_at, role_changed_at
 FROM accounts
 WHERE lower(user_name) = lower(@who) OR lower(email) = lower(@who) OR id::text = @who
-ORDER BY id
+ORDER BY email_verified_at IS NULL, id
 LIMIT 1;
 
 -- name: accounts_set_role :execrows

@@ -232,11 +232,10 @@ class Sessions(unittest.TestCase):
         self.assertLess(time.monotonic() - started, 5)
 
     def test_taken_names_are_refused_without_regard_to_case(self):
-        for name, mail in ((self.client.name.upper(), f"{unique('x')}@example.org"),
-                           (unique("x"), f"{self.client.name.upper()}@EXAMPLE.org")):
-            code = self.refused(self.client.auth.Register, auth_pb2.RegisterRequest(
-                user_name=name, email=mail, password=PASSWORD))
-            self.assertEqual(code, grpc.StatusCode.ALREADY_EXISTS)
+        code = self.refused(self.client.auth.Register, auth_pb2.RegisterRequest(
+            user_name=self.client.name.upper(), email=f"{unique('x')}@example.org",
+            password=PASSWORD))
+        self.assertEqual(code, grpc.StatusCode.ALREADY_EXISTS)
 
 
 class Characters(unittest.TestCase):

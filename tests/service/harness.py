@@ -8,11 +8,14 @@ nothing reported.
 
 import base64
 import contextlib
+import email
+import email.policy
 import http.client
 import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -65,7 +68,8 @@ class World:
         self.home.mkdir(parents=True)
         self.env = dict(building.SANITIZER_ENVIRONMENT, **(env or {}))
         # Budgets of calls are tested where they are asked for; all else shares one address.
-        self.options = {"rpc__rate_scale": 1000, **options}
+        self.mail = self.home / "mail"
+        self.options = {"rpc__rate_scale": 1000, "mail__directory": self.mail, **options}
         self.tls = certificates.ensure_certificate(HOME / "keys") if tls else None
         self.master_key = certificates.ensure_master_key(self.home / "keys")
         self.private = private
@@ -98,6 +102,22 @@ class World:
 
     def psql(self, sql):
         return self.cluster.psql(sql, self.name.replace("-", "_"))
+
+    def mails(self, address):
+        """The mails to an address, oldest first."""
+        folder = sorted(self.mail.glob("*.eml")) if self.mail.exists() else []
+        found = [Mail(path.read_bytes()) for path in folder]
+        return [mail for mail in found if mail.to == address.lower()]
+
+    def mail_to(self, address, subject, after=0):
+        """The newest mail to an address with these words in its subject, once there are more than
+        `after` of them."""
+        def fitting():
+            return [mail for mail in self.mails(address) if subject in mail.subject]
+
+        assert eventually(lambda: len(fitting()) > after), (
+            f"no mail '{subject}' to {address}: {[mail.subject for mail in self.mails(address)]}")
+        return fitting()[-1]
 
     @contextlib.contextmanager
     def table_held(self, table):
@@ -149,6 +169,23 @@ class World:
         if ran and in_time and code not in (0, getattr(server, "expected_exit", 0)):
             found.append(f"{server.name} ended with code {code} ({server.log_path})")
         return found
+
+
+class Mail:
+    """A mail as its reader sees it."""
+
+    def __init__(self, data):
+        message = email.message_from_bytes(data, policy=email.policy.default)
+        self.head = message
+        self.to = message["to"].strip("<>").lower()
+        self.subject = message["subject"]
+        self.text = message.get_body(("plain",)).get_content()
+        self.html = message.get_body(("html",)).get_content()
+
+    @property
+    def token(self):
+        """What its link carries."""
+        return re.search(r"#token=([A-Za-z0-9_-]+)", self.text)[1]
 
 
 # --- Connect JSON, the protocol that needs no generated code ---
@@ -207,6 +244,7 @@ SIGN_IN = "auth.v1.AuthService/SignIn"
 REFRESH = "auth.v1.AuthService/RefreshSession"
 SIGN_OUT = "auth.v1.AuthService/SignOut"
 GET_SESSION = "auth.v1.AuthService/GetSession"
+VERIFY_EMAIL = "auth.v1.AuthService/VerifyEmail"
 CREATE_CHARACTER = "character.v1.CharacterService/CreateCharacter"
 LIST_CHARACTERS = "character.v1.CharacterService/ListCharacters"
 GET_CHARACTER = "character.v1.CharacterService/GetCharacter"

@@ -22,6 +22,7 @@ from server_process import START_TIMEOUT_S, Server, port_holder, settings, why_n
 
 HOME = STATE / "up"
 KEYS = STATE / "keys"
+MAILS = STATE / "mail"
 SERVER_LOG = LOGS / "server.log"
 POSTGRES_LOG = LOGS / "postgres.log"
 REDIS_LOG = LOGS / "redis.log"
@@ -151,7 +152,8 @@ def _start(parts, port, tls):
     parts.postgres.start()
     parts.redis.start()
     parts.server.configure(settings(port, parts.postgres.dsn(), parts.redis.socket_path,
-                                    master_key, pair))
+                                    master_key, pair, mail__directory=MAILS,
+                                    mail__site_url=f"{'https' if tls else 'http'}://localhost:{port}"))
     with Step("Starting the server"):
         parts.server.start()
     mark = parts.postgres.psql("SELECT oid FROM pg_database WHERE datname = 'waystone'")
@@ -170,6 +172,7 @@ def _print_welcome(server, detached):
     say(f"  Demo accounts: {names}, password {world.PASSWORD}")
     say("  Stop it with: " + ("./dev down" if detached else "Ctrl-C"))
     say("  Its log:      ./dev logs")
+    say(f"  Its mails:    {MAILS}")
 
 
 def _wait_for_end(parts):
