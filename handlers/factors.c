@@ -62,8 +62,8 @@ static enum status start_totp(struct rpc_call *call, const StartTotpRequest *req
     struct factors_of_row *factors;
 
     randombytes_buf(random_bytes, sizeof(random_bytes));
-    if (!secrets_seal(call->app->secrets, call->arena, "totp", call->identity.account_id, secret,
-                      &sealed))
+    if (!secrets_seal(call->app->secrets, call->arena, TOTP_SEALED, call->identity.account_id,
+                      secret, &sealed))
         return STATUS_INTERNAL;
     TRY(factors_begin(call, &tx, &factors));
     TRY(totp_start(tx, call->identity.account_id, sealed));
@@ -87,7 +87,7 @@ static enum status match_pending(struct rpc_call *call, struct db *tx, const cha
         return rpc_fail(call, STATUS_FAILED_PRECONDITION,
                         "no authenticator app is being set up; start again");
     TRY(s);
-    if (!secrets_open(call->app->secrets, call->arena, "totp", call->identity.account_id,
+    if (!secrets_open(call->app->secrets, call->arena, TOTP_SEALED, call->identity.account_id,
                       row->sealed, &secret))
         return STATUS_INTERNAL;
     *ret_step = totp_match(secret, code, clock_wall_us() / 1000000, 0);

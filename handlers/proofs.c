@@ -55,7 +55,8 @@ static enum status check_totp(struct rpc_call *call, struct db *tx, int64_t acco
         return STATUS_OK;
     TRY(s);
     TRY(check_pace(call, row));
-    if (!secrets_open(call->app->secrets, call->arena, "totp", account_id, row->sealed, &secret)) {
+    if (!secrets_open(call->app->secrets, call->arena, TOTP_SEALED, account_id, row->sealed,
+                      &secret)) {
         log_error("an authenticator app's secret does not open: another master key?",
                   LOG_INT("account_id", account_id));
         return STATUS_INTERNAL;

@@ -9,7 +9,8 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 
-#define TOTP_SECRET_BYTES 20 /* as long as what SHA-1 makes (RFC 4226, R6) */
+#define TOTP_SEALED "totp_secrets.sealed" /* the purpose of its seal */
+#define TOTP_SECRET_BYTES 20              /* as long as what SHA-1 makes (RFC 4226, R6) */
 #define TOTP_STEP_S 30
 #define TOTP_DIGITS 6
 #define TOTP_PENDING_LIFE_S 3600 /* a secret waits so long for its first code */

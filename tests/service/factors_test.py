@@ -276,6 +276,29 @@ class SigningIn(unittest.TestCase):
         self.assertEqual(rows().count("/waystone.auth.v1.AuthService/SignIn OK"), 0)
 
 
+    def test_the_owner_sees_what_happened(self):
+        def kinds():
+            return [(event["kind"].removeprefix("SECURITY_EVENT_KIND_"),
+                     event.get("refused", False))
+                    for event in self.owner.api.call(
+                        "account.v1.AccountService/ListSecurityEvents").get("events", [])]
+
+        with refused(self, "unauthenticated", "WRONG_PROOF"):
+            self.owner.complete(self.owner.challenge(), totpCode=self.app.wrong_code())
+        self.assertTrue(eventually(lambda: ("SIGN_IN_REFUSED", True) in kinds()))
+        self.owner.take(self.owner.complete(self.owner.challenge(),
+                                            recoveryCode=self.owner.codes[0]))
+        key = self.owner.add_passkey()
+        self.owner.factor("RemovePasskey", passkeyId=key.number)
+        self.owner.factor("StepUp", recoveryCode=self.owner.codes[1])
+        self.owner.factor("RemoveTotp")
+        self.assertEqual(kinds(), [
+            ("TOTP_CHANGED", False), ("STEPPED_UP", False), ("RECOVERY_CODES_CHANGED", False),
+            ("PASSKEY_CHANGED", False), ("PASSKEY_CHANGED", False), ("SIGNED_IN", False),
+            ("RECOVERY_CODES_CHANGED", False), ("SIGN_IN_REFUSED", True), ("TOTP_CHANGED", False),
+            ("REGISTERED", False)])
+
+
 class Closing(unittest.TestCase):
     """Accounts that are being closed, which a sign-in can keep."""
 
