@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -116,6 +117,7 @@ struct config {
     int64_t rpc_timeout_ms, rpc_max_request_bytes, rpc_request_memory_bytes, rpc_rate_scale;
     int64_t rpc_default_calls;
     int log_level;
+    bool debuggable;
 };
 
 static struct config config;
@@ -263,6 +265,8 @@ static const struct config_key keys[] = {
      .default_value = "info",
      .choices = log_levels,
      .help = "Least level that is logged; debug shows every call."},
+    SWITCH("process.debuggable", debuggable, "false",
+           "Core dumps and debuggers, which show keys and tokens: development only."),
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -690,6 +694,15 @@ static bool migrate(char *reterr, size_t reterr_size)
     return true;
 }
 
+/* A core has all keys and tokens in it, and a debugger reads them. */
+static void keep_memory_to_ourselves(void)
+{
+    struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
 /* Each client is a descriptor, and the usual soft limit of 1,024 is for programs that select(). */
 static void raise_descriptor_limit(void)
 {
@@ -754,6 +767,8 @@ static int prepare(void)
     char error[512];
 
     raise_descriptor_limit();
+    if (!config.debuggable)
+        keep_memory_to_ourselves();
     loop_count = (unsigned)config.http_loops;
     if (loop_count == 0)
         loop_count = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);

@@ -5,6 +5,7 @@
 #include "handlers/app.h"
 
 #define NAME "waystone_refresh"
+#define SECURE_NAME "__Secure-" NAME /* browsers take it over TLS only */
 #define ATTRIBUTES "Path=/waystone.auth.v1.AuthService/; HttpOnly; SameSite=Strict"
 
 static bool is_loopback(const char *peer)
@@ -14,25 +15,31 @@ static bool is_loopback(const char *peer)
     return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
 }
 
-static const char *secure(const struct rpc_call *call)
+static bool cleartext_is_fine(const struct rpc_call *call)
 {
-    bool cleartext_is_fine =
-        call->app->insecure_cookies && !call->secure && is_loopback(call->peer);
+    return call->app->insecure_cookies && !call->secure && is_loopback(call->peer);
+}
 
-    return cleartext_is_fine ? "" : "; Secure";
+static const char *name_for(const struct rpc_call *call)
+{
+    return cleartext_is_fine(call) ? NAME : SECURE_NAME;
+}
+
+static void set(struct rpc_call *call, const char *value, uint32_t max_age_s)
+{
+    rpc_set_header(call, "set-cookie",
+                   arena_printf(call->arena, "%s=%s; " ATTRIBUTES "; Max-Age=%u%s", name_for(call),
+                                value, max_age_s, cleartext_is_fine(call) ? "" : "; Secure"));
 }
 
 void refresh_cookie_set(struct rpc_call *call, const char *token, uint32_t max_age_s)
 {
-    rpc_set_header(call, "set-cookie",
-                   arena_printf(call->arena, NAME "=%s; " ATTRIBUTES "; Max-Age=%u%s", token,
-                                max_age_s, secure(call)));
+    set(call, token, max_age_s);
 }
 
 void refresh_cookie_clear(struct rpc_call *call)
 {
-    rpc_set_header(call, "set-cookie",
-                   arena_printf(call->arena, NAME "=; " ATTRIBUTES "; Max-Age=0%s", secure(call)));
+    set(call, "", 0);
 }
 
 const char *cookie_find(struct arena *arena, const char *header, const char *name)
@@ -51,13 +58,16 @@ const char *cookie_find(struct arena *arena, const char *header, const char *nam
 }
 
 /* SameSite keeps other sites out already; a browser that has no such thing still sends its
- * origin with a POST. */
+ * origin with a POST. Newer ones say it themselves. */
 static bool comes_from_elsewhere(struct rpc_call *call)
 {
+    const char *site = rpc_header(call, "sec-fetch-site");
     const char *origin = rpc_header(call, "origin");
     const char *host = rpc_header(call, "host");
     const char *authority;
 
+    if (site != NULL && strcmp(site, "same-origin") != 0)
+        return true;
     if (origin == NULL)
         return false;
     authority = strstr(origin, "://");
@@ -68,7 +78,7 @@ enum status refresh_cookie_get(struct rpc_call *call, const char **ret_token)
 {
     const char *header = rpc_header(call, "cookie");
 
-    *ret_token = header ? cookie_find(call->arena, header, NAME) : NULL;
+    *ret_token = header ? cookie_find(call->arena, header, name_for(call)) : NULL;
     if (*ret_token != NULL && comes_from_elsewhere(call))
         return rpc_fail(call, STATUS_PERMISSION_DENIED,
                         "the session's cookie works from the game's own pages only");

@@ -1,7 +1,8 @@
 /* refresh_cookie.h - the refresh token as an HttpOnly cookie, which scripts never see.
  *
  * Only AuthService gets it (Path), only from the client's own pages (SameSite=Strict), only
- * over TLS (Secure; left out for cleartext loopback in development). */
+ * over TLS (Secure, and "__Secure-" in its name; left out for cleartext loopback in
+ * development). */
 #ifndef WAYSTONE_HANDLERS_REFRESH_COOKIE_H
 #define WAYSTONE_HANDLERS_REFRESH_COOKIE_H
 

@@ -63,9 +63,12 @@ void connection_linger(struct connection *connection, size_t late_bytes_max);
 /* Gives a request to the call layer; false if it is no call, and so for the site. */
 bool exchange_to_call(struct http_listener *listener, struct exchange *exchange);
 
-/* Headers that a cross-origin answer needs, written to `out` (room for 3); their count. */
-size_t cors_headers(const struct http_config *config, const struct exchange *exchange,
-                    struct http_header *out);
+/* Headers that every answer needs beside its own, written to `out` (room for COMMON_HEADERS_MAX):
+ * those that keep browsers from doing more with it than was meant, and those of an answer to
+ * another origin. Returns their count. */
+#define COMMON_HEADERS_MAX 7
+size_t common_headers(const struct http_config *config, const struct exchange *exchange,
+                      const struct http_header *own, size_t own_count, struct http_header *out);
 
 /* --- site.c --- */
 

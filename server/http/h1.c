@@ -211,7 +211,7 @@ static void start(struct exchange *exchange, int http_status, const struct http_
                   size_t header_count)
 {
     struct h1_exchange *ex = (struct h1_exchange *)exchange;
-    struct http_header cors[3];
+    struct http_header common[COMMON_HEADERS_MAX];
     struct buffer *out;
 
     if (ex->connection == NULL)
@@ -225,7 +225,9 @@ static void start(struct exchange *exchange, int http_status, const struct http_
         ex->keep_alive = false;
     buffer_printf(out, "HTTP/1.1 %d %s\r\n", http_status, reason(http_status));
     write_headers(out, headers, header_count);
-    write_headers(out, cors, cors_headers(ex->connection->base.listener->config, exchange, cors));
+    write_headers(out, common,
+                  common_headers(ex->connection->base.listener->config, exchange, headers,
+                                 header_count, common));
     if (ex->chunked_out)
         buffer_append_string(out, "transfer-encoding: chunked\r\n");
     if (!ex->keep_alive)

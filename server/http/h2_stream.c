@@ -247,9 +247,10 @@ static void start(struct exchange *exchange, int http_status, const struct http_
         return;
     stream->status = http_status;
     stream->started = true;
-    stream->head = copy_headers(stream, headers, header_count, 3);
-    stream->head_count = header_count + cors_headers(stream->connection->base.listener->config,
-                                                     exchange, stream->head + header_count);
+    stream->head = copy_headers(stream, headers, header_count, COMMON_HEADERS_MAX);
+    stream->head_count =
+        header_count + common_headers(stream->connection->base.listener->config, exchange, headers,
+                                      header_count, stream->head + header_count);
     h2_mark_dirty(stream);
 }
 

@@ -246,17 +246,20 @@ static void add(struct answer *answer, const char *name, const char *value)
         (struct http_header){name, strlen(name), value, strlen(value)};
 }
 
-/* Scripts and styles from here only; nobody may frame the client. */
-static void add_security(struct answer *answer, const struct exchange *exchange)
+/* Scripts and styles from here only; nobody may frame the client, and it needs no device. What
+ * every answer has is added by common_headers(). */
+static void add_security(struct answer *answer)
 {
     add(answer, "content-security-policy",
         "default-src 'self'; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
-    add(answer, "x-content-type-options", "nosniff");
     add(answer, "referrer-policy", "same-origin");
     add(answer, "cross-origin-opener-policy", "same-origin");
-    if (exchange->secure)
-        add(answer, "strict-transport-security", "max-age=31536000");
+    add(answer, "cross-origin-resource-policy", "same-origin");
+    add(answer, "permissions-policy",
+        "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), midi=(), "
+        "payment=(), "
+        "serial=(), usb=()");
 }
 
 static void answer_with(struct exchange *exchange, int status, const struct answer *answer,
@@ -279,7 +282,7 @@ static void send_text(struct exchange *exchange, int status, const char *allow, 
     add(&answer, "content-length", arena_printf(exchange->arena, "%zu", strlen(text)));
     if (allow != NULL)
         add(&answer, "allow", allow);
-    add_security(&answer, exchange);
+    add_security(&answer);
     answer_with(exchange, status, &answer, text, strlen(text));
 }
 
@@ -310,7 +313,7 @@ static void send_file(struct exchange *exchange, const struct site_file *file)
         strncmp(file->path, "/assets/", 8) == 0 ? "public, max-age=31536000, immutable"
                                                 : "no-cache");
     add(&answer, "vary", "accept-encoding");
-    add_security(&answer, exchange);
+    add_security(&answer);
     if (is_known(exchange, file)) {
         answer_with(exchange, 304, &answer, NULL, 0);
         return;
@@ -332,7 +335,7 @@ static bool send_page(const struct http_config *config, struct exchange *exchang
         config->pages[i].render(config->pages[i].user, &page);
         add(&answer, "content-type", page.content_type);
         add(&answer, "content-length", arena_printf(exchange->arena, "%zu", page.body.length));
-        add(&answer, "cache-control", "no-store");
+        add_security(&answer);
         answer_with(exchange, page.status, &answer,
                     page.body.length ? buffer_data(&page.body) : NULL, page.body.length);
         buffer_free(&page.body);
@@ -356,8 +359,8 @@ static bool origin_is_allowed(const struct http_config *config, const struct htt
     return false;
 }
 
-size_t cors_headers(const struct http_config *config, const struct exchange *exchange,
-                    struct http_header *out)
+static size_t cors_headers(const struct http_config *config, const struct exchange *exchange,
+                           struct http_header *out)
 {
     static const char expose[] = "grpc-status, grpc-message, grpc-status-details-bin, "
                                  "x-request-id, retry-after, ratelimit, ratelimit-policy";
@@ -375,7 +378,56 @@ size_t cors_headers(const struct http_config *config, const struct exchange *exc
     return 3;
 }
 
-/* start() adds the headers that name the origin, if it is allowed. */
+/* --- what every answer has --- */
+
+static const struct http_header *find_header(const struct http_header *headers, size_t count,
+                                             const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < count; i++)
+        if (headers[i].name_length == length && memcmp(headers[i].name, name, length) == 0)
+            return &headers[i];
+    return NULL;
+}
+
+/* Native gRPC, which no browser reads. */
+static bool is_native(const struct http_header *own, size_t count)
+{
+    static const char type[] = "application/grpc";
+    const struct http_header *header = find_header(own, count, "content-type");
+
+    return header != NULL && header->value_length >= sizeof(type) - 1 &&
+           memcmp(header->value, type, sizeof(type) - 1) == 0 &&
+           (header->value_length == sizeof(type) - 1 || header->value[sizeof(type) - 1] == '+');
+}
+
+#define HEADER(name_, value_)                                    \
+    (struct http_header)                                         \
+    {                                                            \
+        (name_), sizeof(name_) - 1, (value_), sizeof(value_) - 1 \
+    }
+
+size_t common_headers(const struct http_config *config, const struct exchange *exchange,
+                      const struct http_header *own, size_t own_count, struct http_header *out)
+{
+    size_t count = 0;
+
+    if (is_native(own, own_count))
+        return 0;
+    out[count++] = HEADER("x-content-type-options", "nosniff");
+    if (exchange->secure)
+        out[count++] = HEADER("strict-transport-security", "max-age=31536000; includeSubDomains");
+    /* What is no page and no file is shown nowhere and kept nowhere: it may hold a secret. */
+    if (find_header(own, own_count, "content-security-policy") == NULL)
+        out[count++] =
+            HEADER("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+    if (find_header(own, own_count, "cache-control") == NULL)
+        out[count++] = HEADER("cache-control", "no-store");
+    return count + cors_headers(config, exchange, out + count);
+}
+
+/* common_headers() names the origin, if it is allowed. */
 static void send_preflight(struct exchange *exchange)
 {
     struct answer answer = {.count = 0};

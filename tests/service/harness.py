@@ -67,9 +67,10 @@ class World:
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
         self.env = dict(building.SANITIZER_ENVIRONMENT, **(env or {}))
-        # Budgets of calls are tested where they are asked for; all else shares one address.
         self.mail = self.home / "mail"
-        self.options = {"rpc__rate_scale": 1000, "mail__directory": self.mail, **options}
+        # Budgets of calls are tested where they are asked for; all else shares one address.
+        self.options = {"rpc__rate_scale": 1000, "mail__directory": self.mail,
+                        "process__debuggable": "true", **options}
         self.tls = certificates.ensure_certificate(HOME / "keys") if tls else None
         self.master_key = certificates.ensure_master_key(self.home / "keys")
         self.private = private
