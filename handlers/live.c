@@ -251,6 +251,14 @@ static enum status hidden_accounts(void *user, struct arena *arena, int64_t acco
     return blocks_list(live->app->db, arena, account_id, ret_accounts, ret_count);
 }
 
+static enum status unseen_accounts(void *user, struct arena *arena, int64_t account_id,
+                                   int64_t **ret_accounts, size_t *ret_count)
+{
+    struct live *live = user;
+
+    return blocks_list_both(live->app->db, arena, account_id, ret_accounts, ret_count);
+}
+
 /* --- life --- */
 
 void live_open(struct app *app)
@@ -264,6 +272,7 @@ void live_open(struct app *app)
         .heartbeat = encode_heartbeat,
         .watch = watch_copies,
         .hidden = hidden_accounts,
+        .unseen = unseen_accounts,
         .user = live,
     };
 

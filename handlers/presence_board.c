@@ -96,11 +96,22 @@ struct member {
     struct member *next, *previous; /* of the account */
 };
 
+/* Of a set of accounts those with the smallest hashes, ascending: of any two sets these tell how
+ * much they have in common. */
+#define SAMPLE_MAX 256
+#define SAMPLE_MIN 128 /* fewer are looked up anew */
+
+struct sample {
+    uint64_t hashes[SAMPLE_MAX];
+    size_t count;
+};
+
 /* What another loop has in a room. */
 struct part {
     uint64_t loop_id;
     uint64_t heard_ms;
     uint32_t count;
+    struct sample *sample;       /* instead of looks, of large parts */
     struct presence_look *looks; /* by account; none when there are too many */
     size_t look_count;
     struct part *next;
@@ -115,6 +126,7 @@ struct told {
 struct room {
     struct node node; /* by channel; first */
     struct table members;
+    struct sample *sample; /* of the members, once there are too many to list */
     struct part *parts;
     bool watched;
     uint64_t watched_until_ms, asked_until_ms;
@@ -198,6 +210,118 @@ static struct account *find_or_add_account(struct presence_board *board, int64_t
     return account;
 }
 
+/* --- samples --- */
+
+/* splitmix64's: a bijection, so that accounts have hashes of their own. */
+static uint64_t hash_account(int64_t account_id)
+{
+    uint64_t hash = (uint64_t)account_id + 0x9e3779b97f4a7c15u;
+
+    hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9u;
+    hash = (hash ^ hash >> 27) * 0x94d049bb133111ebu;
+    return hash ^ hash >> 31;
+}
+
+/* Where the hash is, or belongs. */
+static size_t sample_place(const struct sample *sample, uint64_t hash)
+{
+    size_t low = 0, high = sample->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (sample->hashes[middle] < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void sample_put(struct sample *sample, uint64_t hash)
+{
+    size_t place = sample_place(sample, hash);
+
+    if (place == SAMPLE_MAX)
+        return;
+    if (sample->count < SAMPLE_MAX)
+        sample->count++;
+    memmove(&sample->hashes[place + 1], &sample->hashes[place],
+            (sample->count - place - 1) * sizeof(hash));
+    sample->hashes[place] = hash;
+}
+
+/* Whether the sample has changed. */
+static bool sample_take(struct sample *sample, uint64_t hash)
+{
+    size_t place = sample_place(sample, hash);
+
+    if (place == sample->count || sample->hashes[place] != hash)
+        return false;
+    sample->count--;
+    memmove(&sample->hashes[place], &sample->hashes[place + 1],
+            (sample->count - place) * sizeof(hash));
+    return true;
+}
+
+static bool is_listed(const struct room *room)
+{
+    return room->members.count <= PRESENCE_LIST_MAX;
+}
+
+/* For each node of a table; the body may free it. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): what it declares cannot stand in parentheses */
+#define FOR_EACH(table_, type_, item_)                                                          \
+    for (size_t i_##item_ = 0; i_##item_ < (table_)->size; i_##item_++)                         \
+        for (struct type_ *item_ = (struct type_ *)(table_)->buckets[i_##item_], *next_##item_; \
+             item_ != NULL && (next_##item_ = (struct type_ *)item_->node.next, true);          \
+             item_ = next_##item_)
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+/* Each look at all members is paid for by those who came or left since the last: a sample loses its
+ * members as slowly as the room does. */
+static void make_sample(struct presence_board *board, struct room *room)
+{
+    if (room->sample == NULL)
+        room->sample = must_calloc(1, sizeof(*room->sample));
+    room->sample->count = 0;
+    FOR_EACH(&room->members, member, member)
+    {
+        board->work++;
+        sample_put(room->sample, hash_account(member->node.key));
+    }
+}
+
+static void drop_sample(struct room *room)
+{
+    free(room->sample);
+    room->sample = NULL;
+}
+
+/* After a member came. Beyond the last of a sample that is not full, but was, may be others. */
+static void sample_member(struct presence_board *board, struct room *room, int64_t account_id)
+{
+    const struct sample *sample = room->sample;
+    uint64_t hash = hash_account(account_id);
+
+    if (sample == NULL && !is_listed(room))
+        make_sample(board, room);
+    else if (sample != NULL &&
+             (sample->count == SAMPLE_MAX || hash < sample->hashes[sample->count - 1]))
+        sample_put(room->sample, hash);
+}
+
+/* After a member left. */
+static void unsample_member(struct presence_board *board, struct room *room, int64_t account_id)
+{
+    if (room->sample == NULL)
+        return;
+    if (is_listed(room))
+        drop_sample(room);
+    else if (sample_take(room->sample, hash_account(account_id)) &&
+             room->sample->count < SAMPLE_MIN)
+        make_sample(board, room);
+}
+
 /* --- members --- */
 
 void presence_join(struct presence_board *board, int64_t channel_id, int64_t account_id,
@@ -217,6 +341,7 @@ void presence_join(struct presence_board *board, int64_t channel_id, int64_t acc
             account->memberships->previous = member;
         account->memberships = member;
         table_add(&room->members, &member->node, account_id);
+        sample_member(board, room, account_id);
         mark(board, room, true);
     }
     member->streams++;
@@ -245,6 +370,7 @@ void presence_leave(struct presence_board *board, int64_t channel_id, int64_t ac
         return;
     member->account->used_ms = now_ms;
     free_member(member);
+    unsample_member(board, room, account_id);
     mark(board, room, true);
 }
 
@@ -262,20 +388,6 @@ void presence_appear(struct presence_board *board, const struct presence_look *l
         mark(board, at->room, true);
     }
 }
-
-static bool is_listed(const struct room *room)
-{
-    return room->members.count <= PRESENCE_LIST_MAX;
-}
-
-/* For each node of a table; the body may free it. */
-/* NOLINTBEGIN(bugprone-macro-parentheses): what it declares cannot stand in parentheses */
-#define FOR_EACH(table_, type_, item_)                                                          \
-    for (size_t i_##item_ = 0; i_##item_ < (table_)->size; i_##item_++)                         \
-        for (struct type_ *item_ = (struct type_ *)(table_)->buckets[i_##item_], *next_##item_; \
-             item_ != NULL && (next_##item_ = (struct type_ *)item_->node.next, true);          \
-             item_ = next_##item_)
-/* NOLINTEND(bugprone-macro-parentheses) */
 
 size_t presence_unnamed(struct presence_board *board, struct arena *arena,
                         int64_t **ret_account_ids)
@@ -326,7 +438,8 @@ void presence_unresolved(struct presence_board *board, const int64_t *account_id
 /* --- parts: in bytes, numbers big-endian ---
  *
  * loop 8, channel 8, count 4, listed 2, then for each listed account: account 8, character 8,
- * set-at 8, state 1, name length 1, name, where length 1, where. */
+ * set-at 8, state 1, name length 1, name, where length 1, where; without a list, sampled 2 and that
+ * many hashes of 8, ascending. */
 
 #define PART_HEAD_BYTES 22
 
@@ -356,6 +469,13 @@ static void put_look(struct buffer *out, const struct presence_look *look)
     put_text(out, look->where);
 }
 
+static void put_sample(struct buffer *out, const struct sample *sample)
+{
+    put(out, sample->count, 2);
+    for (size_t i = 0; i < sample->count; i++)
+        put(out, sample->hashes[i], 8);
+}
+
 void presence_write_part(struct presence_board *board, int64_t channel_id, struct buffer *out)
 {
     struct room *room = table_find(&board->rooms, channel_id);
@@ -364,11 +484,14 @@ void presence_write_part(struct presence_board *board, int64_t channel_id, struc
     put(out, board->loop_id, 8);
     put(out, (uint64_t)channel_id, 8);
     put(out, count, 4);
-    if (room == NULL || !is_listed(room)) {
+    if (room != NULL && !is_listed(room)) {
         put(out, 0, 2);
+        put_sample(out, room->sample);
         return;
     }
     put(out, count, 2);
+    if (room == NULL)
+        return;
     FOR_EACH(&room->members, member, member)
     {
         board->work++;
@@ -424,8 +547,27 @@ static void get_look(struct reader *in, struct presence_look *look)
     look->where = get_text(in);
 }
 
+static void get_sample(struct reader *in, struct part *part)
+{
+    size_t count = get(in, 2);
+
+    if (count == 0 || count > SAMPLE_MAX) {
+        in->failed = true;
+        return;
+    }
+    part->sample = must_calloc(1, sizeof(*part->sample));
+    part->sample->count = count;
+    for (size_t i = 0; i < count; i++) {
+        part->sample->hashes[i] = get(in, 8);
+        if (i > 0 && part->sample->hashes[i] <= part->sample->hashes[i - 1])
+            in->failed = true;
+    }
+}
+
 static void clear_part(struct part *part)
 {
+    free(part->sample);
+    part->sample = NULL;
     for (size_t i = 0; i < part->look_count; i++)
         clear_look(&part->looks[i]);
     free(part->looks);
@@ -488,6 +630,8 @@ bool presence_hear_part(struct presence_board *board, const uint8_t *bytes, size
         board->work++;
         get_look(&in, &part->looks[part->look_count++]);
     }
+    if (count > listed)
+        get_sample(&in, part);
     mark(board, room, false);
     if (in.failed || in.left > 0 || count == 0)
         drop_part(room, part);
@@ -547,6 +691,7 @@ static void free_room(struct presence_board *board, struct room *room)
     while (room->parts != NULL)
         drop_part(room, room->parts);
     table_remove(&board->rooms, &room->node);
+    drop_sample(room);
     free(room->members.buckets);
     free(room->told);
     free(room);
@@ -605,6 +750,7 @@ struct view {
     size_t count; /* with a character, to be listed */
     int32_t online;
     bool list;
+    bool left_out; /* somebody was */
 };
 
 static size_t gather_looks(struct presence_board *board, const struct room *room,
@@ -642,38 +788,138 @@ static int compare_characters(const void *a, const void *b)
     return (left->character_id > right->character_id) - (left->character_id < right->character_id);
 }
 
-static size_t total_of(const struct room *room)
-{
-    size_t total = room->members.count;
+/* --- how many there are --- */
 
-    for (const struct part *part = room->parts; part != NULL; part = part->next)
-        total += part->count;
-    return total;
+/* Hashes of a room's accounts, once for each loop that has them, of all that are below a bound. */
+struct counting {
+    uint64_t *hashes;
+    size_t count;
+    uint64_t bound; /* of the samples taken so far: all below, and it, are known */
+    size_t total;   /* of all loops: accounts on several count for each */
+    bool whole;     /* all hashes are there */
+};
+
+static void count_sample(struct counting *counting, const struct sample *sample)
+{
+    memcpy(counting->hashes + counting->count, sample->hashes,
+           sample->count * sizeof(*sample->hashes));
+    counting->count += sample->count;
+    counting->whole = false;
+    if (sample->hashes[sample->count - 1] < counting->bound)
+        counting->bound = sample->hashes[sample->count - 1];
 }
 
-/* An account that is on two loops counts twice where only counts are known. */
-static void look_at(struct presence_board *board, struct arena *arena, const struct room *room,
-                    struct view *view)
+static size_t sets_of(const struct room *room)
 {
-    size_t total = total_of(room), count, accounts = 0;
+    size_t sets = 1;
 
-    *view = (struct view){.online = (int32_t)total, .list = total <= PRESENCE_LIST_MAX};
-    board->work++;
-    if (!view->list)
-        return;
-    view->looks = arena_alloc_array(arena, total, sizeof(*view->looks));
+    for (const struct part *part = room->parts; part != NULL; part = part->next)
+        sets++;
+    return sets;
+}
+
+static void gather_hashes(struct presence_board *board, struct arena *arena,
+                          const struct room *room, struct counting *ret)
+{
+    *ret = (struct counting){.bound = UINT64_MAX, .whole = true, .total = room->members.count};
+    ret->hashes = arena_alloc_array(arena, sets_of(room) * SAMPLE_MAX, sizeof(*ret->hashes));
+    if (room->sample != NULL)
+        count_sample(ret, room->sample);
+    else
+        FOR_EACH(&room->members, member, member)
+    ret->hashes[ret->count++] = hash_account(member->node.key);
+    for (const struct part *part = room->parts; part != NULL; part = part->next) {
+        ret->total += part->count;
+        if (part->sample != NULL)
+            count_sample(ret, part->sample);
+        for (size_t i = 0; i < part->look_count; i++)
+            ret->hashes[ret->count++] = hash_account(part->looks[i].account_id);
+    }
+    board->work += ret->count;
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* Accounts that are there, each once: from how often those below the bound occur. */
+static size_t count_accounts(struct presence_board *board, const struct room *room, bool *ret_whole)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    size_t occurring = 0, accounts = 0;
+    struct counting counting;
+
+    *ret_whole = is_listed(room);
+    if (room->parts == NULL)
+        return room->members.count;
+    gather_hashes(board, arena, room, &counting);
+    *ret_whole = counting.whole;
+    qsort(counting.hashes, counting.count, sizeof(*counting.hashes), compare_hashes);
+    for (; occurring < counting.count && counting.hashes[occurring] <= counting.bound; occurring++)
+        accounts += occurring == 0 || counting.hashes[occurring] != counting.hashes[occurring - 1];
+    if (accounts == 0)
+        return counting.total;
+    return (counting.total * accounts + occurring / 2) / occurring;
+}
+
+/* --- views --- */
+
+static bool is_among(const int64_t *ids, size_t count, int64_t id)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (ids[middle] == id)
+            return true;
+        if (ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+/* Sets what a view's list has, without some accounts. */
+static void list_looks(struct presence_board *board, struct arena *arena, const struct room *room,
+                       struct view *view, const int64_t *without, size_t without_count)
+{
+    int64_t last = 0;
+    size_t count;
+
+    view->looks = arena_alloc_array(arena, sets_of(room) * PRESENCE_LIST_MAX, sizeof(*view->looks));
     count = gather_looks(board, room, view->looks);
     qsort(view->looks, count, sizeof(*view->looks), compare_accounts);
+    view->online = 0;
     /* In place: what is kept never overtakes what is looked at. */
     for (size_t i = 0; i < count; i++) {
-        if (i > 0 && view->looks[i]->account_id == view->looks[i - 1]->account_id)
+        int64_t account_id = view->looks[i]->account_id;
+        if (i > 0 && account_id == last)
             continue;
-        accounts++;
+        last = account_id;
+        if (is_among(without, without_count, account_id)) {
+            view->left_out = true;
+            continue;
+        }
+        view->online++;
         if (view->looks[i]->character_id != 0)
             view->looks[view->count++] = view->looks[i];
     }
-    view->online = (int32_t)accounts;
     qsort(view->looks, view->count, sizeof(*view->looks), compare_characters);
+}
+
+static void look_at(struct presence_board *board, struct arena *arena, const struct room *room,
+                    struct view *view, const int64_t *without, size_t without_count)
+{
+    bool whole;
+
+    *view = (struct view){.online = (int32_t)count_accounts(board, room, &whole)};
+    view->list = whole && view->online <= PRESENCE_LIST_MAX;
+    if (view->list)
+        list_looks(board, arena, room, view, without, without_count);
 }
 
 static uint64_t hash_text(uint64_t hash, const char *text)
@@ -763,7 +1009,7 @@ static void tell(struct presence_board *board, struct room *room,
     struct view view;
     PresenceEvent *event;
 
-    look_at(board, arena, room, &view);
+    look_at(board, arena, room, &view, NULL, 0);
     if (view.list != room->told_list)
         event = picture_of(arena, room->node.key, &view);
     else
@@ -810,8 +1056,21 @@ PresenceEvent *presence_picture(struct presence_board *board, struct arena *aren
     struct view view = {.list = true};
 
     if (room != NULL)
-        look_at(board, arena, room, &view);
+        look_at(board, arena, room, &view, NULL, 0);
     return picture_of(arena, channel_id, &view);
+}
+
+PresenceEvent *presence_picture_without(struct presence_board *board, struct arena *arena,
+                                        int64_t channel_id, const int64_t *account_ids,
+                                        size_t count)
+{
+    struct room *room = table_find(&board->rooms, channel_id);
+    struct view view;
+
+    if (room == NULL)
+        return NULL;
+    look_at(board, arena, room, &view, account_ids, count);
+    return view.left_out ? picture_of(arena, channel_id, &view) : NULL;
 }
 
 uint64_t presence_work(const struct presence_board *board)

@@ -7,7 +7,9 @@
  *
  * Joining, leaving and changing cost the same whatever the size of a room; a turn costs at most
  * PRESENCE_LIST_MAX steps for each loop's part of a room that changed, since larger rooms are only
- * counted. Everything belongs to one thread; times are monotonic milliseconds. */
+ * counted: each part brings a sample of its members (those of whom a hash is smallest), by which
+ * accounts that are on several loops count once. Without such the count is exact. Everything
+ * belongs to one thread; times are monotonic milliseconds. */
 #ifndef WAYSTONE_HANDLERS_PRESENCE_BOARD_H
 #define WAYSTONE_HANDLERS_PRESENCE_BOARD_H
 
@@ -90,6 +92,11 @@ void presence_turn(struct presence_board *board, uint64_t now_ms,
 /* Everybody who is in the room as far as is known here, in the arena: a complete event. */
 PresenceEvent *presence_picture(struct presence_board *board, struct arena *arena,
                                 int64_t channel_id);
+
+/* The same without some accounts, given ascending; NULL when none of them would be listed. */
+PresenceEvent *presence_picture_without(struct presence_board *board, struct arena *arena,
+                                        int64_t channel_id, const int64_t *account_ids,
+                                        size_t count);
 
 /* Elementary steps done so far, to see how the cost grows. */
 uint64_t presence_work(const struct presence_board *board);

@@ -8,6 +8,7 @@
 #include "base/coro.h"
 #include "db/queries/live.h"
 #include "handlers/background.h"
+#include "handlers/blocks.h"
 #include "handlers/channel_access.h"
 #include "handlers/live.h"
 #include "handlers/sanctions.h"
@@ -315,6 +316,20 @@ static struct shared_bytes *encode_picture(void *user, int64_t channel_id)
     return rpc_encode_shared(&response->base, RPC_CODEC_BINARY);
 }
 
+static struct shared_bytes *encode_picture_without(void *user, int64_t channel_id,
+                                                   const int64_t *account_ids, size_t count)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    struct presence *presence = user;
+    SubscribeResponse *response = SubscribeResponse_new(arena);
+
+    response->event_case = SUBSCRIBE_RESPONSE_EVENT_PRESENCE_EVENT;
+    response->presence_event =
+        presence_picture_without(presence->board, arena, channel_id, account_ids, count);
+    return response->presence_event != NULL ? rpc_encode_shared(&response->base, RPC_CODEC_BINARY)
+                                            : NULL;
+}
+
 static void listen_to_room(struct presence *presence, int64_t channel_id)
 {
     char channel[CHANNEL_LENGTH_MAX];
@@ -376,7 +391,8 @@ enum status presence_live_picture(struct rpc_call *call, int64_t channel_id,
     struct presence *presence = call->app->presence;
     CLEANUP(arena_freep) struct arena *arena = arena_new();
     uint64_t now_ms = loop_now_ms(call->loop), until_ms = now_ms + ANSWER_MS;
-    size_t others;
+    size_t others, unseen_count;
+    int64_t *unseen;
 
     presence_watch_until(presence->board, channel_id, now_ms + WATCH_MS);
     listen_to_room(presence, channel_id);
@@ -385,7 +401,11 @@ enum status presence_live_picture(struct rpc_call *call, int64_t channel_id,
            loop_now_ms(call->loop) < until_ms)
         TRY(coro_sleep(ANSWER_STEP_MS));
     name_accounts(presence, arena);
-    *ret_picture = presence_picture(presence->board, call->arena, channel_id);
+    TRY(blocks_list_both(call->app->db, arena, call->identity.account_id, &unseen, &unseen_count));
+    *ret_picture =
+        presence_picture_without(presence->board, call->arena, channel_id, unseen, unseen_count);
+    if (*ret_picture == NULL)
+        *ret_picture = presence_picture(presence->board, call->arena, channel_id);
     return STATUS_OK;
 }
 
@@ -397,6 +417,7 @@ void presence_live_open(struct app *app)
     struct hub_source source = {.priority = 2,
                                 .may_follow = may_follow,
                                 .picture = encode_picture,
+                                .picture_without = encode_picture_without,
                                 .watch = watch,
                                 .user = presence};
     char channel[CHANNEL_LENGTH_MAX];

@@ -54,14 +54,14 @@ static enum status find_character(struct rpc_call *call, int64_t character_id,
 }
 
 /* Ends a change: open streams and the account's other devices are told. */
-static enum status commit_change(struct rpc_call *call, struct db *tx)
+static enum status commit_change(struct rpc_call *call, struct db *tx, int64_t other_id)
 {
     AccountEvent *event = AccountEvent_new(call->arena);
     struct account_events written = {0};
 
     event->event_case = ACCOUNT_EVENT_EVENT_BLOCKS_CHANGED;
     event->blocks_changed = BlocksChanged_new(call->arena);
-    TRY(social_blocks_touch(tx, call->identity.account_id));
+    TRY(social_blocks_touch(tx, call->identity.account_id, other_id));
     TRY(account_event_add(tx, call->arena, &written, call->identity.account_id, event));
     TRY(db_commit(tx));
     account_events_publish(call->app, call->arena, &written);
@@ -86,7 +86,7 @@ static enum status block_character(struct rpc_call *call, const BlockCharacterRe
     TRY(check_room(call, tx));
     TRY(social_blocks_insert(tx, account_id, req->character_id, character->account_id));
     TRY(find_block(call, tx, req->character_id, &res->block));
-    return commit_change(call, tx);
+    return commit_change(call, tx, character->account_id);
 }
 
 static enum status unblock_character(struct rpc_call *call, const UnblockCharacterRequest *req,
@@ -95,12 +95,16 @@ static enum status unblock_character(struct rpc_call *call, const UnblockCharact
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     int64_t account_id = call->identity.account_id;
     struct social_account_lock_row *locked;
-    size_t count;
+    struct social_blocks_delete_row *gone;
+    enum status s;
 
     TRY(db_begin(call->app->db, call->arena, &tx));
     TRY(social_account_lock(tx, call->arena, account_id, &locked));
-    TRY(social_blocks_delete(tx, account_id, req->character_id, &count));
-    return count > 0 ? commit_change(call, tx) : STATUS_OK;
+    s = social_blocks_delete(tx, call->arena, account_id, req->character_id, &gone);
+    if (s == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    TRY(s);
+    return commit_change(call, tx, gone->blocked_account_id);
 }
 
 static enum status list_blocks(struct rpc_call *call, const ListBlocksRequest *req,

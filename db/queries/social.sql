@@ -5,16 +5,22 @@
 INSERT INTO account_blocks (account_id, character_id, blocked_account_id)
 VALUES (@account_id, @character_id, @blocked_account_id);
 
--- name: social_blocks_delete :execrows
+-- name: social_blocks_delete :one
+-- NOT_FOUND if there is no such block.
 -- in: account_id int8, character_id int8
+-- out: blocked_account_id int8
 DELETE FROM account_blocks
-WHERE account_id = @account_id AND character_id = @character_id;
+WHERE account_id = @account_id AND character_id = @character_id
+RETURNING blocked_account_id;
 
 -- name: social_blocks_touch :exec
--- Tells open streams that the account's blocks changed.
--- in: account_id int8
+-- Tells open streams of both accounts that a block between them changed. In the order of accounts, so
+-- that two who block each other do not wait for each other.
+-- in: a int8, b int8
 INSERT INTO account_block_changes (account_id, changed_at)
-VALUES (@account_id, clock_timestamp())
+SELECT both_of.id, clock_timestamp()
+FROM (VALUES (least(@a, @b)), (greatest(@a, @b))) AS both_of (id)
+ORDER BY both_of.id
 ON CONFLICT (account_id) DO UPDATE SET changed_at = excluded.changed_at;
 
 -- name: social_blocks_get :one
@@ -50,6 +56,20 @@ SELECT DISTINCT blocked_account_id
 FROM account_blocks
 WHERE account_id = @account_id
 ORDER BY blocked_account_id;
+
+-- name: social_unseen_accounts :many
+-- Whom an account blocks or is blocked by, each once.
+-- in: account_id int8, count int8
+-- out: id int8
+(SELECT blocked_account_id AS id
+ FROM account_blocks
+ WHERE account_id = @account_id)
+UNION
+(SELECT account_id
+ FROM account_blocks
+ WHERE blocked_account_id = @account_id
+ LIMIT @count)
+ORDER BY id;
 
 -- name: social_blocked_between :one
 -- Whether either of two accounts blocks the other.

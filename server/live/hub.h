@@ -21,7 +21,8 @@
  * Other kinds are state: what counts is the newest. A subscriber that has the version before the
  * newest gets the newest change, any other one a complete picture.
  *
- * A subscriber never sees events whose origin it hides. server/ knows no storage: handlers/
+ * A subscriber never sees events whose origin it hides, nor in states those that it and they hide
+ * from each other. server/ knows no storage: handlers/
  * implement the sources. Everything belongs to the loop.
  *
  * Files: hub.c (life, the check once a second), topic.c (topics, rings, delivery), repair.c,
@@ -96,6 +97,10 @@ struct hub_source {
     /* State: everything as of now, a stream message in binary; the caller owns the reference. Set
      * instead of `read` and `read_heads`. */
     struct shared_bytes *(*picture)(void *user, int64_t id);
+    /* State: the same without these origins, given ascending; NULL when none of them is in it. NULL
+     * instead of the function: states have no origins. */
+    struct shared_bytes *(*picture_without)(void *user, int64_t id, const int64_t *origins,
+                                            size_t count);
 
     /* The topic has its first follower, or none any more. NULL: not interested. */
     void (*watch)(void *user, int64_t id, bool on);
@@ -114,6 +119,9 @@ struct hub_config {
     void (*watch)(void *user, struct hub_topic topic, bool on);
     /* Origins whose events the account does not want, in any order. Suspends. May be NULL. */
     enum status (*hidden)(void *user, struct arena *arena, int64_t account_id,
+                          int64_t **ret_origins, size_t *ret_count);
+    /* Origins that are left out of the states which the account sees. As `hidden`. */
+    enum status (*unseen)(void *user, struct arena *arena, int64_t account_id,
                           int64_t **ret_origins, size_t *ret_count);
     /* An event has been added to a log that is followed here, by copy or by repair. May be NULL. */
     void (*appended)(void *user, struct hub_topic topic, const struct hub_event *event);
@@ -148,7 +156,7 @@ void hub_recheck(struct hub *hub, struct hub_topic key, int64_t account_id);
 /* The same for all that the account follows. */
 void hub_recheck_account(struct hub *hub, int64_t account_id);
 
-/* The origins that the account hides have changed. */
+/* The origins that the account hides, or that are left out for it, have changed. */
 void hub_reload_hidden(struct hub *hub, int64_t account_id);
 
 /* --- subscribers --- */

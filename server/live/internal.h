@@ -51,6 +51,7 @@ struct following {
     bool recheck;   /* may have been taken away */
     bool busy;      /* the worker waits for something of it, and frees it if `removed` */
     bool removed;
+    bool own; /* state: was sent a picture of its own, without somebody */
 };
 
 struct hub_subscriber {
@@ -62,7 +63,8 @@ struct hub_subscriber {
     uint64_t last_sent_ms;
     struct coro *worker; /* looks up and reads what has to be waited for */
     int64_t *hidden;     /* ascending */
-    uint32_t hidden_count;
+    int64_t *unseen;     /* in states; ascending */
+    uint32_t hidden_count, unseen_count;
     uint32_t turn;
     uint16_t following_count;
     bool counts;

@@ -109,16 +109,38 @@ static bool pump_log(struct following *following)
     return true;
 }
 
+/* A state as this subscriber sees it; NULL: as everybody does. */
+static struct shared_bytes *own_picture(const struct following *following)
+{
+    const struct hub_subscriber *subscriber = following->subscriber;
+    const struct hub_source *source = source_of(subscriber->hub, following->key.kind);
+
+    if (source->picture_without == NULL || subscriber->unseen_count == 0)
+        return NULL;
+    return source->picture_without(source->user, following->key.id, subscriber->unseen,
+                                   subscriber->unseen_count);
+}
+
+/* Changes are everybody's: whoever is sent pictures of its own needs one more to go on with them.
+ */
 static bool pump_state(struct following *following)
 {
+    struct hub_subscriber *subscriber = following->subscriber;
     struct topic *topic = following->topic;
+    int64_t known = following->own ? -1 : following->cursor;
+    struct shared_bytes *own;
+    bool sent;
 
     if (following->cursor == topic->head)
         return true;
-    if (following->subscriber->full ||
-        !subscriber_send(following->subscriber,
-                         topic_state_entry(topic, following->cursor)->encoded))
+    if (subscriber->full)
         return false;
+    own = own_picture(following);
+    sent = own != NULL ? subscriber_send_once(subscriber, own)
+                       : subscriber_send(subscriber, topic_state_entry(topic, known)->encoded);
+    if (!sent)
+        return false;
+    following->own = own != NULL;
     following->cursor = topic->head;
     return true;
 }
@@ -380,6 +402,7 @@ struct hub_subscriber *hub_subscribe(struct hub *hub, struct rpc_call *call, boo
 void subscriber_free(struct hub_subscriber *subscriber)
 {
     free(subscriber->hidden);
+    free(subscriber->unseen);
     free(subscriber);
 }
 

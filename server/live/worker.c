@@ -18,25 +18,47 @@ static int compare_ids(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static void keep_origins(int64_t **kept, uint32_t *kept_count, const int64_t *origins, size_t count)
+{
+    free(*kept);
+    *kept = NULL;
+    *kept_count = (uint32_t)count;
+    if (count == 0)
+        return;
+    *kept = hub_calloc(count, sizeof(*origins));
+    memcpy(*kept, origins, count * sizeof(*origins));
+    qsort(*kept, count, sizeof(*origins), compare_ids);
+}
+
+/* States have to be told anew: somebody may be in them, or no longer. */
+static void renew_states(struct hub_subscriber *subscriber)
+{
+    for (struct following *at = subscriber->followings, *next; at != NULL; at = next) {
+        next = at->next;
+        if (at->state != FOLLOWING_ACTIVE || !is_state(at->topic))
+            continue;
+        at->cursor = -1;
+        following_pump(at);
+    }
+}
+
 static enum status load_hidden(struct hub_subscriber *subscriber)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
     const struct hub_config *config = &subscriber->hub->config;
-    int64_t *origins;
-    size_t count;
+    int64_t *hidden, *unseen = NULL;
+    size_t hidden_count, unseen_count = 0;
 
     if (subscriber->hidden_known)
         return STATUS_OK;
     subscriber->hidden_known = true; /* unless it changes while it is read */
-    TRY(config->hidden(config->user, arena, subscriber->account_id, &origins, &count));
-    free(subscriber->hidden);
-    subscriber->hidden = NULL;
-    subscriber->hidden_count = (uint32_t)count;
-    if (count == 0)
-        return STATUS_OK;
-    subscriber->hidden = hub_calloc(count, sizeof(*origins));
-    memcpy(subscriber->hidden, origins, count * sizeof(*origins));
-    qsort(subscriber->hidden, count, sizeof(*origins), compare_ids);
+    TRY(config->hidden(config->user, arena, subscriber->account_id, &hidden, &hidden_count));
+    if (config->unseen != NULL)
+        TRY(config->unseen(config->user, arena, subscriber->account_id, &unseen, &unseen_count));
+    keep_origins(&subscriber->hidden, &subscriber->hidden_count, hidden, hidden_count);
+    keep_origins(&subscriber->unseen, &subscriber->unseen_count, unseen, unseen_count);
+    if (!subscriber->gone)
+        renew_states(subscriber);
     return STATUS_OK;
 }
 

@@ -131,6 +131,28 @@ class Presence(unittest.TestCase):
         self.addCleanup(follower.close)
         self.assertEqual(follower.next("ended")[1]["reason"], "END_REASON_NOT_FOUND")
 
+    def test_who_blocks_whom_is_hidden_from_both(self):
+        club = Club(self)
+        rooms = [Room(club.enter(n, watch=True)) for n in range(3)]
+        for room in rooms:
+            room.until(lambda room: room.names() == club.names(0, 1, 2))
+        blocker, blocked = club.players[0], club.players[1]
+        blocker.api.call("social.v1.SocialService/BlockCharacter",
+                         {"characterId": blocked.character["id"]})
+        rooms[0].until(lambda room: room.names() == club.names(0, 2) and room.online == 2)
+        rooms[1].until(lambda room: room.names() == club.names(1, 2) and room.online == 2)
+        for server in servers:
+            self.assertEqual(club.present(0, server), (2, club.names(0, 2)))
+            self.assertEqual(club.present(1, server), (2, club.names(1, 2)))
+            self.assertEqual(club.present(2, server), (3, club.names(0, 1, 2)))
+        late = Room(club.enter(1, watch=True))
+        late.until(lambda room: room.complete == 1)
+        self.assertNotIn(blocker.character["name"], late.names())
+        blocker.api.call("social.v1.SocialService/UnblockCharacter",
+                         {"characterId": blocked.character["id"]})
+        for room in (*rooms[:2], late):
+            room.until(lambda room: room.names() == club.names(0, 1, 2) and room.online == 3)
+
     def test_an_instance_that_is_killed_is_forgotten_by_and_by(self):
         club = Club(self, 2)
         victim = world.add_server()

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(presence, .timeout = 20);
@@ -237,6 +238,82 @@ PRESENCE_TEST(many_are_counted_few_are_listed)
     name_all(there);
     hear(here, there);
     cr_expect_str_eq(turn(here), "203!:", "too many on all loops together");
+}
+
+static void join_many(struct presence_board *board, int64_t first, int64_t last)
+{
+    for (int64_t id = first; id <= last; id++)
+        join(board, id);
+}
+
+static int count_here(void)
+{
+    turn(here);
+    return presence_picture(here, arena, ROOM)->online_count;
+}
+
+PRESENCE_TEST(accounts_on_two_loops_count_once_in_large_rooms)
+{
+    join_many(here, 1, 1000);
+    join_many(there, 1001, 3000);
+    hear(here, there);
+    cr_expect_eq(count_here(), 3000, "nobody is on both: exact");
+    join_many(there, 501, 1000);
+    hear(here, there);
+    cr_expect_leq(abs(count_here() - 3000), 150, "%d", count_here());
+    join_many(there, 1, 500);
+    hear(here, there);
+    cr_expect_leq(abs(count_here() - 3000), 150, "%d", count_here());
+    for (int64_t id = 1001; id <= 3000; id++)
+        leave(there, id);
+    hear(here, there);
+    cr_expect_eq(count_here(), 1000, "the same on both");
+    for (int64_t id = 11; id <= 1000; id++)
+        leave(there, id);
+    hear(here, there);
+    cr_expect_leq(abs(count_here() - 1000), 10, "%d", count_here());
+}
+
+PRESENCE_TEST(the_same_few_on_two_loops_are_listed)
+{
+    join_many(here, 1, 150);
+    join_many(there, 1, 150);
+    name_all(there);
+    hear(here, there);
+    turn(here);
+    cr_expect_eq(count_here(), 150);
+    cr_expect_eq(presence_picture(here, arena, ROOM)->n_changed, 150);
+}
+
+PRESENCE_TEST(some_are_left_out_of_a_picture)
+{
+    const int64_t without[] = {2, 5}, nobody[] = {7};
+    PresenceEvent *picture;
+
+    join_many(here, 1, 4);
+    turn(here);
+    picture = presence_picture_without(here, arena, ROOM, without, 2);
+    cr_assert_not_null(picture);
+    cr_expect_eq(picture->online_count, 3);
+    cr_expect_eq(picture->n_changed, 3);
+    for (size_t i = 0; i < 3; i++)
+        cr_expect_neq(picture->changed[i]->character_id, 20);
+    cr_expect_null(presence_picture_without(here, arena, ROOM, nobody, 1));
+    cr_expect_null(presence_picture_without(here, arena, ROOM + 1, without, 2));
+}
+
+PRESENCE_TEST(bytes_of_a_sample_cut_short_or_out_of_order_are_refused)
+{
+    struct buffer part = {0};
+
+    join_many(there, 1, 300);
+    presence_write_part(there, ROOM, &part);
+    for (size_t length = 0; length < part.length; length++)
+        cr_expect_not(presence_hear_part(here, buffer_data(&part), length, now_ms));
+    buffer_data(&part)[24] = 0xff; /* the smallest */
+    cr_expect_not(presence_hear_part(here, buffer_data(&part), part.length, now_ms));
+    buffer_free(&part);
+    cr_expect_str_eq(turn(here), "0!:");
 }
 
 PRESENCE_TEST(bytes_cut_short_or_changed_are_refused)
