@@ -1,9 +1,9 @@
 /* FactorService: a session proves again who it is. */
 #include "handlers/challenges.h"
 #include "handlers/convert.h"
+#include "handlers/credentials.h"
 #include "handlers/factors_parts.h"
 #include "handlers/passkeys.h"
-#include "handlers/passwords.h"
 #include "handlers/proofs.h"
 #include "handlers/step_up.h"
 
@@ -19,7 +19,7 @@ static enum status check_password(struct rpc_call *call, const char *password)
     if (factors_has_any(factors))
         return rpc_fail_reason(call, STATUS_PERMISSION_DENIED, "FACTOR_REQUIRED",
                                "this account has a second factor; use it");
-    s = password_verify(call->app->workers, factors->password_hash, password);
+    s = credentials_check_own(call, password);
     return s == STATUS_UNAUTHENTICATED ? factors_fail_proof(call, "the password is wrong") : s;
 }
 

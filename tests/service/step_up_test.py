@@ -130,6 +130,17 @@ class ByPassword(unittest.TestCase):
             self.owner.factor("StartTotp")
         self.owner.api.call(GET_SESSION)
 
+    def test_guesses_slow_down_with_those_of_sign_ins(self):
+        server = world.add_server(rpc__rate_scale=1)
+        owner = Owner(world, server)
+        for _ in range(5):
+            with refused(self, "permission_denied", "WRONG_PROOF"):
+                owner.factor("StepUp", password="not that one")
+            with refused(self, "unauthenticated"):
+                owner.sign_in(password="not that one")
+        with refused(self, "resource_exhausted"):
+            owner.factor("StepUp", password=PASSWORD)
+
     def test_it_counts_for_this_session_only(self):
         other = Api(world.server, self.owner.sign_in()["session"]["accessToken"])
         world.psql("UPDATE sessions SET stepped_up_at = now() - interval '1 hour' "
