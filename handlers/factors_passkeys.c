@@ -117,7 +117,7 @@ enum status factors_remove_passkey(struct rpc_call *call, const RemovePasskeyReq
     TRY(factors_begin(call, &tx, &factors));
     s = passkeys_delete(tx, call->arena, req->passkey_id, call->identity.account_id, &removed);
     if (s == STATUS_NOT_FOUND)
-        return STATUS_OK; /* it is off */
+        return factors_commit_unchanged(call, tx);
     TRY(s);
     if (is_last_key(factors))
         return rpc_fail(call, STATUS_FAILED_PRECONDITION,
