@@ -165,7 +165,13 @@ static const char *effects_words(const struct model_method *method)
 {
     if (method->no_side_effects)
         return "none: it may be repeated, and called with GET";
-    return method_streams(method) ? NULL : "yes: it may be repeated only if its text above says so";
+    if (method_streams(method))
+        return NULL;
+    if (method->idempotent)
+        return "yes, once: repeating the call changes nothing more";
+    if (method->rules->secret)
+        return "yes: its answer is never stored, so that a repeated call is a new one";
+    return "yes: with the same `idempotency_key`, a repeated call gets the first answer for 24 hours";
 }
 
 static const char *keys_words(struct output *out, const struct model_method *method)

@@ -125,6 +125,7 @@ static void emit_facts(struct json *json, const struct model *model,
     json_bool_member(json, "stepUp", rules->step_up);
     json_bool_member(json, "audited", rules->audit);
     json_bool_member(json, "sideEffects", !method->no_side_effects);
+    json_bool_member(json, "idempotent", method->idempotent);
     json_open_member(json, "errors", '[');
     for (size_t i = 0; i < rules->n_errors; i++)
         json_string(json, error_name(method, i));

@@ -185,7 +185,8 @@ def hostile_types(names):
 
 
 def hostile_methods(names):
-    public = "{ option (waystone.options.v1.method).access = ACCESS_PUBLIC; }"
+    public = ("{ option idempotency_level = IDEMPOTENT; "
+              "option (waystone.options.v1.method).access = ACCESS_PUBLIC; }")
     lines = ['import "waystone/options/v1/options.proto";', "message Nothing {}"]
     for service, request, response in (("Plain", "", ""), ("DownService", "", "stream "),
                                        ("Up", "stream ", ""), ("Both", "stream ", "stream ")):

@@ -436,6 +436,27 @@ static void check_scope(struct model *model, const struct model_method *method,
                    method->name);
 }
 
+static bool has_idempotency_key(const struct model_message *request)
+{
+    for (size_t i = 0; i < request->field_count; i++)
+        if (strcmp(request->fields[i].name, "idempotency_key") == 0)
+            return request->fields[i].type == FIELD_STRING && !request->fields[i].repeated;
+    return false;
+}
+
+/* Whoever does not know whether a call was done may repeat it. */
+static void check_repetition(struct model *model, const struct model_method *method,
+                             struct location location)
+{
+    if (method->request_streams || method->response_streams || method->idempotent ||
+        method->rules->secret || has_idempotency_key(method->request))
+        return;
+    model_fail(model, location,
+               "method '%s' does not say what repeating it does: it needs an idempotency_level, a "
+               "string idempotency_key in its request, or secret, whose answers are never stored",
+               method->name);
+}
+
 static void check_method_rules(struct model *model, const struct model_method *method,
                                struct location location)
 {
@@ -453,6 +474,7 @@ static void check_method_rules(struct model *model, const struct model_method *m
                    options_unknown_field(&rules->base));
     check_rate_limits(model, method, location);
     check_scope(model, method, location);
+    check_repetition(model, method, location);
     if (method->no_side_effects && (method->request_streams || method->response_streams))
         model_fail(model, location,
                    "method '%s' streams: only a unary method can be NO_SIDE_EFFECTS", method->name);

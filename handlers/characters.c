@@ -108,10 +108,19 @@ static enum status get_character(struct rpc_call *call, const GetCharacterReques
 static enum status delete_character(struct rpc_call *call, const DeleteCharacterRequest *req,
                                     DeleteCharacterResponse *res)
 {
+    CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     size_t count;
+    enum status s;
 
-    TRY(characters_delete(call->app->db, call->identity.account_id, req->id, &count));
-    return count > 0 ? STATUS_OK : no_such_character(call, req->id);
+    TRY(db_begin(call->app->db, call->arena, &tx));
+    s = idempotency_find(call, tx, req->idempotency_key, &req->base, &res->base);
+    if (s != STATUS_NOT_FOUND)
+        return s;
+    TRY(characters_delete(tx, call->identity.account_id, req->id, &count));
+    if (count == 0)
+        return no_such_character(call, req->id);
+    TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
+    return db_commit(tx);
 }
 
 void characters_register(struct rpc_server *server)

@@ -4,6 +4,7 @@
 #include "handlers/blocks.h"
 #include "handlers/chat_parts.h"
 #include "handlers/convert.h"
+#include "handlers/idempotency.h"
 #include "handlers/sanctions.h"
 
 #define DEFAULT_PAGE 50
@@ -336,8 +337,12 @@ enum status chat_remove_member(struct rpc_call *call, const RemoveMemberRequest 
     struct managed managed;
     struct members_find_row *member;
     size_t count;
+    enum status s;
 
     TRY(db_begin(call->app->db, call->arena, &tx));
+    s = idempotency_find(call, tx, req->idempotency_key, &req->base, &res->base);
+    if (s != STATUS_NOT_FOUND)
+        return s;
     managed.tx = tx;
     TRY(manage(call, req->channel_id, CHANNEL_ROLE_MODERATOR, &managed));
     TRY(find_member(call, tx, req->channel_id, req->character_id, &member));
@@ -347,6 +352,7 @@ enum status chat_remove_member(struct rpc_call *call, const RemoveMemberRequest 
     TRY(members_leave(tx, req->channel_id, member->account_id, &count));
     TRY(channels_add_members(tx, req->channel_id, -(int32_t)count));
     TRY(chat_tell_left(tx, call->arena, &written, member->account_id, req->channel_id));
+    TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
     TRY(db_commit(tx));
     account_events_publish(call->app, call->arena, &written);
     return STATUS_OK;

@@ -140,8 +140,8 @@ static enum status find_sent(struct saying *saying)
     TRY(messages_find_by_key(call->app->db, call->arena, call->identity.account_id,
                              saying->req->idempotency_key, &row));
     if (row->request_hash != 0 && row->request_hash != saying->item.request_hash)
-        return rpc_fail(call, STATUS_FAILED_PRECONDITION,
-                        "this idempotency key was used for another message");
+        return rpc_fail_reason(call, STATUS_FAILED_PRECONDITION, "IDEMPOTENCY_KEY_REUSED",
+                               "this idempotency key was used for another message");
     return chat_get_message(call, row->channel_id, row->sequence, &saying->message);
 }
 

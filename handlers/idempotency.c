@@ -18,6 +18,7 @@ enum status idempotency_find(struct rpc_call *call, struct db *tx, const char *k
                              const ProtobufCMessage *request, ProtobufCMessage *response)
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
+    struct idempotency_lock_row *lock;
     struct idempotency_get_row *row;
     const struct message_type *type = message_type_of(response);
     ProtobufCMessage *stored;
@@ -25,12 +26,14 @@ enum status idempotency_find(struct rpc_call *call, struct db *tx, const char *k
 
     if (key[0] == '\0')
         return STATUS_NOT_FOUND;
+    TRY(idempotency_lock(tx, call->arena, call->identity.account_id, call->method->path, key,
+                         &lock));
     TRY(idempotency_get(tx, call->arena, call->identity.account_id, call->method->path, key, &row));
     hash_request(request, digest);
     if (row->request_hash.length != sizeof(digest) ||
         memcmp(row->request_hash.data, digest, sizeof(digest)) != 0)
-        return rpc_fail(call, STATUS_FAILED_PRECONDITION,
-                        "this idempotency key was used for another request");
+        return rpc_fail_reason(call, STATUS_FAILED_PRECONDITION, "IDEMPOTENCY_KEY_REUSED",
+                               "this idempotency key was used for another request");
     TRY(message_decode(call->arena, type, row->response.data, row->response.length, &stored,
                        &error));
     memcpy(response, stored, type->descriptor.sizeof_message);

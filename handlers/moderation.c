@@ -4,6 +4,7 @@
 #include "db/queries/moderation.h"
 #include "handlers/audit.h"
 #include "handlers/channel_changes.h"
+#include "handlers/idempotency.h"
 #include "handlers/moderation_parts.h"
 #include "handlers/word_filters.h"
 
@@ -23,11 +24,15 @@ static enum status set_slow_mode(struct rpc_call *call, const SetSlowModeRequest
     enum status s;
 
     TRY(db_begin(call->app->db, call->arena, &tx));
+    s = idempotency_find(call, tx, req->idempotency_key, &req->base, &res->base);
+    if (s != STATUS_NOT_FOUND)
+        return s;
     TRY(audit_add(tx, call, &act));
     s = channel_change_slow_mode(call, tx, req->channel_id, req->slow_mode_seconds, &change);
     if (s == STATUS_NOT_FOUND)
         return rpc_fail(call, s, "there is no channel %lld", (long long)req->channel_id);
     TRY(s);
+    TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
     TRY(db_commit(tx));
     channel_change_publish(call->app, &change);
     return STATUS_OK;
@@ -104,19 +109,24 @@ static enum status put_filter(struct rpc_call *call, const PutFilterRequest *req
     const Filter *filter = req->filter;
     struct filters_changed_row *changed;
     int64_t id = filter->id;
+    enum status s;
 
     if (!filter_words_are_valid(call->arena, filter->words))
         return rpc_fail_field(call, "filter.words", "must hold a letter or a digit");
     TRY(db_begin(call->app->db, call->arena, &tx));
+    s = idempotency_find(call, tx, req->idempotency_key, &req->base, &res->base);
+    if (s != STATUS_NOT_FOUND)
+        return s;
     TRY(filters_changed(tx, call->arena, &changed)); /* one change at a time */
     if (id == 0)
         TRY(insert_filter(call, tx, filter, &id));
     else
         TRY(update_filter(call, tx, filter));
-    TRY(commit_filters(call, tx, "filter.put", id, filter->words));
-    res->filter = req->filter;
+    res->filter = Filter_new(call->arena);
+    *res->filter = *filter;
     res->filter->id = id;
-    return STATUS_OK;
+    TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
+    return commit_filters(call, tx, "filter.put", id, filter->words);
 }
 
 static enum status delete_filter(struct rpc_call *call, const DeleteFilterRequest *req,

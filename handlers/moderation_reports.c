@@ -7,6 +7,7 @@
 #include "handlers/channel_access.h"
 #include "handlers/channel_changes.h"
 #include "handlers/convert.h"
+#include "handlers/idempotency.h"
 #include "handlers/messages.h"
 #include "handlers/moderation_parts.h"
 #include "handlers/reports.h"
@@ -301,19 +302,24 @@ enum status moderation_resolve_report(struct rpc_call *call, const ResolveReport
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct resolving resolving = {.req = req};
     struct reports_get_row *row;
+    enum status s;
 
     TRY(find_report(call, call->app->db, req->report_id, &resolving.report));
     TRY(check_resolution(call, &resolving));
     TRY(db_begin(call->app->db, call->arena, &tx));
+    s = idempotency_find(call, tx, req->idempotency_key, &req->base, &res->base);
+    if (s != STATUS_NOT_FOUND)
+        return s;
     TRY(lock_reports(call, tx, &resolving));
     TRY(close_reports(call, tx, &resolving));
     TRY(delete_message(call, tx, &resolving)); /* locks the channel: before an account */
     TRY(put_sanction(call, tx, &resolving));
     TRY(find_report(call, tx, req->report_id, &row));
+    res->report = report_to_api(call->arena, row);
+    TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
     TRY(db_commit(tx));
     if (resolving.sanction.id != 0)
         sanction_committed(call->app, &resolving.sanction);
     channel_change_publish(call->app, &resolving.deletion);
-    res->report = report_to_api(call->arena, row);
     return STATUS_OK;
 }

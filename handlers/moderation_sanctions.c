@@ -7,6 +7,7 @@
 #include "handlers/audit.h"
 #include "handlers/convert.h"
 #include "handlers/credentials.h"
+#include "handlers/idempotency.h"
 #include "handlers/moderation_parts.h"
 
 #define LIST_MOST 100
@@ -122,6 +123,7 @@ enum status moderation_sanction_character(struct rpc_call *call,
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct social_character_row *character;
     struct sanction_change change;
+    enum status s;
     struct new_sanction sanction = {
         .character_id = req->character_id,
         .kind = (enum sanction_kind)req->sanction->kind,
@@ -133,8 +135,12 @@ enum status moderation_sanction_character(struct rpc_call *call,
     TRY(find_character(call, req->character_id, &character));
     sanction.account_id = character->account_id;
     TRY(db_begin(call->app->db, call->arena, &tx));
+    s = idempotency_find(call, tx, req->idempotency_key, &req->base, &res->base);
+    if (s != STATUS_NOT_FOUND)
+        return s;
     TRY(moderation_put(call, tx, &sanction, &change));
     TRY(get_sanction(call, tx, change.id, &res->sanction));
+    TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
     TRY(db_commit(tx));
     sanction_committed(call->app, &change);
     return STATUS_OK;
@@ -161,13 +167,18 @@ enum status moderation_lift_sanction(struct rpc_call *call, const LiftSanctionRe
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct sanction_change change;
+    enum status s;
 
     TRY(db_begin(call->app->db, call->arena, &tx));
+    s = idempotency_find(call, tx, req->idempotency_key, &req->base, &res->base);
+    if (s != STATUS_NOT_FOUND)
+        return s;
     TRY(lift(call, tx, req->sanction_id, req->reason, &change));
     TRY(tell(call, tx, change.account_id, NOTIFICATION_KIND_SANCTION, change.channel_id, change.id,
              arena_printf(call->arena, "Your %s was lifted: %s",
                           change.kind == SANCTION_BAN ? "ban" : "mute", req->reason)));
     TRY(get_sanction(call, tx, change.id, &res->sanction));
+    TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
     TRY(db_commit(tx));
     sanction_committed(call->app, &change);
     return STATUS_OK;
@@ -228,17 +239,15 @@ static enum status tell_moderators(struct rpc_call *call, struct db *tx,
     return notify_role_later(tx, RPC_ACCESS_MODERATOR, notification);
 }
 
-/* Files the appeal of a sanction's owner. */
-static enum status appeal(struct rpc_call *call, int64_t account_id, int64_t sanction_id,
-                          const char *text, Appeal **ret)
+/* Files the appeal of a sanction's owner, within a transaction. */
+static enum status appeal(struct rpc_call *call, struct db *tx, int64_t account_id,
+                          int64_t sanction_id, const char *text, Appeal **ret)
 {
-    CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct sanctions_get_row *sanction;
     struct appeals_insert_row *inserted;
     struct appeals_get_row *row;
     enum status s;
 
-    TRY(db_begin(call->app->db, call->arena, &tx));
     s = sanctions_get(tx, call->arena, sanction_id, &sanction);
     if (s == STATUS_NOT_FOUND || (s == STATUS_OK && sanction->account_id != account_id))
         return rpc_fail(call, STATUS_NOT_FOUND, "you have no sanction %lld",
@@ -252,7 +261,6 @@ static enum status appeal(struct rpc_call *call, int64_t account_id, int64_t san
     TRY(s);
     TRY(tell_moderators(call, tx, sanction, inserted->id));
     TRY(appeals_get(tx, call->arena, inserted->id, &row));
-    TRY(db_commit(tx));
     *ret = APPEAL(call->arena, row);
     return STATUS_OK;
 }
@@ -260,12 +268,22 @@ static enum status appeal(struct rpc_call *call, int64_t account_id, int64_t san
 enum status moderation_appeal_sanction(struct rpc_call *call, const AppealSanctionRequest *req,
                                        AppealSanctionResponse *res)
 {
-    return appeal(call, call->identity.account_id, req->sanction_id, req->text, &res->appeal);
+    CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
+    enum status s;
+
+    TRY(db_begin(call->app->db, call->arena, &tx));
+    s = idempotency_find(call, tx, req->idempotency_key, &req->base, &res->base);
+    if (s != STATUS_NOT_FOUND)
+        return s;
+    TRY(appeal(call, tx, call->identity.account_id, req->sanction_id, req->text, &res->appeal));
+    TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
+    return db_commit(tx);
 }
 
 enum status moderation_appeal_ban(struct rpc_call *call, const AppealBanRequest *req,
                                   AppealBanResponse *res)
 {
+    CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct sanctions_account_ban_row *ban;
     struct credential owner;
     enum status s;
@@ -275,7 +293,9 @@ enum status moderation_appeal_ban(struct rpc_call *call, const AppealBanRequest 
     if (s == STATUS_NOT_FOUND)
         return rpc_fail(call, STATUS_FAILED_PRECONDITION, "this account is not banned");
     TRY(s);
-    return appeal(call, owner.account_id, ban->id, req->text, &res->appeal);
+    TRY(db_begin(call->app->db, call->arena, &tx));
+    TRY(appeal(call, tx, owner.account_id, ban->id, req->text, &res->appeal));
+    return db_commit(tx);
 }
 
 enum status moderation_list_appeals(struct rpc_call *call, const ListAppealsRequest *req,
@@ -342,16 +362,21 @@ enum status moderation_resolve_appeal(struct rpc_call *call, const ResolveAppeal
     struct sanctions_lock_row *sanction;
     struct appeals_get_row *row;
     int64_t sanction_id;
+    enum status s;
 
     TRY(db_begin(call->app->db, call->arena, &tx));
+    s = idempotency_find(call, tx, req->idempotency_key, &req->base, &res->base);
+    if (s != STATUS_NOT_FOUND)
+        return s;
     TRY(lock_appeal(call, tx, req->appeal_id, &sanction_id, &sanction));
     TRY(note_decision(call, tx, req, sanction));
     if (req->granted && sanction->is_active)
         TRY(lift(call, tx, sanction_id, req->decision, &change));
     TRY(appeals_get(tx, call->arena, req->appeal_id, &row));
+    res->appeal = APPEAL(call->arena, row);
+    TRY(idempotency_store(call, tx, req->idempotency_key, &req->base, &res->base));
     TRY(db_commit(tx));
     if (change.id != 0)
         sanction_committed(call->app, &change);
-    res->appeal = APPEAL(call->arena, row);
     return STATUS_OK;
 }

@@ -20,6 +20,15 @@ FROM accounts
 WHERE id = @id
 FOR NO KEY UPDATE;
 
+-- name: idempotency_lock :one
+-- Waits for whoever does the call with this key now, and holds it until the commit. A statement of
+-- its own: the next one sees what the other wrote.
+-- in: account_id int8, method text, key text
+-- out: locked bool
+-- lane: write
+SELECT pg_advisory_xact_lock(
+           hashtextextended(@account_id::text || ' ' || @method || ' ' || @key, 0)) IS NOT NULL;
+
 -- name: idempotency_get :one
 -- The first answer of a call. NOT_FOUND if the key is new.
 -- in: account_id int8, method text, key text
