@@ -171,7 +171,8 @@ static const char *effects_words(const struct model_method *method)
         return "yes, once: repeating the call changes nothing more";
     if (method->rules->secret)
         return "yes: its answer is never stored, so that a repeated call is a new one";
-    return "yes: with the same `idempotency_key`, a repeated call gets the first answer for 24 hours";
+    return "yes: with the same `idempotency_key`, a repeated call gets the first answer for 24 "
+           "hours";
 }
 
 static const char *keys_words(struct output *out, const struct model_method *method)
