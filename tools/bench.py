@@ -38,6 +38,7 @@ from world import PASSWORD, Api  # noqa: E402
 
 HOME = STATE / "bench"
 LOADGEN = BUILD / "tools" / "loadgen" / "loadgen"
+AUTH_BENCH = BUILD / "tests" / "bench" / "auth-bench"
 CODECBENCH = BUILD / "tools" / "codecbench" / "codecbench"
 NPM_PACKAGES = ROOT / "tests" / "service" / "js"  # @bufbuild/protobuf among them
 NGHTTPD = shutil.which("nghttpd") or "/usr/sbin/nghttpd"
@@ -53,6 +54,7 @@ TARGETS = {
     "grpcpp_ratio": (0.5, "at most"),
     "read_grpc_cpu_us": (20, "at most"),
     "read_ratio_to_pgbench": (1, "at least"),
+    "auth_call_cpu_us": (10, "at most"),
     "chat_delivery_cpu_us": (9, "at most"),
     "chat_burst_delivery_cpu_us": (3, "at most"),
     "chat_10000_delivery_p99": (250, "at most"),
@@ -107,7 +109,7 @@ class Bench:
         server = Server(BUILD / "waystone", HOME, "waystone", LOGS / "bench-server.log")
         server.log_path.unlink(missing_ok=True)
         server.configure(settings(free_port(), dsn, self.redis.socket_path, self.master_key, tls,
-                                  http__loops=loops, rpc__rate_scale=1000,
+                                  http__loops=loops, rpc__rate_scale=1000, rpc__default_calls=0,
                                   log__level="warning", **options))
         server.start()
         try:
@@ -337,6 +339,31 @@ def bench_read(bench):
                        f"postgres={bench.cluster.process.pid()}", *speaker.options()[:4])
             ratios.append(bench.value("read_grpc_rate") / rate)
         bench.record("read_ratio_to_pgbench", sorted(ratios)[1], "times", runs=3)
+
+
+# --- who calls ---
+
+TOKEN_LIFE_S = 600
+CALLS_PER_S = 0.1  # of a player on one loop: fewer make each token dearer
+
+
+def bench_auth(bench):
+    """What a call costs more for being told who calls: a token's way through the server, and its
+    check, which each loop does once in a token's life and then knows."""
+    bench.run([AUTH_BENCH])
+    shape = ["--protocol", "grpc", "--connections", 4, "--streams", 32, "--seconds", 4]
+    extra = []
+    with bench.server() as server:
+        token = ["--token", Speaker(server).token]
+        for _ in range(3):  # in turns, so that a change of the machine's speed meets both
+            bench.load("unary", "auth_without", server.port, server.pid(), *shape)
+            bench.load("unary", "auth_header", server.port, server.pid(), *shape, *token)
+            extra.append(bench.value("auth_header_cpu_us") - bench.value("auth_without_cpu_us"))
+    bench.record("auth_header_extra_cpu_us", sorted(extra)[1], "us", runs=3)
+    calls = TOKEN_LIFE_S * CALLS_PER_S
+    again, first = bench.value("auth_again_cpu_us"), bench.value("auth_first_cpu_us")
+    bench.record("auth_call_cpu_us", sorted(extra)[1] + again + (first - again) / calls, "us",
+                 calls_of_a_token=calls)
 
 
 # --- chat ---
@@ -635,7 +662,7 @@ def bench_json(bench):
 # --- all of them ---
 
 BENCHES = {"unary": bench_unary, "stream": bench_stream, "large": bench_large,
-           "grpcpp": bench_grpcpp, "read": bench_read, "chat": bench_chat,
+           "grpcpp": bench_grpcpp, "read": bench_read, "auth": bench_auth, "chat": bench_chat,
            "connections": bench_connections, "sends": bench_sends, "slow": bench_slow,
            "attacks": bench_attacks, "json": bench_json}
 

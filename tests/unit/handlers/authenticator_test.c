@@ -166,3 +166,36 @@ Test(authenticator, many_sessions_end)
     }
     close_fixture(&fixture);
 }
+
+/* A key that is gone takes its tokens along, also those that were verified before. */
+Test(authenticator, changed_keys_empty_the_cache)
+{
+    struct fixture fixture;
+    struct rpc_identity identity;
+    struct keys *before;
+    const char *token;
+
+    open_fixture(&fixture);
+    token = token_of(&fixture, 7, 900);
+    cr_assert_eq(authenticate(&fixture, token, &identity), STATUS_OK);
+    before = fixture.keys;
+    fixture.app.keys = fixture.keys = key_set_new();
+    cr_expect_eq(authenticate(&fixture, token, &identity), STATUS_OK, "from the cache");
+    authenticator_keys_changed(&fixture.app);
+    cr_expect_eq(authenticate(&fixture, token, &identity), STATUS_UNAUTHENTICATED);
+    keys_free(before);
+    close_fixture(&fixture);
+}
+
+Test(authenticator, without_keys_nothing_can_be_told)
+{
+    struct fixture fixture;
+    struct rpc_identity identity;
+    const char *token;
+
+    open_fixture(&fixture);
+    token = token_of(&fixture, 7, 900);
+    fixture.app.keys = NULL;
+    cr_expect_eq(authenticate(&fixture, token, &identity), STATUS_UNAVAILABLE);
+    close_fixture(&fixture);
+}
