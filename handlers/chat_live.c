@@ -90,14 +90,10 @@ static enum status read_heads(void *user, struct arena *arena, const struct hub_
                               size_t count, struct hub_head **ret_heads, size_t *ret_count)
 {
     struct app *app = user;
-    int64_t *ids = arena_alloc_array(arena, count, sizeof(*ids));
-    int64_t *sequences = arena_alloc_array(arena, count, sizeof(*sequences));
+    int64_t *ids, *sequences;
     struct channels_heads_row *rows;
 
-    for (size_t i = 0; i < count; i++) {
-        ids[i] = known[i].id;
-        sequences[i] = known[i].sequence;
-    }
+    live_split_heads(arena, known, count, &ids, &sequences);
     TRY(channels_heads(app->db, arena, ids, count, sequences, count, &rows, ret_count));
     *ret_heads = arena_alloc_array(arena, *ret_count, sizeof(**ret_heads));
     for (size_t i = 0; i < *ret_count; i++)

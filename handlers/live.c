@@ -233,6 +233,20 @@ static void on_message(void *argument, const char *channel, const void *payload,
     }
 }
 
+void live_split_heads(struct arena *arena, const struct hub_head *known, size_t count,
+                      int64_t **ret_ids, int64_t **ret_sequences)
+{
+    int64_t *ids = arena_alloc_array(arena, count, sizeof(*ids));
+    int64_t *sequences = arena_alloc_array(arena, count, sizeof(*sequences));
+
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = known[i].id;
+        sequences[i] = known[i].sequence;
+    }
+    *ret_ids = ids;
+    *ret_sequences = sequences;
+}
+
 void live_listen(struct app *app, const char *prefix, live_heard_fn heard, void *user)
 {
     struct live *live = app->live;

@@ -26,6 +26,10 @@ void live_close(struct app *app);
 void live_publish(struct app *app, struct hub_topic topic, int64_t sequence, int64_t origin,
                   struct shared_bytes *event);
 
+/* What a hub asks for of heads, as columns of a query. */
+void live_split_heads(struct arena *arena, const struct hub_head *known, size_t count,
+                      int64_t **ret_ids, int64_t **ret_sequences);
+
 /* Hears Redis channels whose names begin with the prefix (a literal), on the loop's stack; `rest`
  * is what follows it. Subscribing to them is the caller's. */
 typedef void (*live_heard_fn)(void *user, const char *rest, const void *payload, size_t length);

@@ -150,7 +150,7 @@ static void stop(void)
     rpc_server_free(server);
 }
 
-TestSuite(hub, .init = start, .fini = stop, .timeout = 30);
+TestSuite(repair, .init = start, .fini = stop, .timeout = 30);
 
 /* The messages that were sent, one a line. */
 static const char *sent(void)
@@ -195,7 +195,7 @@ static void expect_all_to(int64_t last)
     cr_expect_str_eq(sent(), expected);
 }
 
-Test(hub, a_gap_is_read_from_the_source)
+Test(repair, a_gap_is_read_from_the_source)
 {
     run_until(1);
     reads = 0;
@@ -205,7 +205,7 @@ Test(hub, a_gap_is_read_from_the_source)
 }
 
 /* What is being read was asked for before the second gap was there. */
-Test(hub, a_gap_that_shows_during_a_repair_is_repaired, .timeout = 30)
+Test(repair, a_gap_that_shows_during_a_repair_is_repaired, .timeout = 30)
 {
     run_until(1);
     reads = 0;
@@ -224,7 +224,7 @@ Test(hub, a_gap_that_shows_during_a_repair_is_repaired, .timeout = 30)
 }
 
 /* A copy that comes during a repair and follows what was read is not told twice. */
-Test(hub, copies_during_a_repair_are_told_once)
+Test(repair, copies_during_a_repair_are_told_once)
 {
     run_until(1);
     reads = 0;
@@ -243,7 +243,7 @@ Test(hub, copies_during_a_repair_are_told_once)
 }
 
 /* More than a page, and more than the ring holds. */
-Test(hub, a_long_gap_is_read_page_by_page)
+Test(repair, a_long_gap_is_read_page_by_page)
 {
     run_until(1);
     reads = 0;
