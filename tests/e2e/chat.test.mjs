@@ -275,6 +275,25 @@ describe("channels of one's own", () => {
     await mira.button("Close").click();
   });
 
+  test("are changed by those who keep them", async () => {
+    await mira.button("About this channel").click();
+    await mira.page.getByRole("menuitem", { name: "Change this channel" }).click();
+    const dialog = mira.page.getByRole("dialog", { name: "Change this channel" });
+    await dialog.getByLabel("What it is about").fill("Light against the dark");
+    await dialog.getByLabel("Slow mode").selectOption("30");
+    await dialog.getByRole("checkbox", { name: "Anyone may find and join it" }).uncheck();
+    assert.deepEqual(await mira.violations(), []);
+    await dialog.getByRole("button", { name: "Save the channel" }).click();
+    await dialog.waitFor({ state: "detached" });
+    for (const person of [mira, toren]) await person.sees("Light against the dark");
+    await toren.sees("One message every 30 seconds");
+
+    await mira.button("Find a channel").click();
+    await mira.page.getByRole("searchbox", { name: "Part of its name" }).fill(name.slice(0, 12));
+    await mira.sees("No open channel has such a name.");
+    await mira.button("Close").click();
+  });
+
   test("are left", async () => {
     await toren.button("About this channel").click();
     await toren.page.getByRole("menuitem", { name: "Leave this channel" }).click();
@@ -382,8 +401,10 @@ describe("peace", () => {
   test("words are filtered", async () => {
     await judge.page.getByRole("link", { name: "Word filters" }).click();
     await judge.page.getByLabel("Words", { exact: true }).fill("moonrot");
+    await judge.page.getByLabel("Where", { exact: true }).selectOption("global");
     await judge.button("Add the filter").click();
     await judge.button("Remove moonrot").waitFor();
+    await judge.sees(/the world's channel:\s*the message is refused/);
     await judge.shot("filters");
   });
 
@@ -398,6 +419,74 @@ describe("peace", () => {
     await mira.hears("thank you");
   });
 
+  test("a report may be dismissed, and is found among those closed", async () => {
+    await toren.say("a harmless thing");
+    await mira.hears("a harmless thing");
+    await mira.act("a harmless thing", "Report to the moderators");
+    await mira.button("Send the report").click();
+    await mira.button("Done").click();
+    await judge.page.goto(`${judge.url}/moderation`);
+    await judge.page.getByRole("button", { name: /a harmless thing/ }).click();
+    await judge.page.getByLabel("Why", { exact: true }).fill("Nothing is wrong with it.");
+    await judge.button("Dismiss: nothing was wrong").click();
+    await judge.sees("Dismissed.");
+    await judge.page.getByRole("link", { name: "Closed" }).click();
+    await judge.page.getByRole("button", { name: /buy cheap gold/ }).waitFor();
+    await judge.page.getByLabel("Outcome").selectOption("dismissed");
+    await judge.page.getByRole("button", { name: /a harmless thing/ }).waitFor();
+  });
+
+  test("a moderator sets the pace of a channel", async () => {
+    await judge.enterChat();
+    await judge.openChannel("Global");
+    const set = async (seconds) => {
+      await judge.button("About this channel").click();
+      await judge.page.getByRole("menuitem", { name: "Set its pace" }).click();
+      await judge.page.getByLabel("Slow mode").selectOption(String(seconds));
+      await judge.button("Set the pace").click();
+    };
+    await set(10);
+    await mira.sees("One message every 10 seconds");
+    await set(0);
+    await eventually(
+      async () => (await mira.page.getByText("One message every 10 seconds").count()) === 0,
+      "it stays slow",
+    );
+  });
+
+  test("a ban needs no report, and is appealed from the refused sign-in", async () => {
+    await toren.say("you all are fools");
+    await judge.hears("you all are fools");
+    await judge.act("you all are fools", `Sanction ${toren.character}`);
+    await judge.page.getByLabel(`And ${toren.character}`).selectOption("banEverywhere");
+    await judge.page.getByLabel("For", { exact: true }).selectOption("week");
+    await judge.button("Put the sanction").click();
+    await judge.sees("Write at least three characters.");
+    await judge.page.getByLabel("Why", { exact: true }).fill("Attacks on everybody.");
+    assert.deepEqual(await judge.violations(), []);
+    await judge.shot("sanction");
+    await judge.button("Put the sanction").click();
+
+    await toren.page.waitForURL("**/sign-in");
+    await toren.enterPassword();
+    await toren.sees(/This account is banned .*Attacks on everybody/);
+    await toren.button("Send the appeal").click();
+    await toren.sees("Write at least three characters.");
+    await toren.page.getByLabel("Why the ban is wrong").fill("It was a line of a play.");
+    await toren.checkThemes("the appeal of a ban");
+    await toren.shot("banned");
+    await toren.button("Send the appeal").click();
+    await toren.sees("The moderators have your appeal.");
+
+    await judge.page.goto(`${judge.url}/moderation?view=appeals`);
+    await judge.sees("It was a line of a play.");
+    await judge.page.getByLabel("Your answer").fill("So it was.");
+    await judge.button("Grant: lift the sanction").click();
+    await judge.page.getByText("No appeal waits.").waitFor();
+    await toren.enterPassword();
+    await toren.atHome();
+  });
+
   test("axe finds nothing on any of these screens, in all six themes", async () => {
     const screens = [
       [mira, "/chat", "textbox"],
@@ -409,19 +498,7 @@ describe("peace", () => {
       await person.page.goto(person.url + path);
       await person.isLive();
       await person.page.getByRole(role).first().waitFor();
-      for (const mode of ["night", "day"]) {
-        for (const faction of ["order", "chaos", "void"]) {
-          await person.page.evaluate(
-            ([m, f]) => Object.assign(document.documentElement.dataset, { mode: m, faction: f }),
-            [mode, faction],
-          );
-          // Colours fade over a moment; what axe measures is where they end.
-          await person.page.evaluate(() =>
-            Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))),
-          );
-          assert.deepEqual(await person.violations(), [], `${path} in ${mode} ${faction}`);
-        }
-      }
+      await person.checkThemes(path);
     }
   });
 });

@@ -15,10 +15,10 @@ const axeSource = readFileSync(
   "utf8",
 );
 
-/** A world and a Chromium; `close` ends both. */
-export async function openStage(name) {
+/** A world, with words of serve_world.py, and a Chromium; `close` ends both. */
+export async function openStage(name, ...words) {
   mkdirSync(SHOTS, { recursive: true });
-  const world = await startWorld(name);
+  const world = await startWorld(name, ...words);
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     // The sandbox cannot run as root, and containers have a small /dev/shm.
@@ -85,6 +85,57 @@ export class Person {
     await this.page.getByLabel("Password", { exact: true }).fill(PASSWORD);
     await this.button("Create account").click();
     await this.page.getByRole("heading", { name: `House of ${this.name}` }).waitFor();
+  }
+
+  /** Opens a screen by its path, and waits for its heading. */
+  async visit(path, heading) {
+    await this.page.goto(this.url + path);
+    await this.page.getByRole("heading", { name: heading, exact: true }).first().waitFor();
+  }
+
+  async signOut() {
+    await this.page.getByRole("button", { name: /^You/ }).first().click();
+    await this.button("Sign out").click();
+    await this.page.waitForURL("**/sign-in");
+  }
+
+  /** Fills in the form on the sign-in screen; what follows is the caller's to see. */
+  async enterPassword(password = PASSWORD, login = this.name) {
+    await this.page.goto(`${this.url}/sign-in`);
+    await this.page.getByLabel("User name or e-mail", { exact: true }).fill(login);
+    await this.page.getByLabel("Password", { exact: true }).fill(password);
+    await this.button("Sign in").click();
+  }
+
+  atHome() {
+    return this.page.getByRole("heading", { name: `House of ${this.name}` }).waitFor();
+  }
+
+  /** An element with this text, for all to read. */
+  sees(text) {
+    return this.page.getByText(text).filter({ visible: true }).first().waitFor();
+  }
+
+  /** What axe finds on the screen in all six themes. */
+  async checkThemes(place) {
+    for (const mode of ["night", "day"]) {
+      for (const faction of ["order", "chaos", "void"]) {
+        await this.page.evaluate(
+          ([m, f]) => Object.assign(document.documentElement.dataset, { mode: m, faction: f }),
+          [mode, faction],
+        );
+        // Colours fade over a moment; what axe measures is where they end.
+        await this.page.evaluate(() =>
+          Promise.all(
+            document
+              .getAnimations()
+              .filter((one) => one.effect.getComputedTiming().endTime < Infinity)
+              .map((one) => one.finished.catch(() => {})),
+          ),
+        );
+        assert.deepEqual(await this.violations(), [], `${place} in ${mode} ${faction}`);
+      }
+    }
   }
 
   async create(race = "Durnhal", faction = "Void") {

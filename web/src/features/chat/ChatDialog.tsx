@@ -18,8 +18,11 @@ import { checkField } from "@/lib/rules";
 import { transport } from "@/lib/transport";
 import { useErrorText } from "@/lib/useErrorText";
 import peace from "@/messages/en.peace.json";
+import { ChangeDialog, SlowDialog } from "./ChannelDialogs";
 import { useChat, useChatState } from "./context";
 import type { OpenDialog } from "./dialogs";
+import { SanctionDialog } from "./SanctionDialog";
+import { useCall } from "./useCall";
 
 const client = createClient(ChatService, transport);
 const moderation = createClient(ModerationService, transport);
@@ -38,29 +41,11 @@ function AnyDialog({ dialog, onClose }: ChatDialogProps) {
   if (dialog === "create") return <CreateDialog onClose={onClose} />;
   if (dialog === "find") return <FindDialog onClose={onClose} />;
   if (dialog === "whisper") return <WhisperDialog onClose={onClose} />;
+  if ("change" in dialog) return <ChangeDialog channel={dialog.change} onClose={onClose} />;
+  if ("slow" in dialog) return <SlowDialog channel={dialog.slow} onClose={onClose} />;
+  if ("sanction" in dialog) return <SanctionDialog {...dialog} onClose={onClose} />;
   if ("report" in dialog) return <ReportDialog line={dialog.report} onClose={onClose} />;
   return <RemoveDialog line={dialog.remove} onClose={onClose} />;
-}
-
-/** One call at a time, and the sentence for the one that failed. */
-function useCall(onDone: () => void) {
-  const explain = useErrorText();
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<string | null>(null);
-  const run = async (call: () => Promise<void>) => {
-    if (busy) return;
-    setBusy(true);
-    setFailure(null);
-    try {
-      await call();
-      onDone();
-    } catch (error) {
-      setFailure(explain(error));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return { busy, failure, run };
 }
 
 function CreateDialog({ onClose }: { onClose: () => void }) {

@@ -71,6 +71,7 @@ export function Conversation(props: ConversationProps) {
         <ChannelMenu
           channel={channel}
           onMembers={() => setPanel("members")}
+          onDialog={onDialog}
           onTold={onTold}
           onFailed={onFailed}
         />
@@ -144,14 +145,15 @@ function Whereabouts({ channel, onMembers }: { channel: ChannelInfo; onMembers: 
 type ChannelMenuProps = {
   channel: ChannelInfo;
   onMembers: () => void;
+  onDialog: (dialog: OpenDialog) => void;
   onTold: (sentence: string) => void;
   onFailed: (error: unknown) => void;
 };
 
-function ChannelMenu({ channel, onMembers, onTold, onFailed }: ChannelMenuProps) {
+function ChannelMenu({ channel, onMembers, onDialog, onTold, onFailed }: ChannelMenuProps) {
   const t = useTranslations("chat");
-  const { chat } = useChat();
-  const { id, name, muted, kind } = channel;
+  const { chat, moderator } = useChat();
+  const { id, name, muted, kind, role } = channel;
   const items: MenuItem[] = [
     {
       label: muted ? t("unmute") : t("mute"),
@@ -162,6 +164,10 @@ function ChannelMenu({ channel, onMembers, onTold, onFailed }: ChannelMenuProps)
     },
     { label: t("people"), onSelect: onMembers },
   ];
+  if (kind === "custom" && (role === "owner" || role === "moderator"))
+    items.push({ label: t("toChange"), onSelect: () => onDialog({ change: channel }) });
+  else if (moderator)
+    items.push({ label: t("toSlow"), onSelect: () => onDialog({ slow: channel }) });
   if (kind === "custom" || kind === "whisper") {
     items.push({
       label: t("leave"),

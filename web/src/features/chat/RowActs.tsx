@@ -127,6 +127,12 @@ function useItems({ line, channel, onEdit, onDialog, onTold, onFailed }: RowActs
           .block(line.characterId)
           .then(() => onTold(t("blocked", { name: line.characterName })), onFailed),
     },
+    !mine &&
+      moderator && {
+        label: t("sanction", { name: line.characterName }),
+        danger: true,
+        onSelect: () => onDialog({ sanction: line, channel }),
+      },
     (mine || keepsPeace) && {
       label: t("takeBack"),
       danger: true,

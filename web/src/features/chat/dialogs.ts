@@ -1,4 +1,12 @@
-import type { Line } from "@/lib/live/model";
+import type { ChannelInfo, Line } from "@/lib/live/model";
 
 /** Which dialog of the chat is open. */
-export type OpenDialog = "create" | "find" | "whisper" | { report: Line } | { remove: Line };
+export type OpenDialog =
+  | "create"
+  | "find"
+  | "whisper"
+  | { report: Line }
+  | { remove: Line }
+  | { sanction: Line; channel: ChannelInfo }
+  | { change: ChannelInfo }
+  | { slow: ChannelInfo };

@@ -5,6 +5,7 @@ import { Button } from "@/components/Button";
 import { Field } from "@/components/Field";
 import { Notice } from "@/components/Notice";
 import { Select } from "@/components/Select";
+import { ChannelKind } from "@/gen/waystone/chat/v1/chat_pb";
 import { FilterAction, FilterSchema } from "@/gen/waystone/moderation/v1/moderation_pb";
 import { checkField } from "@/lib/rules";
 import { useAct } from "@/lib/useAct";
@@ -18,6 +19,26 @@ const ACTIONS = {
   report: FilterAction.REPORT,
 } as const;
 type ActionName = keyof typeof ACTIONS;
+
+/** Where a filter looks: everywhere that strangers meet, or in channels of one kind. */
+const KINDS = {
+  all: ChannelKind.UNSPECIFIED,
+  global: ChannelKind.GLOBAL,
+  local: ChannelKind.LOCAL,
+  guild: ChannelKind.GUILD,
+  party: ChannelKind.PARTY,
+  family: ChannelKind.FAMILY,
+  faction: ChannelKind.FACTION,
+  race: ChannelKind.RACE,
+  whisper: ChannelKind.WHISPER,
+  custom: ChannelKind.CUSTOM,
+} as const;
+type KindName = keyof typeof KINDS;
+const KIND_NAMES = Object.keys(KINDS) as KindName[];
+
+function kindName(kind: ChannelKind): KindName {
+  return KIND_NAMES.find((one) => KINDS[one] === kind) ?? "all";
+}
 
 export function Filters() {
   const t = useTranslations("moderation");
@@ -39,7 +60,10 @@ export function Filters() {
         {data?.map((filter) => (
           <li key={String(filter.id)}>
             <b>{filter.words}</b>
-            <span className="muted">{t(`action.${actionName(filter.action)}`)}</span>
+            <span className="muted">
+              {t(`filterKind.${kindName(filter.channelKind)}`)}:{" "}
+              {t(`action.${actionName(filter.action)}`)}
+            </span>
             <Button
               onClick={() => void act(() => moderation.deleteFilter({ filterId: filter.id }))}
             >
@@ -57,13 +81,14 @@ function NewFilter() {
   const { act, busy, failure } = useAct("moderation");
   const [words, setWords] = useState("");
   const [action, setAction] = useState<ActionName>("refuse");
+  const [kind, setKind] = useState<KindName>("all");
   const [wrong, setWrong] = useState(false);
   const add = (event: FormEvent) => {
     event.preventDefault();
     const bad = checkField(FilterSchema, "words", words.trim()) !== null;
     setWrong(bad);
     if (bad) return;
-    const filter = { words: words.trim(), action: ACTIONS[action] };
+    const filter = { words: words.trim(), action: ACTIONS[action], channelKind: KINDS[kind] };
     void act(() => moderation.putFilter({ filter })).then((done) => done && setWords(""));
   };
   return (
@@ -74,6 +99,12 @@ function NewFilter() {
         value={words}
         maxLength={100}
         onChange={(event) => setWords(event.target.value)}
+      />
+      <Select
+        label={t("filterWhere")}
+        value={kind}
+        options={KIND_NAMES.map((one) => [one, t(`filterKind.${one}`)])}
+        onChange={(event) => setKind(event.target.value as KindName)}
       />
       <Select
         label={t("filterAction")}

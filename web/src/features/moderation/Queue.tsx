@@ -1,8 +1,9 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
 import { Notice } from "@/components/Notice";
+import { Select } from "@/components/Select";
 import { type Report, ReportState } from "@/gen/waystone/moderation/v1/moderation_pb";
 import { useClock } from "@/lib/useClock";
 import { useErrorText } from "@/lib/useErrorText";
@@ -50,6 +51,10 @@ export function Queue({ view, reportId, viewLink, onReport }: QueueProps) {
   );
 }
 
+const OUTCOMES = { upheld: ReportState.UPHELD, dismissed: ReportState.DISMISSED } as const;
+type Outcome = keyof typeof OUTCOMES;
+const OUTCOME_NAMES = Object.keys(OUTCOMES) as Outcome[];
+
 type ReportsProps = {
   closed: boolean;
   chosen: bigint | null;
@@ -59,30 +64,36 @@ type ReportsProps = {
 function Reports({ closed, chosen, onChoose }: ReportsProps) {
   const t = useTranslations("moderation");
   const explain = useErrorText();
+  const [outcome, setOutcome] = useState<Outcome>("upheld");
+  const state = closed ? OUTCOMES[outcome] : ReportState.OPEN;
   const list = useInfiniteQuery({
-    queryKey: ["moderation", "reports", closed],
+    queryKey: ["moderation", "reports", state],
     staleTime: 0,
     // Another moderator may be at work on the same queue.
     refetchInterval: 15_000,
     initialPageParam: 0n,
-    queryFn: ({ pageParam }) =>
-      moderation.listReports({
-        state: closed ? ReportState.UPHELD : ReportState.OPEN,
-        afterId: pageParam,
-      }),
+    queryFn: ({ pageParam }) => moderation.listReports({ state, afterId: pageParam }),
     getNextPageParam: (page) => (page.hasMore ? page.reports.at(-1)?.id : undefined),
   });
-  if (list.isPending) return <p className="muted">{t("reading")}</p>;
-  if (list.error) return <Notice>{explain(list.error)}</Notice>;
-  const reports = list.data.pages.flatMap((page) => page.reports);
+  const reports = list.data?.pages.flatMap((page) => page.reports) ?? [];
   return (
     <section className="reports" aria-label={t(`view.${closed ? "closed" : "reports"}`)}>
-      {!closed && (
+      {list.isPending && <p className="muted">{t("reading")}</p>}
+      {list.error && <Notice>{explain(list.error)}</Notice>}
+      {!closed && list.data && (
         <p className="muted" role="status">
           {t("openCount", { count: list.data.pages.at(-1)?.openCount ?? 0 })}
         </p>
       )}
-      {closed && reports.length === 0 && <p className="muted">{t("noneClosed")}</p>}
+      {closed && (
+        <Select
+          label={t("outcome")}
+          value={outcome}
+          options={OUTCOME_NAMES.map((one) => [one, t(`outcomes.${one}`)])}
+          onChange={(event) => setOutcome(event.target.value as Outcome)}
+        />
+      )}
+      {closed && list.data && reports.length === 0 && <p className="muted">{t("noneClosed")}</p>}
       <ul className="cases">
         {reports.map((report) => (
           <li key={String(report.id)}>

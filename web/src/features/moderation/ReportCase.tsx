@@ -12,9 +12,9 @@ import {
   type Report,
   ReportState,
   ResolveReportRequestSchema,
-  SanctionKind,
 } from "@/gen/waystone/moderation/v1/moderation_pb";
 import { checkField } from "@/lib/rules";
+import { DURATIONS, type DurationName, SANCTIONS, sanctionOf } from "@/lib/sanctions";
 import { useAct } from "@/lib/useAct";
 import { useClock } from "@/lib/useClock";
 import { useErrorText } from "@/lib/useErrorText";
@@ -22,7 +22,7 @@ import { toMs } from "@/lib/when";
 import { moderation } from "./calls";
 import { LiftForm } from "./LiftForm";
 import { SanctionCard } from "./SanctionCard";
-import { DURATIONS, type DurationName, reasonName, stateName } from "./words";
+import { reasonName, stateName } from "./words";
 
 type ReportCaseProps = { reportId: bigint; onClose: () => void };
 
@@ -129,8 +129,8 @@ function Spoken({ message, reported = false }: { message: Message; reported?: bo
   );
 }
 
-type SanctionChoice = "nothing" | "mute" | "muteEverywhere" | "ban" | "banEverywhere";
-const CHOICES: SanctionChoice[] = ["nothing", "mute", "ban", "muteEverywhere", "banEverywhere"];
+const CHOICES = ["nothing", ...SANCTIONS] as const;
+type SanctionChoice = (typeof CHOICES)[number];
 
 /** What is done about it: each button names its effect, and all of it happens or nothing. */
 function Resolve({ report }: { report: Report }) {
@@ -146,18 +146,16 @@ function Resolve({ report }: { report: Report }) {
     setWrong(bad);
     if (bad) return;
     const upheld = state === ReportState.UPHELD;
-    const sanction = {
-      kind: choice.startsWith("ban") ? SanctionKind.BAN : SanctionKind.MUTE,
-      channelId: choice.endsWith("Everywhere") ? 0n : (report.message?.channelId ?? 0n),
-      durationSeconds: DURATIONS[duration],
-    };
+    const channelId = report.message?.channelId ?? 0n;
     void act(() =>
       moderation.resolveReport({
         reportId: report.id,
         state,
         resolution: resolution.trim(),
         deleteMessage: upheld && remove,
-        ...(upheld && choice !== "nothing" ? { sanction } : {}),
+        ...(upheld && choice !== "nothing"
+          ? { sanction: sanctionOf(choice, channelId, duration) }
+          : {}),
       }),
     );
   };

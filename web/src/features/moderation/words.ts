@@ -46,14 +46,3 @@ const ACTIONS = {
   [FilterAction.MASK]: "mask",
   [FilterAction.REPORT]: "report",
 } as const;
-
-/** How long a sanction lasts, as one chooses it; 0: for ever. */
-export const DURATIONS = {
-  hour: 3_600n,
-  day: 86_400n,
-  week: 604_800n,
-  month: 2_592_000n,
-  ever: 0n,
-} as const;
-
-export type DurationName = keyof typeof DURATIONS;
