@@ -37,6 +37,7 @@
 #include "handlers/authenticator.h"
 #include "handlers/characters.h"
 #include "handlers/chat.h"
+#include "handlers/erasure.h"
 #include "handlers/events.h"
 #include "handlers/expiry.h"
 #include "handlers/factors.h"
@@ -571,6 +572,7 @@ static void build_server(void)
     notifications_register(server);
     account_events_register();
     audit_register();
+    erasure_register();
     expiry_register();
     mail_register();
     signing_keys_register();

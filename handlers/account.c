@@ -77,6 +77,7 @@ void account_register(struct rpc_server *server)
         .change_password = account_change_password,
         .change_email = account_change_email,
         .resend_verification = account_resend_verification,
+        .export_account = account_export,
         .close_account = account_close,
     };
 

@@ -29,6 +29,12 @@ enum status account_change_email(struct rpc_call *call, const ChangeEmailRequest
 enum status account_resend_verification(struct rpc_call *call, const ResendVerificationRequest *req,
                                         ResendVerificationResponse *res);
 
+struct export_account_stream;
+
+/* account_export.c */
+enum status account_export(struct rpc_call *call, const ExportAccountRequest *req,
+                           struct export_account_stream *out);
+
 /* account_closing.c */
 enum status account_close(struct rpc_call *call, const CloseAccountRequest *req,
                           CloseAccountResponse *res);

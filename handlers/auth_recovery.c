@@ -14,6 +14,7 @@
 #include "handlers/outbox.h"
 #include "handlers/secrets.h"
 #include "handlers/sessions.h"
+#include "waystone/auth/v1/auth_service.h"
 
 #define KIND "account.recover"
 #define PURPOSE "outbox.recover"
@@ -48,7 +49,7 @@ static enum status mail_token(struct outbox_task *task, const struct credentials
     TRY(account_token_make(task->tx, task->arena, row->id, ACCOUNT_TOKEN_RECOVER, row->email,
                            &mail.token));
     TRY(audit_add(task->tx, NULL,
-                  &(struct audit_act){.action = "account.recovery_mailed",
+                  &(struct audit_act){.action = AUTH_SERVICE_START_RECOVERY,
                                       .target_kind = "account",
                                       .target_id = row->id}));
     return mail_later(NULL, task->tx, &mail);

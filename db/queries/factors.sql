@@ -33,7 +33,7 @@ WHERE a.id = @account_id;
 -- Whether an account is being closed, held against that until the commit.
 -- in: id int8
 -- out: erases_at timestamptz?, is_erased bool
-SELECT erases_at, erased_at IS NOT NULL
+SELECT erases_at, erased_at IS NOT NULL OR coalesce(erases_at <= now(), false)
 FROM accounts
 WHERE id = @id
 FOR SHARE;
