@@ -33,6 +33,7 @@
 #include "handlers/api_keys.h"
 #include "handlers/app.h"
 #include "handlers/audit.h"
+#include "handlers/audit_export.h"
 #include "handlers/auth.h"
 #include "handlers/authenticator.h"
 #include "handlers/characters.h"
@@ -111,6 +112,8 @@ struct config {
 
     int64_t chat_new_account_s;
 
+    char *audit_export_directory;
+    int64_t audit_export_s;
     char *mail_directory, *mail_from, *mail_site_url;
     char *mail_smtp_url, *mail_smtp_user, *mail_smtp_password_file, *mail_smtp_ca;
     bool mail_smtp_tls;
@@ -233,6 +236,9 @@ static const struct config_key keys[] = {
     NUMBER("chat.new_account_s", chat_new_account_s, "86400", 0, 31536000,
            "Accounts younger than this, in seconds, cannot send links; 0: all can."),
 
+    TEXT("audit.export_directory", audit_export_directory, "",
+         "Directory for heads of the audit log, to be taken elsewhere; empty: none are written."),
+    NUMBER("audit.export_s", audit_export_s, "3600", 1, 86400, "Seconds between two of them."),
     TEXT("mail.directory", mail_directory, "",
          "Directory for mails as files, instead of sending them: development only."),
     TEXT("mail.smtp_url", mail_smtp_url, "",
@@ -793,6 +799,9 @@ static int prepare(void)
     passwords_configure((unsigned)config.auth_argon2_passes,
                         (unsigned)config.auth_argon2_memory_kib);
     hashing = workers_new((unsigned)config.auth_hashing_threads, (size_t)config.auth_hashing_queue);
+    if (audit_export_register(config.audit_export_directory, (uint32_t)config.audit_export_s, error,
+                              sizeof(error)) != STATUS_OK)
+        return fail(error);
     build_server();
     return 0;
 }

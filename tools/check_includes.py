@@ -37,8 +37,8 @@ LAYERS = [
      "server/protocol/ stands on base/, server/exchange.h and server/rpc.h"),
     ("server/", r"base/|server/protocol/|server/[^/]+\.h|google/rpc/|grpc/|buf/validate/",
      "server/ stands on base/ and server/protocol/; main.c gives it transports and hub"),
-    ("tools/admin/", r"base/|db/db\.h|db/queries/|handlers/(api_key_text|audit_chain|key_pairs"
-                     r"|secrets)\.h|api/scopes\.h|tools/admin/",
+    ("tools/admin/", r"base/|db/db\.h|db/queries/|handlers/(api_key_text|audit_chain|audit_head"
+                     r"|key_pairs|secrets)\.h|api/scopes\.h|tools/admin/",
      "tools/admin/ works on the database: base/, db/, the hashes of the audit log, API keys, and "
      "what is sealed there"),
     ("tools/", rf"base/|client/|server/protocol/|tools/|{SCHEMA}",

@@ -2,6 +2,9 @@
 database's back is found."""
 
 import json
+import pathlib
+import shutil
+import tempfile
 import unittest
 
 from admin_tool import admin, done, run_job
@@ -193,6 +196,69 @@ class Tampering(unittest.TestCase):
         self.assertEqual(admin(world, "audit", "verify")[0], 0)
         self.assertIn("the chain does not lead to the head given",
                       [problem for _, problem in self.found("--head", kept)])
+
+
+class Export(unittest.TestCase):
+    """Heads as files, for a place that the database's owner does not reach."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.heads = self.folder / "heads"
+        self.world = World("audit-export", http__loops=1, audit__export_directory=self.heads)
+        self.addCleanup(self.world.close)
+
+    def sealed(self):
+        """Something new is in the chain, and nothing waits: the head."""
+        before = done(self.world, "audit", "head")["position"]
+        Player(self.world.server)
+
+        def ready():
+            head = done(self.world, "audit", "head")
+            return head["position"] > before and head["waiting"] == 0
+        self.assertTrue(eventually(ready, 20))
+        return done(self.world, "audit", "head")
+
+    def test_the_server_writes_each_head_once(self):
+        head = self.sealed()
+        run_job(self.world, "audit_export")
+        kept = self.heads / f"{head['position']:020}.head"
+        self.assertEqual(kept.read_text(), f"{head['position']}:{head['hash']}\n")
+        written = kept.stat().st_mtime_ns
+        run_job(self.world, "audit_export")
+        self.assertEqual(kept.stat().st_mtime_ns, written)
+        later = self.sealed()
+        run_job(self.world, "audit_export")
+        self.assertEqual({path.name for path in self.heads.iterdir()} >=
+                         {kept.name, f"{later['position']:020}.head"}, True)
+        self.assertFalse([path for path in self.heads.iterdir() if path.suffix != ".head"])
+        done(self.world, "audit", "verify", "--head", f"@{kept}")
+
+    def test_an_operator_writes_one(self):
+        head = self.sealed()
+        kept = self.folder / "today.head"
+        done(self.world, "audit", "head", "--out", kept)
+        self.assertEqual(done(self.world, "audit", "verify", "--head", f"@{kept}")["verified"],
+                         head["position"])
+        kept.write_text(f"{head['position']}:{'0' * 64}\n")
+        code, _, complaint = admin(self.world, "audit", "verify", "--head", f"@{kept}")
+        self.assertEqual(code, 3, complaint)
+
+    def test_what_cannot_be_written_or_read(self):
+        self.sealed()
+        code, _, complaint = admin(self.world, "audit", "head", "--out", "/proc/none/head")
+        self.assertEqual(code, 1)
+        self.assertIn("cannot be written", complaint)
+        code, _, complaint = admin(self.world, "audit", "verify", "--head", "@/nowhere")
+        self.assertEqual(code, 2)
+        self.assertIn("cannot be read", complaint)
+
+    def test_a_directory_that_cannot_be_is_refused_at_the_start(self):
+        server = self.world.add_server(start=False, audit__export_directory="/proc/none/heads")
+        server.expected_exit = 1
+        with self.assertRaises(Problem):
+            server.start(self.world.env)
+        self.assertIn("audit.export_directory", server.log_path.read_text())
 
 
 if __name__ == "__main__":

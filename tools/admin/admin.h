@@ -30,7 +30,7 @@ struct admin {
     /* options */
     int64_t limit;
     int64_t from_id; /* --after, --before; 0: not given */
-    const char *account, *action, *kind, *reason, *head, *name, *scopes;
+    const char *account, *action, *kind, *reason, *head, *out, *name, *scopes;
     int64_t days; /* 0: not given */
     bool all, now, service;
 

@@ -1,14 +1,17 @@
 /* audit list, head, verify. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "db/queries/audit.h"
 #include "handlers/audit_chain.h"
+#include "handlers/audit_head.h"
 #include "tools/admin/admin.h"
 
 #define PAGE_ROWS 1000
 #define MAX_FINDINGS 100
+#define HEAD_LINE_BYTES 128
 
 /* --- list --- */
 
@@ -64,6 +67,16 @@ static void add_head(struct admin *admin, int64_t position, const char *hash)
     output_text(&admin->output, "hash", hash);
 }
 
+static enum status write_head(struct admin *admin, int64_t position, const char *hash)
+{
+    if (position == 0)
+        return admin_fail(admin, STATUS_FAILED_PRECONDITION, "nothing was sealed yet");
+    if (!audit_head_write(admin->out, position, hash))
+        return admin_fail(admin, STATUS_UNAVAILABLE, "%s cannot be written: %s", admin->out,
+                          strerror(errno));
+    return STATUS_OK;
+}
+
 enum status audit_head_command(struct admin *admin)
 {
     struct audit_chain_head_row *head;
@@ -76,6 +89,8 @@ enum status audit_head_command(struct admin *admin)
     TRY(audit_waiting(admin->db, admin->arena, &waiting));
     if (s == STATUS_OK && head->hash.length == AUDIT_HASH_BYTES)
         audit_chain_hex(head->hash.data, hash);
+    if (admin->out != NULL)
+        TRY(write_head(admin, s == STATUS_OK ? head->position : 0, hash));
     output_row(&admin->output);
     add_head(admin, s == STATUS_OK ? head->position : 0, s == STATUS_OK ? hash : NULL);
     output_number(&admin->output, "waiting", waiting->waiting);
@@ -193,6 +208,22 @@ static enum status check_outside(struct walk *walk)
     return STATUS_OK;
 }
 
+/* The line of a file that `audit head --out` or the server wrote. */
+static enum status read_head_file(struct admin *admin)
+{
+    char *line = arena_alloc(admin->arena, HEAD_LINE_BYTES);
+    FILE *file = fopen(admin->head + 1, "re");
+    bool found = file != NULL && fgets(line, HEAD_LINE_BYTES, file) != NULL;
+
+    if (file != NULL)
+        fclose(file);
+    if (!found)
+        return admin_fail(admin, STATUS_INVALID_ARGUMENT, "%s cannot be read", admin->head + 1);
+    line[strcspn(line, "\n")] = '\0';
+    admin->head = line;
+    return STATUS_OK;
+}
+
 static enum status read_expected(struct walk *walk)
 {
     struct admin *admin = walk->admin;
@@ -200,6 +231,8 @@ static enum status read_expected(struct walk *walk)
 
     if (admin->head == NULL)
         return STATUS_OK;
+    if (admin->head[0] == '@')
+        TRY(read_head_file(admin));
     walk->expected_position = strtoll(admin->head, &end, 10);
     if (walk->expected_position < 1 || *end != ':' ||
         strspn(end + 1, "0123456789abcdef") != 2 * AUDIT_HASH_BYTES ||

@@ -94,7 +94,8 @@ static const struct command commands[] = {
     {"key", "scopes", 0, 0, key_scopes, "", "what an API key can be given"},
     {"audit", "list", 0, 0, audit_list_command, "",
      "the audit log, newest first (--account, --action, --before, --limit)"},
-    {"audit", "head", 0, 0, audit_head_command, "", "the end of the chain, to be kept elsewhere"},
+    {"audit", "head", 0, 0, audit_head_command, "",
+     "the end of the chain, to be kept elsewhere (--out: as a file)"},
     {"audit", "verify", 0, 0, audit_verify, "",
      "check every row against the chain (--head: that it leads to a head kept elsewhere)"},
     {"dead-letters", "list", 0, 0, dead_letters_list_command, "",
@@ -126,7 +127,9 @@ static void print_usage(FILE *out)
           "  --account ACCOUNT      of this account: user name, address or number\n"
           "  --action ACTION        only this action; % stands for anything\n"
           "  --kind KIND            only of this kind\n"
-          "  --head POSITION:HASH   as `audit head` or the server's log told it\n"
+          "  --head POSITION:HASH   as `audit head` or the server's log told it; @FILE: a file of "
+          "it\n"
+          "  --out FILE             write the head there\n"
           "  --now                  do not wait\n"
           "  --name TEXT            what a key is called\n"
           "  --scopes A,B           what a key may do\n"
@@ -271,6 +274,7 @@ enum option_key {
     REASON,
     ALL,
     NOW,
+    OUT,
     NAME,
     SCOPES,
     DAYS,
@@ -290,6 +294,7 @@ static const struct option options[] = {{"config", required_argument, NULL, CONF
                                         {"reason", required_argument, NULL, REASON},
                                         {"all", no_argument, NULL, ALL},
                                         {"now", no_argument, NULL, NOW},
+                                        {"out", required_argument, NULL, OUT},
                                         {"name", required_argument, NULL, NAME},
                                         {"scopes", required_argument, NULL, SCOPES},
                                         {"days", required_argument, NULL, DAYS},
@@ -334,6 +339,9 @@ static bool set_option(struct admin *admin, int key, const char **config_path)
         return admin->all = true;
     case NOW:
         return admin->now = true;
+    case OUT:
+        admin->out = optarg;
+        return true;
     case NAME:
         admin->name = optarg;
         return true;
