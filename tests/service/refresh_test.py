@@ -9,8 +9,8 @@ import random
 import threading
 import unittest
 
-from harness import (GET_SESSION, PASSWORD, REFRESH, REGISTER, SIGN_IN, Api, Player, RpcError, World,
-                     eventually, unique)
+from harness import (GET_SESSION, PASSWORD, REFRESH, REGISTER, SIGN_IN, VERIFY_EMAIL, Api, Player,
+                     RpcError, World, eventually, unique)
 
 LIST_NOTIFICATIONS = "notification.v1.NotificationService/ListNotifications"
 DATABASE = "refresh"
@@ -221,6 +221,8 @@ class Theft(unittest.TestCase):
         elsewhere = Api(world.server)
         elsewhere.token = elsewhere.call(SIGN_IN, {
             "login": player.name, "password": PASSWORD})["session"]["accessToken"]
+        address = f"{player.name}@example.org"
+        player.api.call(VERIFY_EMAIL, {"token": world.mail_to(address, "").token})
         owner.refresh()
         end_grace(owner)
         self.assertFalse(thief.refresh())
@@ -235,6 +237,9 @@ class Theft(unittest.TestCase):
         self.assertEqual(world.psql("SELECT count(*) FROM audit_log WHERE action = "
                                     f"'session.token_reused' AND account_id = {account} "
                                     f"AND target_id = {owner.id}"), "1")
+        mail = world.mail_to(address, "session was ended")
+        self.assertNotIn(owner.token, mail.text)
+        self.assertEqual(len(world.mails(address)), 2)
         elsewhere.call(GET_SESSION)  # other sessions are not touched
 
 
