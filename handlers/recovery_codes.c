@@ -27,13 +27,20 @@ char *recovery_code_text(struct arena *arena, const uint8_t bytes[RECOVERY_CODE_
     return text;
 }
 
+/* The digit that was meant; '\0': none of ours. */
 static char plain_digit(char typed)
 {
-    char digit = typed >= 'a' && typed <= 'z' ? (char)(typed - 'a' + 'A') : typed;
+    const char *alike = strchr("oOiIlL", typed);
+    const char *found;
 
-    if (digit == 'O')
-        return '0';
-    return digit == 'I' || digit == 'L' ? '1' : digit;
+    if (typed == '\0')
+        return '\0';
+    if (alike != NULL)
+        return digits[*alike == 'o' || *alike == 'O' ? 0 : 1];
+    for (found = digits; *found != '\0'; found++)
+        if (*found == typed || (*found >= 'A' && *found + ('a' - 'A') == typed))
+            return *found;
+    return '\0';
 }
 
 bool recovery_code_hash(const char *code, unsigned char ret[SHA256_DIGEST_LENGTH])
@@ -42,12 +49,11 @@ bool recovery_code_hash(const char *code, unsigned char ret[SHA256_DIGEST_LENGTH
     size_t count = 0;
 
     for (; *code != '\0'; code++) {
-        char digit = plain_digit(*code);
-        if (digit == ' ' || digit == '-')
+        if (*code == ' ' || *code == '-')
             continue;
-        if (count == CODE_DIGITS || strchr(digits, digit) == NULL)
+        if (count == CODE_DIGITS || plain_digit(*code) == '\0')
             return false;
-        plain[count++] = digit;
+        plain[count++] = plain_digit(*code);
     }
     SHA256((const unsigned char *)plain, count, ret);
     return count == CODE_DIGITS;
