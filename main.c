@@ -42,6 +42,7 @@
 #include "handlers/events.h"
 #include "handlers/expiry.h"
 #include "handlers/factors.h"
+#include "handlers/fetch.h"
 #include "handlers/jobs.h"
 #include "handlers/keys.h"
 #include "handlers/limiter.h"
@@ -56,6 +57,9 @@
 #include "handlers/passwords.h"
 #include "handlers/presence.h"
 #include "handlers/presence_live.h"
+#include "handlers/provider_client.h"
+#include "handlers/provider_list.h"
+#include "handlers/providers.h"
 #include "handlers/sanctions.h"
 #include "handlers/secrets.h"
 #include "handlers/signing_keys.h"
@@ -104,6 +108,7 @@ struct config {
     int64_t redis_connect_timeout_ms, redis_command_timeout_ms;
 
     char *auth_master_key, *auth_issuer, *auth_relying_party_id, *auth_origins;
+    char *auth_providers;
     int64_t auth_access_token_s, auth_refresh_token_s, auth_refresh_grace_s, auth_session_s;
     int64_t auth_key_days, auth_key_publish_s;
     int64_t auth_hashing_threads, auth_hashing_queue;
@@ -232,6 +237,9 @@ static const struct config_key keys[] = {
            "From closing an account to erasing what is personal in it, in seconds."),
     NUMBER("auth.name_reserved_s", auth_name_reserved_s, "7776000", 0, 315360000,
            "For so long nobody can take the user name of an erased account, in seconds."),
+    TEXT("auth.providers", auth_providers, "",
+         "JSON file of the OpenID Connect providers that sign players in (docs/providers.md); "
+         "empty: none."),
 
     NUMBER("chat.new_account_s", chat_new_account_s, "86400", 0, 31536000,
            "Accounts younger than this, in seconds, cannot send links; 0: all can."),
@@ -302,6 +310,7 @@ static struct metrics *metrics;
 static struct workers *workers; /* what blocks: cancelled statements */
 static struct workers *hashing; /* passwords */
 static struct secrets *secrets;
+static struct provider_list *providers;
 static char *passkey_origins;
 static struct http_config http_config;
 static atomic_int loops_ready;
@@ -371,6 +380,7 @@ static void open_app(struct server_loop *self)
         .redis = redis_open(self->loop, &redis),
         .workers = hashing,
         .secrets = secrets,
+        .providers = providers,
         .relying_party_id = config.auth_relying_party_id,
         .origins = passkey_origins,
         .issuer = config.auth_issuer,
@@ -388,6 +398,7 @@ static void open_app(struct server_loop *self)
         .insecure_cookies = config.http_insecure_cookies,
     };
     live_open(&self->app);
+    provider_client_open(&self->app);
     chat_open(&self->app);
     account_events_open(&self->app);
     events_open(&self->app);
@@ -430,6 +441,7 @@ static void close_app(struct server_loop *self)
     word_filters_close(&self->app);
     speakers_close(&self->app);
     chat_close(&self->app);
+    provider_client_close(&self->app);
 }
 
 static void *run_loop(void *argument)
@@ -573,6 +585,7 @@ static void build_server(void)
     chat_register(server);
     events_register(server);
     presence_register(server);
+    providers_register(server);
     social_register(server);
     moderation_register(server);
     notifications_register(server);
@@ -770,6 +783,17 @@ static bool start_mail(char *reterr, size_t reterr_size)
     return mail_start(&mail, secrets, reterr, reterr_size);
 }
 
+static bool load_providers(char *reterr, size_t reterr_size)
+{
+    if (!fetch_start()) {
+        snprintf(reterr, reterr_size, "libcurl does not start");
+        return false;
+    }
+    providers = provider_list_load(config.auth_providers, is_loopback(config.http_address), reterr,
+                                   reterr_size);
+    return providers != NULL;
+}
+
 static int prepare(void)
 {
     char error[512];
@@ -783,6 +807,8 @@ static int prepare(void)
     if (loop_count > MAX_LOOPS)
         loop_count = MAX_LOOPS;
     if (!load_secrets(error, sizeof(error)))
+        return fail(error);
+    if (!load_providers(error, sizeof(error)))
         return fail(error);
     if (config.database_migrate && !migrate(error, sizeof(error)))
         return fail(error);
@@ -849,6 +875,7 @@ static void serve(sigset_t *signals)
     log_info("draining", LOG_STRING("signal", strsignal(number)));
     atomic_store(&shutting_down, true);
     mail_interrupt();
+    provider_list_interrupt(providers);
     pthread_create(&waiter, NULL, wait_second_signal, signals);
     for (unsigned i = 0; i < loop_count; i++)
         loop_post(loops[i].loop, drain_loop, &loops[i]);
@@ -864,6 +891,8 @@ static void clean_up(void)
     workers_free(hashing);
     workers_free(workers);
     mail_stop();
+    provider_list_free(providers);
+    fetch_stop();
     rpc_server_free(server);
     metrics_free(metrics);
     secrets_free(secrets);

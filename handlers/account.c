@@ -6,6 +6,7 @@
 #include "handlers/account_parts.h"
 #include "handlers/app.h"
 #include "handlers/convert.h"
+#include "handlers/linked_providers.h"
 #include "handlers/sessions.h"
 #include "handlers/step_up.h"
 #include "waystone/account/v1/account_service.h"
@@ -63,6 +64,7 @@ static enum status get_security(struct rpc_call *call, const GetSecurityRequest 
     if (!row->password_changed_at_is_null)
         res->password_changed_at = timestamp_from_us(call->arena, row->password_changed_at);
     TRY(add_factors(call, account_id, res));
+    TRY(linked_providers_of(call, call->app->db, account_id, &res->providers, &res->n_providers));
     return add_step_up(call, res);
 }
 

@@ -20,6 +20,8 @@ struct keys;
 struct live;
 struct live_watch;
 struct presence;
+struct provider_list;
+struct provider_memory;
 struct local_limits;
 struct sanctions;
 struct secrets;
@@ -52,7 +54,9 @@ struct app {
     struct workers *workers;   /* password hashing; shared by all loops */
     const struct keys *keys;   /* signing keys; NULL until they were read: signing_keys.c */
     struct key_reader *key_reader;
-    const struct secrets *secrets; /* the master key; shared, read-only */
+    const struct secrets *secrets;           /* the master key; shared, read-only */
+    const struct provider_list *providers;   /* provider_list.c; shared, read-only */
+    struct provider_memory *provider_memory; /* provider_client.c: what they say of themselves */
 
     /* configuration, the same on every loop */
     const char *relying_party_id; /* of passkeys: our domain */

@@ -1,11 +1,10 @@
 #include "handlers/cose.h"
 
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/x509.h>
 #include <string.h>
+
+#include "handlers/public_keys.h"
 
 /* Labels of a COSE_Key; those below zero depend on its type. */
 enum {
@@ -20,9 +19,7 @@ enum {
 enum { TYPE_OKP = 1, TYPE_EC2 = 2, TYPE_RSA = 3 };
 enum { CURVE_P256 = 1, CURVE_ED25519 = 6 };
 
-#define COORDINATE_BYTES 32
-#define RSA_MIN_BITS 2048
-#define RSA_MAX_BITS 4096
+#define ED25519_BYTES 32
 #define MAX_MEMBERS 16
 
 /* What a key is made of: numbers and strings by label. */
@@ -31,34 +28,9 @@ struct members {
     struct bytes x, y, modulus, exponent;
 };
 
-static void pkey_freep(EVP_PKEY **key)
-{
-    EVP_PKEY_free(*key);
-}
-
-static void pkey_context_freep(EVP_PKEY_CTX **context)
-{
-    EVP_PKEY_CTX_free(*context);
-}
-
 static void digest_freep(EVP_MD_CTX **context)
 {
     EVP_MD_CTX_free(*context);
-}
-
-static void number_freep(BIGNUM **number)
-{
-    BN_free(*number);
-}
-
-static void builder_freep(OSSL_PARAM_BLD **builder)
-{
-    OSSL_PARAM_BLD_free(*builder);
-}
-
-static void parameters_freep(OSSL_PARAM **parameters)
-{
-    OSSL_PARAM_free(*parameters);
 }
 
 /* --- reading --- */
@@ -106,76 +78,26 @@ static bool read_members(struct cbor *cbor, struct members *members)
 
 /* --- keys --- */
 
-static EVP_PKEY *from_parameters(const char *type, OSSL_PARAM *parameters)
-{
-    CLEANUP(pkey_context_freep)
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-    EVP_PKEY *key = NULL;
-
-    if (context == NULL || parameters == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
-        EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
-        return NULL;
-    return key;
-}
-
-/* OpenSSL refuses a point that is not on the curve. */
-static EVP_PKEY *p256_key(const struct members *members)
-{
-    unsigned char point[1 + 2 * COORDINATE_BYTES] = {POINT_CONVERSION_UNCOMPRESSED};
-    OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char[]){"P-256"}, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)),
-        OSSL_PARAM_construct_end(),
-    };
-
-    if (members->type != TYPE_EC2 || members->curve != CURVE_P256 ||
-        members->x.length != COORDINATE_BYTES || members->y.length != COORDINATE_BYTES)
-        return NULL;
-    memcpy(point + 1, members->x.data, COORDINATE_BYTES);
-    memcpy(point + 1 + COORDINATE_BYTES, members->y.data, COORDINATE_BYTES);
-    return from_parameters("EC", parameters);
-}
-
 static EVP_PKEY *ed25519_key(const struct members *members)
 {
     if (members->type != TYPE_OKP || members->curve != CURVE_ED25519 ||
-        members->x.length != COORDINATE_BYTES)
+        members->x.length != ED25519_BYTES)
         return NULL;
     return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, members->x.data, members->x.length);
-}
-
-static EVP_PKEY *rsa_key(const struct members *members)
-{
-    CLEANUP(number_freep) BIGNUM *modulus = NULL;
-    CLEANUP(number_freep) BIGNUM *exponent = NULL;
-    CLEANUP(builder_freep) OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    CLEANUP(parameters_freep) OSSL_PARAM *parameters = NULL;
-
-    if (members->type != TYPE_RSA || members->modulus.length > RSA_MAX_BITS / 8 ||
-        members->exponent.length == 0 || members->exponent.length > 4)
-        return NULL;
-    modulus = BN_bin2bn(members->modulus.data, (int)members->modulus.length, NULL);
-    exponent = BN_bin2bn(members->exponent.data, (int)members->exponent.length, NULL);
-    if (builder == NULL || modulus == NULL || exponent == NULL ||
-        BN_num_bits(modulus) < RSA_MIN_BITS || !BN_is_odd(modulus) || !BN_is_odd(exponent) ||
-        BN_is_one(exponent))
-        return NULL;
-    if (OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) != 1 ||
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) != 1)
-        return NULL;
-    parameters = OSSL_PARAM_BLD_to_param(builder);
-    return from_parameters("RSA", parameters);
 }
 
 static EVP_PKEY *make_key(const struct members *members)
 {
     switch (members->algorithm) {
     case COSE_ES256:
-        return p256_key(members);
+        return members->type == TYPE_EC2 && members->curve == CURVE_P256
+                   ? public_key_p256(members->x, members->y)
+                   : NULL;
     case COSE_EDDSA:
         return ed25519_key(members);
     case COSE_RS256:
-        return rsa_key(members);
+        return members->type == TYPE_RSA ? public_key_rsa(members->modulus, members->exponent)
+                                         : NULL;
     default:
         return NULL;
     }
@@ -183,7 +105,7 @@ static EVP_PKEY *make_key(const struct members *members)
 
 bool cose_read_key(struct cbor *cbor, struct arena *arena, struct cose_key *ret)
 {
-    CLEANUP(pkey_freep) EVP_PKEY *key = NULL;
+    CLEANUP(public_key_freep) EVP_PKEY *key = NULL;
     struct members members = {0};
     unsigned char *der, *end;
     int length;
@@ -204,7 +126,7 @@ bool cose_read_key(struct cbor *cbor, struct arena *arena, struct cose_key *ret)
 bool cose_verify(const struct cose_key *key, struct bytes text, struct bytes signature)
 {
     const unsigned char *der = key->der.data;
-    CLEANUP(pkey_freep) EVP_PKEY *public = d2i_PUBKEY(NULL, &der, (long)key->der.length);
+    CLEANUP(public_key_freep) EVP_PKEY *public = d2i_PUBKEY(NULL, &der, (long)key->der.length);
     CLEANUP(digest_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
     /* Ed25519 hashes by itself. */
     const EVP_MD *digest = key->algorithm == COSE_EDDSA ? NULL : EVP_sha256();

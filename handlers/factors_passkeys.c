@@ -1,6 +1,7 @@
 /* FactorService: passkeys. */
 #include "handlers/challenges.h"
 #include "handlers/factors_parts.h"
+#include "handlers/linked_providers.h"
 #include "handlers/mail.h"
 #include "handlers/passkeys.h"
 #include "handlers/recovery_codes.h"
@@ -100,18 +101,13 @@ enum status factors_rename_passkey(struct rpc_call *call, const RenamePasskeyReq
     return STATUS_OK;
 }
 
-/* Whoever has neither a password nor another passkey would lock themselves out. */
-static bool is_last_key(const struct factors_of_row *factors)
-{
-    return factors->passkeys <= 1 && factors->password_hash == NULL;
-}
-
 enum status factors_remove_passkey(struct rpc_call *call, const RemovePasskeyRequest *req,
                                    RemovePasskeyResponse *res)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct factors_of_row *factors;
     struct passkeys_delete_row *removed;
+    bool can_be_opened;
     enum status s;
 
     TRY(factors_begin(call, &tx, &factors));
@@ -119,9 +115,10 @@ enum status factors_remove_passkey(struct rpc_call *call, const RemovePasskeyReq
     if (s == STATUS_NOT_FOUND)
         return factors_commit_unchanged(call, tx);
     TRY(s);
-    if (is_last_key(factors))
-        return rpc_fail(call, STATUS_FAILED_PRECONDITION,
-                        "nothing else opens this account; set a password first");
+    TRY(account_can_be_opened(call, tx, call->identity.account_id, &can_be_opened));
+    if (!can_be_opened)
+        return rpc_fail_reason(call, STATUS_FAILED_PRECONDITION, "LAST_MEANS",
+                               "nothing else opens this account; set a password first");
     TRY(factors_lost(call, tx));
     TRY(mail_owner_later(call, tx, call->identity.account_id, MAIL_FACTOR_REMOVED,
                          words_of(call, removed->name)));

@@ -1,86 +1,24 @@
 #include "handlers/refresh_cookie.h"
 
-#include <string.h>
+#include "handlers/cookie.h"
 
-#include "handlers/app.h"
-
-#define NAME "waystone_refresh"
-#define SECURE_NAME "__Secure-" NAME /* browsers take it over TLS only */
-#define ATTRIBUTES "Path=/waystone.auth.v1.AuthService/; HttpOnly; SameSite=Strict"
-
-static bool is_loopback(const char *peer)
-{
-    if (strncmp(peer, "::ffff:", 7) == 0) /* IPv4 on an IPv6 socket */
-        peer += 7;
-    return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
-}
-
-static bool cleartext_is_fine(const struct rpc_call *call)
-{
-    return call->app->insecure_cookies && !call->secure && is_loopback(call->peer);
-}
-
-static const char *name_for(const struct rpc_call *call)
-{
-    return cleartext_is_fine(call) ? NAME : SECURE_NAME;
-}
-
-static void set(struct rpc_call *call, const char *value, uint32_t max_age_s)
-{
-    rpc_set_header(call, "set-cookie",
-                   arena_printf(call->arena, "%s=%s; " ATTRIBUTES "; Max-Age=%u%s", name_for(call),
-                                value, max_age_s, cleartext_is_fine(call) ? "" : "; Secure"));
-}
+static const struct cookie cookie = {
+    .name = "waystone_refresh",
+    .path = "/waystone.auth.v1.AuthService/",
+    .same_site = "Strict",
+};
 
 void refresh_cookie_set(struct rpc_call *call, const char *token, uint32_t max_age_s)
 {
-    set(call, token, max_age_s);
+    cookie_set(call, &cookie, token, max_age_s);
 }
 
 void refresh_cookie_clear(struct rpc_call *call)
 {
-    set(call, "", 0);
-}
-
-const char *cookie_find(struct arena *arena, const char *header, const char *name)
-{
-    size_t name_length = strlen(name);
-
-    while (*header != '\0') {
-        size_t length = strcspn(header, ";");
-        if (length > name_length && strncmp(header, name, name_length) == 0 &&
-            header[name_length] == '=')
-            return arena_strndup(arena, header + name_length + 1, length - name_length - 1);
-        header += length;
-        header += strspn(header, "; ");
-    }
-    return NULL;
-}
-
-/* SameSite keeps other sites out already; a browser that has no such thing still sends its
- * origin with a POST. Newer ones say it themselves. */
-static bool comes_from_elsewhere(struct rpc_call *call)
-{
-    const char *site = rpc_header(call, "sec-fetch-site");
-    const char *origin = rpc_header(call, "origin");
-    const char *host = rpc_header(call, "host");
-    const char *authority;
-
-    if (site != NULL && strcmp(site, "same-origin") != 0)
-        return true;
-    if (origin == NULL)
-        return false;
-    authority = strstr(origin, "://");
-    return authority == NULL || host == NULL || strcmp(authority + 3, host) != 0;
+    cookie_clear(call, &cookie);
 }
 
 enum status refresh_cookie_get(struct rpc_call *call, const char **ret_token)
 {
-    const char *header = rpc_header(call, "cookie");
-
-    *ret_token = header ? cookie_find(call->arena, header, name_for(call)) : NULL;
-    if (*ret_token != NULL && comes_from_elsewhere(call))
-        return rpc_fail(call, STATUS_PERMISSION_DENIED,
-                        "the session's cookie works from the game's own pages only");
-    return STATUS_OK;
+    return cookie_get(call, &cookie, ret_token);
 }

@@ -14,7 +14,4 @@ void refresh_cookie_clear(struct rpc_call *call);
 /* The token, or NULL. PERMISSION_DENIED when a page of another origin sent it. */
 enum status refresh_cookie_get(struct rpc_call *call, const char **ret_token) MUST_CHECK;
 
-/* Value of a cookie in a "cookie" header, in the arena; NULL when absent. Pure. */
-const char *cookie_find(struct arena *arena, const char *header, const char *name);
-
 #endif

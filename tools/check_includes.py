@@ -26,9 +26,11 @@ LAYERS = [
     ("gen/", rf"base/|gen/|{SCHEMA}.*\.pb-c\.h",
      "gen/ stands on base/ and the descriptors protobuf-c makes"),
     ("handlers/", r"base/|handlers/|db/(db|redis)\.h|db/queries/|server/(rpc|interceptors)\.h"
-                  rf"|server/live/|server/protocol/(base64|json)\.h|{SCHEMA}|version\.h|api/scopes\.h",
+                  rf"|server/live/|server/protocol/(base64|json|json_text|utf8)\.h|{SCHEMA}|version\.h"
+                  r"|api/scopes\.h",
      "handlers/ stands on generated headers, db/db.h, db/redis.h, server/rpc.h, "
-     "server/interceptors.h, server/live/ and the codecs base64.h and json.h"),
+     "server/interceptors.h, server/live/ and the codecs base64.h, json.h, json_text.h and "
+     "utf8.h"),
     ("server/http/", r"base/|server/http/|server/(exchange|server)\.h",
      "server/http/ knows requests as bytes: base/, server/exchange.h, server/server.h"),
     ("server/live/", r"base/|server/live/|server/rpc\.h",

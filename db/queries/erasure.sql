@@ -77,6 +77,8 @@ WITH tokens AS (
     DELETE FROM api_keys WHERE account_id = @account_id
 ), asked AS (
     DELETE FROM challenges WHERE account_id = @account_id
+), providers AS (
+    DELETE FROM account_providers WHERE account_id = @account_id
 )
 DELETE FROM passkeys
 WHERE account_id = @account_id;

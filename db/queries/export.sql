@@ -45,6 +45,11 @@ SELECT 'factors.json',
                                                FROM challenges WHERE account_id = @account_id) c)
                          AS challenges) t)
 UNION ALL
+SELECT 'providers.json',
+       (SELECT coalesce(json_agg(t ORDER BY t.created_at), '[]')::text
+        FROM (SELECT issuer, subject, label, created_at
+              FROM account_providers WHERE account_id = @account_id) t)
+UNION ALL
 SELECT 'api_keys.json',
        (SELECT coalesce(json_agg(t ORDER BY t.id), '[]')::text
         FROM (SELECT id, name, prefix, scopes, is_service, created_at, expires_at, last_used_at,

@@ -4,10 +4,11 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Notice } from "@/components/Notice";
 import { finishLink } from "@/features/account/links";
+import type { ProviderAnswer } from "@/features/auth/calls";
 import { useErrorText } from "@/lib/useErrorText";
 
 /** Back from a provider's page, to add it to the account that is signed in. */
-export function LinkReturn({ state, code }: { state: string; code: string }) {
+export function LinkReturn({ answer }: { answer: ProviderAnswer }) {
   const t = useTranslations("entry");
   const explain = useErrorText();
   const navigate = useNavigate();
@@ -17,11 +18,11 @@ export function LinkReturn({ state, code }: { state: string; code: string }) {
   useEffect(() => {
     if (begun.current) return; // what the provider gave works once
     begun.current = true;
-    finishLink(state, code).then(() => {
+    finishLink(answer).then(() => {
       void queries.invalidateQueries({ queryKey: ["account"] });
       void navigate({ to: "/account/factors", replace: true });
     }, setFailure);
-  }, [state, code, navigate, queries]);
+  }, [answer, navigate, queries]);
   if (failure === null) {
     return (
       <p className="lead" role="status">

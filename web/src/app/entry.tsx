@@ -112,22 +112,19 @@ export function VerifyScreen() {
 const providerRoute = getRouteApi("/door/sign-in/provider");
 
 export function ProviderScreen() {
-  const { state, code } = providerRoute.useSearch();
+  const { state, code, iss } = providerRoute.useSearch();
   const [linking] = useState(useSessionState().status === "signed-in");
   const arrive = useArrive();
+  const answer =
+    state === undefined || code === undefined ? null : { state, code, issuer: iss ?? "" };
   return (
     <EntryPlate title="providerTitle">
-      {state === undefined || code === undefined ? (
+      {answer === null ? (
         <Declined to={linking ? "/account" : "/sign-in"} />
       ) : linking ? (
-        <LinkReturn state={state} code={code} />
+        <LinkReturn answer={answer} />
       ) : (
-        <ProviderReturn
-          state={state}
-          code={code}
-          onArrive={arrive}
-          againLink={mainLink("/sign-in")}
-        />
+        <ProviderReturn answer={answer} onArrive={arrive} againLink={mainLink("/sign-in")} />
       )}
     </EntryPlate>
   );

@@ -62,14 +62,15 @@ const verifyEmail = createRoute({
   component: lazyRouteComponent(() => import("./entry"), "VerifyScreen"),
 });
 
-type ProviderSearch = { state?: string; code?: string };
+type ProviderSearch = { state?: string; code?: string; iss?: string };
 
 const provider = createRoute({
   getParentRoute: () => door,
   path: "/sign-in/provider",
-  validateSearch: ({ state, code }: Record<string, unknown>): ProviderSearch => ({
+  validateSearch: ({ state, code, iss }: Record<string, unknown>): ProviderSearch => ({
     ...(state === undefined ? {} : { state: String(state) }),
     ...(code === undefined ? {} : { code: String(code) }),
+    ...(iss === undefined ? {} : { iss: String(iss) }),
   }),
   component: lazyRouteComponent(() => import("./entry"), "ProviderScreen"),
 });

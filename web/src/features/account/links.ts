@@ -13,8 +13,13 @@ export async function startLink(providerId: string): Promise<string> {
   return (await providers.startProviderLink({ providerId })).authorizationUrl;
 }
 
-export async function finishLink(state: string, code: string): Promise<void> {
-  await providers.finishProviderLink({ state, code });
+/** `answer`: what the browser came back with. */
+export async function finishLink(answer: {
+  state: string;
+  code: string;
+  issuer: string;
+}): Promise<void> {
+  await providers.finishProviderLink(answer);
 }
 
 export async function unlink(providerId: string): Promise<void> {

@@ -10,17 +10,16 @@ import { hasCode } from "@/lib/errors";
 import { useErrorText } from "@/lib/useErrorText";
 import { useForm } from "@/lib/useForm";
 import { useWrongText } from "@/lib/useWrongText";
-import { type Arrival, finishProvider, registerWithProvider } from "./calls";
+import { type Arrival, finishProvider, type ProviderAnswer, registerWithProvider } from "./calls";
 
 type ProviderReturnProps = {
-  state: string;
-  code: string;
+  answer: ProviderAnswer;
   onArrive: (arrival: Arrival) => void;
   againLink: (label: string) => ReactNode;
 };
 
 /** Back from a provider's page, with what it says. */
-export function ProviderReturn({ state, code, onArrive, againLink }: ProviderReturnProps) {
+export function ProviderReturn({ answer, onArrive, againLink }: ProviderReturnProps) {
   const t = useTranslations("entry");
   const explain = useErrorText();
   const [newcomer, setNewcomer] = useState<ProviderNewcomer | null>(null);
@@ -31,11 +30,11 @@ export function ProviderReturn({ state, code, onArrive, againLink }: ProviderRet
   useEffect(() => {
     if (begun.current) return; // what the provider gave works once
     begun.current = true;
-    finishProvider(state, code).then((arrival) => {
+    finishProvider(answer).then((arrival) => {
       if (arrival.kind === "newcomer") setNewcomer(arrival.newcomer);
       else arrive.current(arrival);
     }, setFailure);
-  }, [state, code]);
+  }, [answer]);
   if (newcomer) {
     return <NewcomerForm newcomer={newcomer} onDone={() => onArrive({ kind: "in" })} />;
   }

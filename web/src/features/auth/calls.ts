@@ -87,10 +87,13 @@ export async function startProvider(providerId: string): Promise<string> {
   return (await providers.startProviderSignIn({ providerId })).authorizationUrl;
 }
 
-export async function finishProvider(state: string, code: string): Promise<Arrival> {
+/** What the browser came back with. */
+export type ProviderAnswer = { state: string; code: string; issuer: string };
+
+export async function finishProvider(answer: ProviderAnswer): Promise<Arrival> {
   return arrive(
     async (options) =>
-      (await providers.finishProviderSignIn({ state, code, tokenTransport }, options)).result,
+      (await providers.finishProviderSignIn({ ...answer, tokenTransport }, options)).result,
   );
 }
 

@@ -1,9 +1,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "handlers/refresh_cookie.h"
+#include "handlers/cookie.h"
 
-TestSuite(refresh_cookie, .timeout = 10);
+TestSuite(cookie, .timeout = 10);
 
 #define NAME "waystone_refresh"
 
@@ -19,7 +19,7 @@ static void expect_value(const char *header, const char *expected)
                   value ? value : "(none)");
 }
 
-Test(refresh_cookie, found_wherever_it_stands)
+Test(cookie, found_wherever_it_stands)
 {
     expect_value("waystone_refresh=abc", "abc");
     expect_value("a=1; waystone_refresh=abc", "abc");
@@ -28,7 +28,7 @@ Test(refresh_cookie, found_wherever_it_stands)
     expect_value("a=1;waystone_refresh=abc;b=2", "abc");
 }
 
-Test(refresh_cookie, absent)
+Test(cookie, absent)
 {
     expect_value("", NULL);
     expect_value("a=1; b=2", NULL);
@@ -37,7 +37,7 @@ Test(refresh_cookie, absent)
 }
 
 /* Names that only begin, end or continue like ours are others' cookies. */
-Test(refresh_cookie, similar_names_are_not_ours)
+Test(cookie, similar_names_are_not_ours)
 {
     expect_value("xwaystone_refresh=abc", NULL);
     expect_value("waystone_refresh2=abc", NULL);
@@ -46,7 +46,7 @@ Test(refresh_cookie, similar_names_are_not_ours)
     expect_value("a=waystone_refresh=abc", NULL);
 }
 
-Test(refresh_cookie, value_is_taken_as_it_is)
+Test(cookie, value_is_taken_as_it_is)
 {
     expect_value("waystone_refresh=", "");
     expect_value("waystone_refresh=a=b==", "a=b==");
@@ -54,7 +54,7 @@ Test(refresh_cookie, value_is_taken_as_it_is)
 }
 
 /* Browsers send the cookie with the longest path first: ours, whatever another one says. */
-Test(refresh_cookie, first_of_two_counts)
+Test(cookie, first_of_two_counts)
 {
     expect_value("waystone_refresh=ours; waystone_refresh=theirs", "ours");
 }
