@@ -57,6 +57,8 @@ static enum status quote_answered(struct saying *saying)
     if (s == STATUS_NOT_FOUND)
         return rpc_fail(call, s, "there is no message %lld in this channel", (long long)sequence);
     TRY(s);
+    if (row->deleted)
+        return rpc_fail(call, STATUS_NOT_FOUND, "the message was taken back");
     saying->message->reply_to = chat_quote(call->arena, sequence, row->character_name, row->text);
     saying->item.reply_to = sequence;
     if (row->account_id == call->identity.account_id)

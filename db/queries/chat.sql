@@ -149,8 +149,8 @@ ORDER BY e.sequence;
 -- name: message_quote :one
 -- What a reply answers. NOT_FOUND if there is no such message.
 -- in: channel_id int8, sequence int8
--- out: account_id int8, character_id int8, character_name text, text text
-SELECT account_id, character_id, character_name, text
+-- out: account_id int8, character_id int8, character_name text, text text, deleted bool
+SELECT account_id, character_id, character_name, text, deleted_at IS NOT NULL
 FROM messages
 WHERE channel_id = @channel_id AND sequence = @sequence;
 

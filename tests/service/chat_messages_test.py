@@ -59,6 +59,10 @@ class Sending(unittest.TestCase):
         error = owner.refused("SendMessage", channelId=channel, characterId=owner.character,
                               text="to nothing", replyToSequence="99")
         self.assertEqual(error.code, "not_found")
+        owner.chat("DeleteMessage", channelId=channel, messageSequence=first["sequence"])
+        error = owner.refused("SendMessage", channelId=channel, characterId=owner.character,
+                              text="to what is gone", replyToSequence=first["sequence"])
+        self.assertEqual((error.code, error.message), ("not_found", "the message was taken back"))
 
     def test_mentions_are_of_readers(self):
         member, stranger = talker(), talker()

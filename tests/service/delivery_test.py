@@ -282,7 +282,12 @@ class Checking(unittest.TestCase):
             channel = found.channels[0]
             self.assertTrue(eventually(lambda: int(world.psql(
                 f"SELECT last_sequence FROM channels WHERE id = {channel}")) > 5))
-            first = world.psql(f"SELECT min(sequence) FROM messages WHERE channel_id = {channel}")
+            # Of a speaker who has said more since: it is changed no more.
+            first = ("SELECT coalesce(min(sequence)::text, '') FROM messages m WHERE channel_id = "
+                     f"{channel} AND deleted_at IS NULL AND edited_at IS NULL AND EXISTS (SELECT 1 "
+                     "FROM messages n WHERE n.account_id = m.account_id AND n.sent_at > m.sent_at)")
+            self.assertTrue(eventually(lambda: world.psql(first) != ""))
+            first = world.psql(first)
             world.psql(sql.format(channel=channel, first=first))
             with self.assertRaises(AssertionError) as raised:
                 for _ in range(2):
@@ -312,7 +317,17 @@ class Checking(unittest.TestCase):
     def test_a_changed_message(self):
         said = self.breach("UPDATE messages SET text = 'other' "
                            "WHERE channel_id = {channel} AND sequence = {first}")
-        self.assertIn("listeners heard something else", said)
+        self.assertIn("came as 'other', in the history", said)
+
+    def test_an_edit_that_nobody_made(self):
+        said = self.breach("UPDATE messages SET text = text || ' edited', edited_at = now() "
+                           "WHERE channel_id = {channel} AND sequence = {first}")
+        self.assertRegex(said, "came as 'delivery .* edited', in the history")
+
+    def test_a_message_that_nobody_took_back(self):
+        said = self.breach("UPDATE messages SET text = '', deleted_at = now() "
+                           "WHERE channel_id = {channel} AND sequence = {first}")
+        self.assertIn("came as '', taken back, in the history", said)
 
 
 # --- rounds ---

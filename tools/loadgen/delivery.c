@@ -2,8 +2,9 @@
  *
  * Players share connections to several servers, follow the same channels and talk in them. Each
  * message is sent until the server has acknowledged it, always under the same key; a connection
- * that ends is opened to the next server, and streams go on from their cursors. What was said and
- * heard goes into one ledger.
+ * that ends is opened to the next server, and streams go on from their cursors. Some messages get
+ * a reaction, are edited or taken back by their speakers. What was said and heard goes into one
+ * ledger.
  *
  * Standard input tells what to do: after "check" nobody talks until all is heard and compared with
  * the channels' histories; then one JSON line comes and talk goes on. The end of input is the last
@@ -23,8 +24,9 @@
 
 #define SEND_PATH "/waystone.chat.v1.ChatService/SendMessage"
 #define REACT_PATH "/waystone.chat.v1.ChatService/SetReaction"
+#define EDIT_PATH "/waystone.chat.v1.ChatService/EditMessage"
+#define DELETE_PATH "/waystone.chat.v1.ChatService/DeleteMessage"
 #define REACTION "\U0001F44D"
-#define REACT_ONE_IN 4 /* own messages */
 #define LIST_PATH "/waystone.chat.v1.ChatService/ListMessages"
 #define TICK_MS 4
 #define BACK_OFF_MS 30
@@ -64,11 +66,18 @@ struct following {
 
 enum saying_state { SILENT, WAITING, ASKING };
 
+/* Something new, or a change of what was said last. */
+enum act { SAY, REACT, EDIT, DELETE };
+
+/* Of sixteen messages. */
+static const enum act acts_after[16] = {REACT, REACT, REACT,  REACT, EDIT,
+                                        EDIT,  EDIT,  DELETE, DELETE};
+
 struct saying {
     struct link_stream stream; /* first */
     struct talker *talker;
     enum saying_state state;
-    bool is_reaction; /* to what was said last */
+    enum act act;
     struct buffer body;
     uint64_t number;
     size_t channel;
@@ -87,7 +96,7 @@ struct talker {
     struct saying saying;   /* one message at a time */
     uint64_t next_say_ms;
     int64_t *last_place; /* [channel]: of what it said there last */
-    bool will_react;
+    enum act next_act;
 };
 
 struct checker {
@@ -252,7 +261,7 @@ static void on_acknowledged(struct saying *saying, const Message *message)
                       talker->last_place[saying->channel]);
     talker->last_place[saying->channel] = message->sequence;
     ledger_acknowledge(ledger, saying->number, message->sequence);
-    talker->will_react = random() % REACT_ONE_IN == 0;
+    talker->next_act = acts_after[random() % 16];
     saying->state = SILENT;
 }
 
@@ -266,7 +275,26 @@ static void on_reacted(struct saying *saying, const SetReactionResponse *respons
                       "player %zu: the answer to a reaction to message %" PRIu64
                       " does not have it once",
                       talker->number, saying->number);
-    ledger_react(talker->checker->ledger, saying->number);
+    ledger_confirm(talker->checker->ledger, saying->number, LEDGER_REACTION);
+    saying->state = SILENT;
+}
+
+static void on_edited(struct saying *saying, const EditMessageResponse *response)
+{
+    struct ledger *ledger = saying->talker->checker->ledger;
+    char text[200];
+
+    ledger_write_edited_text(ledger, saying->number, text, sizeof(text));
+    if (response->message == NULL || strcmp(response->message->text, text) != 0)
+        ledger_breach(ledger, "player %zu: the answer to an edit of message %" PRIu64 " lacks it",
+                      saying->talker->number, saying->number);
+    ledger_confirm(ledger, saying->number, LEDGER_EDIT);
+    saying->state = SILENT;
+}
+
+static void on_deleted(struct saying *saying)
+{
+    ledger_confirm(saying->talker->checker->ledger, saying->number, LEDGER_DELETION);
     saying->state = SILENT;
 }
 
@@ -275,13 +303,52 @@ static void on_refused(struct saying *saying)
     struct talker *talker = saying->talker;
 
     saying->state = SILENT;
-    if (!saying->is_reaction)
+    if (saying->act == SAY)
         ledger_refuse(talker->checker->ledger, saying->number);
     ledger_breach(talker->checker->ledger,
                   "player %zu: message %" PRIu64
-                  ", or a reaction to it, was refused with HTTP status %d, grpc-status %d",
+                  ", or a change of it, was refused with HTTP status %d, grpc-status %d",
                   talker->number, saying->number, saying->stream.http_status,
                   saying->stream.grpc_status);
+}
+
+static const struct message_type *answer_type(enum act act)
+{
+    switch (act) {
+    case REACT:
+        return &SetReactionResponse_type;
+    case EDIT:
+        return &EditMessageResponse_type;
+    case DELETE:
+        return &DeleteMessageResponse_type;
+    case SAY:
+        break;
+    }
+    return &SendMessageResponse_type;
+}
+
+static void on_answer(struct saying *saying, const ProtobufCMessage *answer)
+{
+    switch (saying->act) {
+    case REACT:
+        on_reacted(saying, (const SetReactionResponse *)answer);
+        break;
+    case EDIT:
+        on_edited(saying, (const EditMessageResponse *)answer);
+        break;
+    case DELETE:
+        on_deleted(saying);
+        break;
+    case SAY:
+        on_acknowledged(saying, ((const SendMessageResponse *)answer)->message);
+        break;
+    }
+}
+
+static bool is_whole(const struct saying *saying, const ProtobufCMessage *answer)
+{
+    return answer != NULL &&
+           (saying->act != SAY || ((const SendMessageResponse *)answer)->message != NULL);
 }
 
 static void on_said(struct link_stream *stream)
@@ -291,13 +358,9 @@ static void on_said(struct link_stream *stream)
     const ProtobufCMessage *answer = NULL;
 
     if (stream->error_code == 0 && stream->grpc_status == OK)
-        answer =
-            grpc_take(&stream->received, arena,
-                      saying->is_reaction ? &SetReactionResponse_type : &SendMessageResponse_type);
-    if (answer != NULL && saying->is_reaction) {
-        on_reacted(saying, (const SetReactionResponse *)answer);
-    } else if (answer != NULL && ((const SendMessageResponse *)answer)->message != NULL) {
-        on_acknowledged(saying, ((const SendMessageResponse *)answer)->message);
+        answer = grpc_take(&stream->received, arena, answer_type(saying->act));
+    if (is_whole(saying, answer)) {
+        on_answer(saying, answer);
     } else if (is_passing(stream)) {
         saying->state = WAITING;
         saying->retry_at_ms = clock_monotonic_ms() + back_off_ms(saying->failures++);
@@ -320,6 +383,34 @@ static void write_reaction(struct saying *saying)
     request->emoji = emoji;
     request->on = true;
     grpc_write(&saying->body, &request->base);
+    ledger_ask(talker->checker->ledger, saying->number, LEDGER_REACTION);
+}
+
+static void write_edit(struct saying *saying)
+{
+    struct talker *talker = saying->talker;
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    EditMessageRequest *request = EditMessageRequest_new(arena);
+    char text[200];
+
+    ledger_write_edited_text(talker->checker->ledger, saying->number, text, sizeof(text));
+    request->channel_id = talker->channels[saying->channel].id;
+    request->message_sequence = talker->last_place[saying->channel];
+    request->text = text;
+    grpc_write(&saying->body, &request->base);
+    ledger_ask(talker->checker->ledger, saying->number, LEDGER_EDIT);
+}
+
+static void write_deletion(struct saying *saying)
+{
+    struct talker *talker = saying->talker;
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    DeleteMessageRequest *request = DeleteMessageRequest_new(arena);
+
+    request->channel_id = talker->channels[saying->channel].id;
+    request->message_sequence = talker->last_place[saying->channel];
+    grpc_write(&saying->body, &request->base);
+    ledger_ask(talker->checker->ledger, saying->number, LEDGER_DELETION);
 }
 
 static void write_message(struct saying *saying)
@@ -347,13 +438,23 @@ static void think_of_something(struct saying *saying, uint64_t now_ms)
     const struct options *options = talker->checker->options;
 
     talker->next_say_ms = now_ms + (uint64_t)(1000.0 * options->players / options->rate);
-    saying->is_reaction = talker->will_react;
-    talker->will_react = false;
+    saying->act = talker->next_act;
+    talker->next_act = SAY;
     buffer_clear(&saying->body);
-    if (saying->is_reaction)
+    switch (saying->act) {
+    case REACT:
         write_reaction(saying);
-    else
+        break;
+    case EDIT:
+        write_edit(saying);
+        break;
+    case DELETE:
+        write_deletion(saying);
+        break;
+    case SAY:
         write_message(saying);
+        break;
+    }
     saying->state = WAITING;
     saying->failures = 0;
     saying->retry_at_ms = now_ms;
@@ -375,6 +476,8 @@ static void ask(struct link_stream *stream, struct link *link, const char *path,
 
 static void tend_saying(struct saying *saying, uint64_t now_ms)
 {
+    static const char *const path_of[] = {
+        [SAY] = SEND_PATH, [REACT] = REACT_PATH, [EDIT] = EDIT_PATH, [DELETE] = DELETE_PATH};
     struct talker *talker = saying->talker;
 
     if (saying->state == ASKING && now_ms > saying->asked_at_ms + CALL_OVERDUE_MS) {
@@ -393,8 +496,8 @@ static void tend_saying(struct saying *saying, uint64_t now_ms)
     saying->asked_at_ms = now_ms;
     saying->stream.on_end = on_said;
     talker->checker->calls++;
-    ask(&saying->stream, talker->connection->link, saying->is_reaction ? REACT_PATH : SEND_PATH,
-        talker->player, &saying->body);
+    ask(&saying->stream, talker->connection->link, path_of[saying->act], talker->player,
+        &saying->body);
 }
 
 /* --- all of it --- */
@@ -604,7 +707,7 @@ static void check(struct checker *checker)
     if (counts.breaches > 0)
         fail("%" PRIu64 " breaches", counts.breaches);
     for (size_t i = 0; i < checker->options->players; i++)
-        checker->talkers[i].will_react = false; /* the ledger knows no earlier messages */
+        checker->talkers[i].next_act = SAY; /* the ledger knows no earlier messages */
     checker->talking = true;
 }
 

@@ -29,7 +29,10 @@ struct said {
     int64_t character_id;
     int64_t acknowledged; /* its place; 0: not told, -1: refused */
     int64_t heard;        /* its place as listeners were told; 0: nobody heard it */
-    unsigned reactions, reactions_heard;
+    struct {
+        bool asked;
+        unsigned confirmed, heard;
+    } changes[LEDGER_CHANGES];
     uint64_t said_us;
 };
 
@@ -133,9 +136,19 @@ void ledger_refuse(struct ledger *ledger, uint64_t number)
     said_with(ledger, number)->acknowledged = -1;
 }
 
-void ledger_react(struct ledger *ledger, uint64_t number)
+void ledger_write_edited_text(const struct ledger *ledger, uint64_t number, char *out, size_t size)
 {
-    said_with(ledger, number)->reactions++;
+    snprintf(out, size, "delivery %" PRIx64 " %" PRIu64 " edited", ledger->run_id, number);
+}
+
+void ledger_ask(struct ledger *ledger, uint64_t number, enum ledger_change change)
+{
+    said_with(ledger, number)->changes[change].asked = true;
+}
+
+void ledger_confirm(struct ledger *ledger, uint64_t number, enum ledger_change change)
+{
+    said_with(ledger, number)->changes[change].confirmed++;
 }
 
 /* --- hearing --- */
@@ -170,12 +183,10 @@ static uint64_t hash(uint64_t state, const void *data, size_t length)
     return state;
 }
 
+/* Without its text, which check_text() looks at: who comes late hears it as it is then. */
 static uint64_t content_of_message(const Message *message)
 {
-    uint64_t state =
-        hash(14695981039346656037u, &message->character_id, sizeof(message->character_id));
-
-    return hash(state, message->text, strlen(message->text)) | 1;
+    return hash(14695981039346656037u, &message->character_id, sizeof(message->character_id)) | 1;
 }
 
 static uint64_t content_of(const SubscribeResponse *event)
@@ -191,12 +202,50 @@ static uint64_t content_of(const SubscribeResponse *event)
     return state | 1;
 }
 
+/* Messages are taken back after their place was told. */
+static struct said *find_deleted(struct ledger *ledger, size_t channel, const Message *message)
+{
+    for (size_t i = ledger->said_count; i-- > 0;)
+        if (ledger->said[i].channel == channel && ledger->said[i].acknowledged == message->sequence)
+            return &ledger->said[i];
+    ledger_breach(ledger, "channel %" PRId64 ", %" PRId64 ": nobody said what was taken back",
+                  ledger->channels[channel].id, message->sequence);
+    return NULL;
+}
+
+/* Whether the message has one of the texts that it had or has; `now`: the one that it has. */
+static bool has_its_text(const struct ledger *ledger, const struct said *said,
+                         const Message *message, bool now)
+{
+    uint64_t number = ledger->first_number + (uint64_t)(said - ledger->said);
+    bool edited = said->changes[LEDGER_EDIT].asked, gone = said->changes[LEDGER_DELETION].asked;
+    char original[200], other[200];
+
+    if (message->deleted || (now && gone))
+        return gone && message->deleted && message->text[0] == '\0';
+    ledger_write_text(ledger, number, original, sizeof(original));
+    ledger_write_edited_text(ledger, number, other, sizeof(other));
+    return (edited && strcmp(message->text, other) == 0) ||
+           (!(now && edited) && strcmp(message->text, original) == 0);
+}
+
+static void check_text(struct ledger *ledger, size_t channel, const struct said *said,
+                       const Message *message, bool now)
+{
+    if (!has_its_text(ledger, said, message, now))
+        ledger_breach(ledger, "channel %" PRId64 ", %" PRId64 ": came as '%s'%s%s",
+                      ledger->channels[channel].id, message->sequence, message->text,
+                      message->deleted ? ", taken back" : "", now ? ", in the history" : "");
+}
+
 /* Which of the messages said since the last check this is; NULL and a breach if it is none. */
 static struct said *find_said(struct ledger *ledger, size_t channel, const Message *message)
 {
     uint64_t run_id, number;
     struct said *said;
 
+    if (message->deleted)
+        return find_deleted(ledger, channel, message);
     if (sscanf(message->text, "delivery %" SCNx64 " %" SCNu64, &run_id, &number) != 2 ||
         run_id != ledger->run_id || number >= ledger->first_number + ledger->said_count) {
         ledger_breach(ledger, "channel %" PRId64 ", %" PRId64 ": nobody said '%s'",
@@ -236,16 +285,40 @@ static void take_place(struct ledger *ledger, size_t channel, struct entry *entr
     said->heard = message->sequence;
 }
 
-static void take_reaction(struct ledger *ledger, size_t channel, const ReactionChanged *reaction)
+static void take_change(struct ledger *ledger, size_t channel, int64_t message_sequence,
+                        enum ledger_change change)
 {
     struct ledger_channel *in = &ledger->channels[channel];
     const struct entry *entry;
 
-    if (reaction->message_sequence <= in->base || reaction->message_sequence > in->highest)
+    if (message_sequence <= in->base || message_sequence > in->highest)
         return;
-    entry = entry_at(in, reaction->message_sequence);
+    entry = entry_at(in, message_sequence);
     if (entry->message >= 0)
-        ledger->said[entry->message].reactions_heard++;
+        ledger->said[entry->message].changes[change].heard++;
+}
+
+/* The first to hear of a number. */
+static void take_event(struct ledger *ledger, size_t channel, struct entry *entry,
+                       const SubscribeResponse *event)
+{
+    entry->message = -1;
+    switch (event->event_case) {
+    case SUBSCRIBE_RESPONSE_EVENT_MESSAGE:
+        take_place(ledger, channel, entry, event->message);
+        break;
+    case SUBSCRIBE_RESPONSE_EVENT_REACTION:
+        take_change(ledger, channel, event->reaction->message_sequence, LEDGER_REACTION);
+        break;
+    case SUBSCRIBE_RESPONSE_EVENT_EDITED:
+        take_change(ledger, channel, event->edited->message_sequence, LEDGER_EDIT);
+        break;
+    case SUBSCRIBE_RESPONSE_EVENT_DELETED:
+        take_change(ledger, channel, event->deleted->message_sequence, LEDGER_DELETION);
+        break;
+    default:
+        break;
+    }
 }
 
 static void note_delay(struct ledger *ledger, const struct entry *entry)
@@ -276,17 +349,15 @@ int64_t ledger_hear(struct ledger *ledger, size_t listener, size_t channel, int6
     entry = entry_at(in, sequence);
     if (entry->content == 0) {
         entry->content = content;
-        entry->message = -1;
-        if (event->event_case == SUBSCRIBE_RESPONSE_EVENT_MESSAGE)
-            take_place(ledger, channel, entry, event->message);
-        else if (event->event_case == SUBSCRIBE_RESPONSE_EVENT_REACTION)
-            take_reaction(ledger, channel, event->reaction);
+        take_event(ledger, channel, entry, event);
     } else if (entry->content != content) {
         ledger_breach(ledger,
                       "player %zu, channel %" PRId64 ", %" PRId64
                       ": others were told something else under this number",
                       listener, in->id, sequence);
     }
+    if (event->event_case == SUBSCRIBE_RESPONSE_EVENT_MESSAGE && entry->message >= 0)
+        check_text(ledger, channel, &ledger->said[entry->message], event->message, false);
     note_delay(ledger, entry);
     return after > sequence ? after : sequence;
 }
@@ -304,6 +375,8 @@ void ledger_read(struct ledger *ledger, size_t channel, const Message *message)
                       message->sequence, message->text,
                       entry->content == 0 ? "which nobody heard"
                                           : "listeners heard something else");
+    else if (entry->message >= 0)
+        check_text(ledger, channel, &ledger->said[entry->message], message, true);
     entry->in_history = true;
 }
 
@@ -328,11 +401,12 @@ static void settle_message(struct ledger *ledger, uint64_t number)
                       "channel %" PRId64 ": message %" PRIu64 " was acknowledged as %" PRId64
                       " and came as %" PRId64,
                       id, number, said->acknowledged, said->heard);
-    if (said->reactions != said->reactions_heard)
-        ledger_breach(ledger,
-                      "channel %" PRId64 ": %u reactions to message %" PRIu64
-                      " were acknowledged and %u heard",
-                      id, said->reactions, number, said->reactions_heard);
+    for (size_t i = 0; i < LEDGER_CHANGES; i++)
+        if (said->changes[i].confirmed != said->changes[i].heard)
+            ledger_breach(ledger,
+                          "channel %" PRId64 ": message %" PRIu64
+                          ": %u changes of the kind %zu were acknowledged and %u heard",
+                          id, number, said->changes[i].confirmed, i, said->changes[i].heard);
 }
 
 static void settle_channel(struct ledger *ledger, struct ledger_channel *channel)

@@ -30,8 +30,16 @@ void ledger_write_text(const struct ledger *ledger, uint64_t number, char *out, 
 /* The server has told its place in the channel, or that it will have none. */
 void ledger_acknowledge(struct ledger *ledger, uint64_t number, int64_t sequence);
 void ledger_refuse(struct ledger *ledger, uint64_t number);
-/* The server has said that its speaker's reaction is on the message: one event of it. */
-void ledger_react(struct ledger *ledger, uint64_t number);
+
+/* What speakers do to what they have said, each once to a message. */
+enum ledger_change { LEDGER_REACTION, LEDGER_EDIT, LEDGER_DELETION, LEDGER_CHANGES };
+
+/* The text it has after an edit; at most 200 bytes. */
+void ledger_write_edited_text(const struct ledger *ledger, uint64_t number, char *out, size_t size);
+/* It is being asked for: from now on whoever comes late may hear the message as it is then. */
+void ledger_ask(struct ledger *ledger, uint64_t number, enum ledger_change change);
+/* The server has said that it is done: one event of it. */
+void ledger_confirm(struct ledger *ledger, uint64_t number, enum ledger_change change);
 
 /* Somebody with the cursor `after` hears an event with a number. Returns the new cursor. */
 int64_t ledger_hear(struct ledger *ledger, size_t listener, size_t channel, int64_t after,
