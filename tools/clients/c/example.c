@@ -36,6 +36,10 @@ static enum status sign_in(struct session *session, const char *login, const cha
     request->login = arena_strdup(session->arena, login);
     request->password = arena_strdup(session->arena, password);
     TRY(tell(call, auth_client_sign_in(call, request, &response)));
+    if (response->result_case != SIGN_IN_RESPONSE_RESULT_SESSION) {
+        fprintf(stderr, "The account wants a second factor.\n");
+        return STATUS_FAILED_PRECONDITION;
+    }
     session->bearer = arena_printf(session->arena, "Bearer %s", response->session->access_token);
     return STATUS_OK;
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -26,8 +27,11 @@ func signIn(connection *grpc.ClientConn, login, password string) (context.Contex
 	if err != nil {
 		return nil, err
 	}
+	if answer.GetSession() == nil {
+		return nil, errors.New("the account wants a second factor")
+	}
 	return metadata.AppendToOutgoingContext(context.Background(),
-		"authorization", "Bearer "+answer.Session.AccessToken), nil
+		"authorization", "Bearer "+answer.GetSession().AccessToken), nil
 }
 
 func follow(ctx context.Context, chat chatv1.ChatServiceClient, channel int64, messages int) error {

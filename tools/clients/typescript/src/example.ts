@@ -10,8 +10,9 @@ import { ChatService } from "./gen/waystone/chat/v1/chat_pb.js";
 async function main(url: string, login: string, password: string, messages: number) {
   // createGrpcTransport and createGrpcWebTransport take the same options.
   const transport = createConnectTransport({ baseUrl: url, httpVersion: "2" });
-  const { session } = await createClient(AuthService, transport).signIn({ login, password });
-  const headers = { authorization: `Bearer ${session?.accessToken}` };
+  const { result } = await createClient(AuthService, transport).signIn({ login, password });
+  if (result.case !== "session") throw new Error("The account wants a second factor.");
+  const headers = { authorization: `Bearer ${result.value.accessToken}` };
 
   const chat = createClient(ChatService, transport);
   const { channels } = await chat.listChannels({}, { headers });
