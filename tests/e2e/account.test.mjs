@@ -1,5 +1,6 @@
 // Accounts and their security, each screen by the hands of somebody at a browser.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,15 +14,16 @@ const PHONE = { viewport: { width: 390, height: 844 } };
 
 let stage;
 let mailbox;
-let mails;
+let folder;
 before(async () => {
-  mails = mkdtempSync(join(tmpdir(), "waystone-mail-"));
+  folder = mkdtempSync(join(tmpdir(), "waystone-account-"));
+  const mails = join(folder, "mail");
   stage = await openStage("e2e-account", `mail.directory=${mails}`);
   mailbox = new Mailbox(mails);
 });
 after(async () => {
   await stage?.close();
-  rmSync(mails, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 });
 
 /** Somebody with an account, at a browser of their own. */
@@ -394,6 +396,50 @@ describe("an API key", () => {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     await tamsin.shot("account-keys");
+  });
+});
+
+describe("an account's end", () => {
+  let orla;
+  before(async () => {
+    orla = await settle("orla");
+    await orla.create();
+  });
+  after(() => orla?.leave());
+
+  test("a copy of everything is an archive of JSON files", async () => {
+    await orla.visit("/account/data", "A copy of everything");
+    await orla.checkThemes("data");
+    const [download] = await Promise.all([
+      orla.page.waitForEvent("download"),
+      orla.button("Download the copy").click(),
+    ]);
+    assert.equal(download.suggestedFilename(), `waystone-${orla.name}.zip`);
+    const script =
+      "import json,sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; " +
+      "print(json.dumps({n: json.loads(z.read(n)) for n in z.namelist()}))";
+    const files = JSON.parse(
+      execFileSync("/usr/bin/python3", ["-c", script, await download.path()], { encoding: "utf8" }),
+    );
+    assert.ok(Object.keys(files).length > 1, Object.keys(files).join());
+    assert.match(JSON.stringify(files), new RegExp(orla.character));
+  });
+
+  test("is asked for by name, and called off by signing in", async () => {
+    await orla.visit("/account/data", "Close the account");
+    await orla.button("Close the account").click();
+    await orla.page.getByLabel("Your user name").fill("somebody");
+    await orla.button("Close it and sign out").click();
+    await orla.sees("This is not your user name.");
+    await orla.page.getByLabel("Your user name").fill(orla.name);
+    await orla.button("Close it and sign out").click();
+    await orla.page.waitForURL("**/sign-in");
+    await orla.sees(/The account is closed\. Until .* signing in opens it again/);
+    await orla.shot("account-closed");
+    await orla.enterPassword();
+    await orla.sees("This account is being closed.");
+    await orla.button("Keep the account and sign in").click();
+    await orla.atHome();
   });
 });
 

@@ -4,9 +4,9 @@ import { Button } from "@/components/Button";
 import { Field } from "@/components/Field";
 import { Notice } from "@/components/Notice";
 import { ChangeEmailRequestSchema } from "@/gen/waystone/account/v1/account_pb";
-import { newKey } from "@/lib/ids";
 import { useErrorText } from "@/lib/useErrorText";
 import { useForm } from "@/lib/useForm";
+import { useOnce } from "@/lib/useOnce";
 import { useWrongText } from "@/lib/useWrongText";
 import { account, FAMILY } from "./calls";
 
@@ -19,12 +19,13 @@ export default function EmailForm({ onSent, onCancel }: EmailFormProps) {
   const explain = useErrorText();
   const wrongText = useWrongText();
   const queries = useQueryClient();
+  const once = useOnce();
   const { bind, wrong, busy, failure, form, onSubmit } = useForm({
     schema: ChangeEmailRequestSchema,
     initial: { email: "" },
     fields: { email: "email" },
     submit: async ({ email }) => {
-      await account.changeEmail({ email, idempotencyKey: newKey() });
+      await once(email, (idempotencyKey) => account.changeEmail({ email, idempotencyKey }));
       await queries.invalidateQueries({ queryKey: [FAMILY] });
       onSent(email);
     },

@@ -3,9 +3,9 @@ import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
 import { Notice } from "@/components/Notice";
 import type { GetSecurityResponse } from "@/gen/waystone/account/v1/account_pb";
-import { newKey } from "@/lib/ids";
 import { useAct } from "@/lib/useAct";
 import { useClock } from "@/lib/useClock";
+import { useOnce } from "@/lib/useOnce";
 import { toMs } from "@/lib/when";
 import { account, FAMILY, useSecurity } from "./calls";
 import { Part, Read } from "./Part";
@@ -59,6 +59,7 @@ function Summary({ security }: { security: GetSecurityResponse }) {
 
 function Address({ security }: { security: GetSecurityResponse }) {
   const t = useTranslations("account");
+  const once = useOnce();
   const { act, busy, failure } = useAct(FAMILY);
   const [sentTo, setSentTo] = useState<string | null>(null);
   const [open, setOpen] = useState(false);
@@ -66,7 +67,9 @@ function Address({ security }: { security: GetSecurityResponse }) {
   const waits = pendingEmail || (owner?.emailVerified ? "" : (owner?.email ?? ""));
   const resend = () =>
     act(async () => {
-      const { email } = await account.resendVerification({ idempotencyKey: newKey() });
+      const { email } = await once(waits, (idempotencyKey) =>
+        account.resendVerification({ idempotencyKey }),
+      );
       setSentTo(email);
     });
   return (

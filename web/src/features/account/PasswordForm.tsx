@@ -4,9 +4,9 @@ import { Button } from "@/components/Button";
 import { Notice } from "@/components/Notice";
 import { PasswordField } from "@/components/PasswordField";
 import { ChangePasswordRequestSchema } from "@/gen/waystone/account/v1/account_pb";
-import { newKey } from "@/lib/ids";
 import { useErrorText } from "@/lib/useErrorText";
 import { useForm } from "@/lib/useForm";
+import { useOnce } from "@/lib/useOnce";
 import { useWrongText } from "@/lib/useWrongText";
 import { account, FAMILY } from "./calls";
 
@@ -24,13 +24,15 @@ export default function PasswordForm({ userName, onDone, onCancel }: PasswordFor
   const explain = useErrorText();
   const wrongText = useWrongText();
   const queries = useQueryClient();
+  const once = useOnce();
   const { bind, wrong, busy, failure, form, onSubmit } = useForm({
     schema: ChangePasswordRequestSchema,
     initial: { newPassword: "" },
     fields: { newPassword: "new_password" },
     submit: async ({ newPassword }) => {
-      const asked = { newPassword, idempotencyKey: newKey() };
-      const { sessionsEnded } = await account.changePassword(asked);
+      const { sessionsEnded } = await once(newPassword, (idempotencyKey) =>
+        account.changePassword({ newPassword, idempotencyKey }),
+      );
       await queries.invalidateQueries({ queryKey: [FAMILY] });
       onDone(sessionsEnded);
     },

@@ -3,9 +3,9 @@ import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
 import { Field } from "@/components/Field";
 import { Notice } from "@/components/Notice";
-import { newKey } from "@/lib/ids";
 import { keeper } from "@/lib/transport";
 import { useErrorText } from "@/lib/useErrorText";
+import { useOnce } from "@/lib/useOnce";
 import { useSignedIn } from "@/lib/useSession";
 import { toMs } from "@/lib/when";
 import { account } from "./calls";
@@ -92,7 +92,7 @@ function CloseForm({ onCancel }: { onCancel: () => void }) {
   const [wrong, setWrong] = useState(false);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
-  const [idempotencyKey] = useState(newKey);
+  const once = useOnce();
   const userName = session?.userName ?? "";
   const close = async (event: FormEvent) => {
     event.preventDefault();
@@ -102,7 +102,9 @@ function CloseForm({ onCancel }: { onCancel: () => void }) {
     setBusy(true);
     setFailure(null);
     try {
-      const { erasedAt } = await account.closeAccount({ userName: typed.trim(), idempotencyKey });
+      const { erasedAt } = await once(typed.trim(), (idempotencyKey) =>
+        account.closeAccount({ userName: typed.trim(), idempotencyKey }),
+      );
       keeper.leave(toMs(erasedAt));
     } catch (error) {
       setFailure(error);

@@ -1,11 +1,12 @@
 import { createConnectQueryKey, useMutation } from "@connectrpc/connect-query";
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useId, useRef } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
 import { Notice } from "@/components/Notice";
 import { type Character, CharacterService } from "@/gen/waystone/character/v1/character_pb";
 import { errorKind } from "@/lib/errors";
+import { newKey } from "@/lib/ids";
 
 type RemoveDialogProps = { character: Character; onClose: () => void; onRemoved: () => void };
 
@@ -17,6 +18,7 @@ export function RemoveDialog({ character, onClose, onRemoved }: RemoveDialogProp
   const title = useId();
   const dialog = useRef<HTMLDialogElement>(null);
   const queries = useQueryClient();
+  const [idempotencyKey] = useState(newKey);
   const remove = useMutation(CharacterService.method.deleteCharacter, {
     onSuccess: async () => {
       await queries.invalidateQueries({
@@ -41,7 +43,7 @@ export function RemoveDialog({ character, onClose, onRemoved }: RemoveDialogProp
         <Button
           look="danger"
           aria-disabled={remove.isPending}
-          onClick={() => !remove.isPending && remove.mutate({ id: character.id })}
+          onClick={() => !remove.isPending && remove.mutate({ id: character.id, idempotencyKey })}
         >
           {t("removeConfirm", { name: character.name })}
         </Button>

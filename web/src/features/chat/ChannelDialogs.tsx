@@ -12,6 +12,7 @@ import { toChannel } from "@/lib/live/convert";
 import type { ChannelInfo } from "@/lib/live/model";
 import { checkField } from "@/lib/rules";
 import { transport } from "@/lib/transport";
+import { useOnce } from "@/lib/useOnce";
 import { useChat } from "./context";
 import { useCall } from "./useCall";
 
@@ -81,12 +82,16 @@ export function ChangeDialog({ channel, onClose }: ChannelDialogProps) {
 /** A moderator's hold on the pace of any channel. */
 export function SlowDialog({ channel, onClose }: ChannelDialogProps) {
   const t = useTranslations("chat");
+  const once = useOnce();
   const { busy, failure, run } = useCall(onClose);
   const [seconds, setSeconds] = useState(channel.slowModeSeconds);
   const save = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      await moderation.setSlowMode({ channelId: channel.id, slowModeSeconds: seconds });
+      const asked = { channelId: channel.id, slowModeSeconds: seconds };
+      await once(String(seconds), (idempotencyKey) =>
+        moderation.setSlowMode({ ...asked, idempotencyKey }),
+      );
     });
   };
   return (

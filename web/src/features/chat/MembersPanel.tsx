@@ -6,6 +6,7 @@ import { Button } from "@/components/Button";
 import { Icon } from "@/components/Icon";
 import { Menu, type MenuItem } from "@/components/Popover";
 import { ChannelRole, ChatService } from "@/gen/waystone/chat/v1/chat_pb";
+import { newKey } from "@/lib/ids";
 import { toRole } from "@/lib/live/convert";
 import type { ChannelInfo, ChannelRoleName, PresentOne } from "@/lib/live/model";
 import { transport } from "@/lib/transport";
@@ -129,7 +130,7 @@ function Members({ channel, onFailed }: MembersPanelProps) {
       items.push({
         label: t("removeMember", { name: one.name }),
         danger: true,
-        onSelect: () => act(client.removeMember(whom)),
+        onSelect: () => act(client.removeMember({ ...whom, idempotencyKey: newKey() })),
       });
     }
     return items;

@@ -20,6 +20,7 @@ import {
   sanctionOf,
 } from "@/lib/sanctions";
 import { transport } from "@/lib/transport";
+import { useOnce } from "@/lib/useOnce";
 import { useCall } from "./useCall";
 
 const moderation = createClient(ModerationService, transport);
@@ -29,6 +30,7 @@ type SanctionDialogProps = { sanction: Line; channel: ChannelInfo; onClose: () =
 /** A moderator who sees it happen need not wait for somebody to report it. */
 export function SanctionDialog({ sanction: line, channel, onClose }: SanctionDialogProps) {
   const t = useTranslations("moderation");
+  const once = useOnce();
   const { busy, failure, run } = useCall(onClose);
   const [choice, setChoice] = useState<SanctionName>("mute");
   const [duration, setDuration] = useState<DurationName>("hour");
@@ -40,11 +42,14 @@ export function SanctionDialog({ sanction: line, channel, onClose }: SanctionDia
     setWrong(bad);
     if (bad) return;
     void run(async () => {
-      await moderation.sanctionCharacter({
+      const asked = {
         characterId: line.characterId,
         sanction: sanctionOf(choice, channel.id, duration),
         reason: reason.trim(),
-      });
+      };
+      await once([choice, duration, asked.reason].join(), (idempotencyKey) =>
+        moderation.sanctionCharacter({ ...asked, idempotencyKey }),
+      );
     });
   };
   return (

@@ -11,6 +11,7 @@ import {
 import { checkField } from "@/lib/rules";
 import { useAct } from "@/lib/useAct";
 import { useErrorText } from "@/lib/useErrorText";
+import { useOnce } from "@/lib/useOnce";
 import { moderation } from "./calls";
 import { SanctionCard } from "./SanctionCard";
 
@@ -57,6 +58,7 @@ export function Appeals() {
 
 function AppealCase({ appeal }: { appeal: Appeal }) {
   const t = useTranslations("moderation");
+  const once = useOnce();
   const { act, busy, failure } = useAct("moderation");
   const [decision, setDecision] = useState("");
   const [wrong, setWrong] = useState(false);
@@ -64,8 +66,12 @@ function AppealCase({ appeal }: { appeal: Appeal }) {
     const bad = checkField(ResolveAppealRequestSchema, "decision", decision.trim()) !== null;
     setWrong(bad);
     if (bad) return;
-    const appealId = appeal.id;
-    void act(() => moderation.resolveAppeal({ appealId, granted, decision: decision.trim() }));
+    const asked = { appealId: appeal.id, granted, decision: decision.trim() };
+    void act(() =>
+      once(`${granted} ${asked.decision}`, (idempotencyKey) =>
+        moderation.resolveAppeal({ ...asked, idempotencyKey }),
+      ),
+    );
   };
   if (!appeal.sanction) return null;
   return (

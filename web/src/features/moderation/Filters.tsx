@@ -10,6 +10,7 @@ import { FilterAction, FilterSchema } from "@/gen/waystone/moderation/v1/moderat
 import { checkField } from "@/lib/rules";
 import { useAct } from "@/lib/useAct";
 import { useErrorText } from "@/lib/useErrorText";
+import { useOnce } from "@/lib/useOnce";
 import { moderation } from "./calls";
 import { actionName } from "./words";
 
@@ -78,6 +79,7 @@ export function Filters() {
 
 function NewFilter() {
   const t = useTranslations("moderation");
+  const once = useOnce();
   const { act, busy, failure } = useAct("moderation");
   const [words, setWords] = useState("");
   const [action, setAction] = useState<ActionName>("refuse");
@@ -89,7 +91,11 @@ function NewFilter() {
     setWrong(bad);
     if (bad) return;
     const filter = { words: words.trim(), action: ACTIONS[action], channelKind: KINDS[kind] };
-    void act(() => moderation.putFilter({ filter })).then((done) => done && setWords(""));
+    void act(() =>
+      once(Object.values(filter).join(), (idempotencyKey) =>
+        moderation.putFilter({ filter, idempotencyKey }),
+      ),
+    ).then((done) => done && setWords(""));
   };
   return (
     <form className="form filter-form" onSubmit={add}>

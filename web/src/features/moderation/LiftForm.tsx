@@ -6,11 +6,13 @@ import { Notice } from "@/components/Notice";
 import { LiftSanctionRequestSchema } from "@/gen/waystone/moderation/v1/moderation_pb";
 import { checkField } from "@/lib/rules";
 import { useAct } from "@/lib/useAct";
+import { useOnce } from "@/lib/useOnce";
 import { moderation } from "./calls";
 
 /** Ends a sanction before its time; the reason goes to the audit log. */
 export function LiftForm({ sanctionId }: { sanctionId: bigint }) {
   const t = useTranslations("moderation");
+  const once = useOnce();
   const { act, busy, failure } = useAct("moderation");
   const [open, setOpen] = useState(false);
   const [reason, setReason] = useState("");
@@ -19,7 +21,11 @@ export function LiftForm({ sanctionId }: { sanctionId: bigint }) {
     event.preventDefault();
     const bad = checkField(LiftSanctionRequestSchema, "reason", reason.trim()) !== null;
     setWrong(bad);
-    if (!bad) void act(() => moderation.liftSanction({ sanctionId, reason: reason.trim() }));
+    if (bad) return;
+    const asked = { sanctionId, reason: reason.trim() };
+    void act(() =>
+      once(asked.reason, (idempotencyKey) => moderation.liftSanction({ ...asked, idempotencyKey })),
+    );
   };
   if (!open) return <Button onClick={() => setOpen(true)}>{t("toLift")}</Button>;
   return (

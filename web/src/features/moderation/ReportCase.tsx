@@ -18,6 +18,7 @@ import { DURATIONS, type DurationName, SANCTIONS, sanctionOf } from "@/lib/sanct
 import { useAct } from "@/lib/useAct";
 import { useClock } from "@/lib/useClock";
 import { useErrorText } from "@/lib/useErrorText";
+import { useOnce } from "@/lib/useOnce";
 import { toMs } from "@/lib/when";
 import { moderation } from "./calls";
 import { LiftForm } from "./LiftForm";
@@ -135,6 +136,7 @@ type SanctionChoice = (typeof CHOICES)[number];
 /** What is done about it: each button names its effect, and all of it happens or nothing. */
 function Resolve({ report }: { report: Report }) {
   const t = useTranslations("moderation");
+  const once = useOnce();
   const { act, busy, failure } = useAct("moderation");
   const [remove, setRemove] = useState(true);
   const [choice, setChoice] = useState<SanctionChoice>("nothing");
@@ -147,16 +149,18 @@ function Resolve({ report }: { report: Report }) {
     if (bad) return;
     const upheld = state === ReportState.UPHELD;
     const channelId = report.message?.channelId ?? 0n;
+    const asked = {
+      reportId: report.id,
+      state,
+      resolution: resolution.trim(),
+      deleteMessage: upheld && remove,
+      ...(upheld && choice !== "nothing"
+        ? { sanction: sanctionOf(choice, channelId, duration) }
+        : {}),
+    };
+    const content = [state, asked.resolution, asked.deleteMessage, choice, duration].join();
     void act(() =>
-      moderation.resolveReport({
-        reportId: report.id,
-        state,
-        resolution: resolution.trim(),
-        deleteMessage: upheld && remove,
-        ...(upheld && choice !== "nothing"
-          ? { sanction: sanctionOf(choice, channelId, duration) }
-          : {}),
-      }),
+      once(content, (idempotencyKey) => moderation.resolveReport({ ...asked, idempotencyKey })),
     );
   };
   const submit = (event: FormEvent) => {

@@ -8,6 +8,7 @@ import { AppealSanctionRequestSchema } from "@/gen/waystone/moderation/v1/modera
 import { checkField } from "@/lib/rules";
 import { useAct } from "@/lib/useAct";
 import { useErrorText } from "@/lib/useErrorText";
+import { useOnce } from "@/lib/useOnce";
 import { moderation, social } from "./calls";
 import { SanctionCard } from "./SanctionCard";
 
@@ -58,6 +59,7 @@ function MySanctions() {
 
 function AppealForm({ sanctionId }: { sanctionId: bigint }) {
   const t = useTranslations("moderation");
+  const once = useOnce();
   const { act, busy, failure } = useAct("moderation");
   const [open, setOpen] = useState(false);
   const [text, setText] = useState("");
@@ -66,7 +68,11 @@ function AppealForm({ sanctionId }: { sanctionId: bigint }) {
     event.preventDefault();
     const bad = checkField(AppealSanctionRequestSchema, "text", text.trim()) !== null;
     setWrong(bad);
-    if (!bad) void act(() => moderation.appealSanction({ sanctionId, text: text.trim() }));
+    if (bad) return;
+    const asked = { sanctionId, text: text.trim() };
+    void act(() =>
+      once(asked.text, (idempotencyKey) => moderation.appealSanction({ ...asked, idempotencyKey })),
+    );
   };
   if (!open) return <Button onClick={() => setOpen(true)}>{t("toAppeal")}</Button>;
   return (
