@@ -63,6 +63,7 @@ static const struct kind acts[] = {
     {ACCOUNT "CloseAccount", SECURITY_EVENT_KIND_CLOSED},
     {"account.reopened", SECURITY_EVENT_KIND_CLOSED},
     {"admin.account.close", SECURITY_EVENT_KIND_CLOSED},
+    {"admin.account.reopen", SECURITY_EVENT_KIND_CLOSED},
 };
 #define TRY_COUNT (sizeof(tries) / sizeof(tries[0]))
 #define ACT_COUNT (sizeof(acts) / sizeof(acts[0]))

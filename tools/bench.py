@@ -25,6 +25,7 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools" / "dev"))
 
+import bench_signin  # noqa: E402
 import certificates  # noqa: E402
 import nodejs  # noqa: E402
 from console import Problem, say  # noqa: E402
@@ -69,6 +70,11 @@ TARGETS = {
     "sends_rate": (10_000, "at least"),
     "slow_slow_memory": (128, "at most"),
     "slow_p99_ratio": (1.25, "at most"),
+    "signin_storm_p99_ratio": (2, "at most"),
+    "signin_name_same": (0.001, "at least"),
+    "signin_address_same": (0.001, "at least"),
+    "recovery_same": (0.001, "at least"),
+    "register_same": (0.001, "at least"),
     "message_json_encode_ratio": (5, "at least"),
     "message_json_decode_ratio": (5, "at least"),
     "page_json_encode_ratio": (5, "at least"),
@@ -81,6 +87,7 @@ class Bench:
 
     def __init__(self):
         self.figures = {}
+        self.home = HOME
         shutil.rmtree(HOME, ignore_errors=True)
         HOME.mkdir(parents=True)
         self.cluster = Cluster(HOME, LOGS / "bench-postgres.log")
@@ -661,10 +668,22 @@ def bench_json(bench):
 
 # --- all of them ---
 
+# --- sign-in ---
+
+def register_account(server, name, email):
+    Api(server).call("auth.v1.AuthService/Register",
+                     {"userName": name, "email": email, "password": PASSWORD})
+
+
+def bench_sign_in(bench):
+    """A storm of sign-ins beside other calls; times for known and unknown names and addresses."""
+    bench_signin.bench_signin(bench, victims_p99_ms, register_account)
+
+
 BENCHES = {"unary": bench_unary, "stream": bench_stream, "large": bench_large,
            "grpcpp": bench_grpcpp, "read": bench_read, "auth": bench_auth, "chat": bench_chat,
            "connections": bench_connections, "sends": bench_sends, "slow": bench_slow,
-           "attacks": bench_attacks, "json": bench_json}
+           "attacks": bench_attacks, "signin": bench_sign_in, "json": bench_json}
 
 
 def verdict(name, value):

@@ -154,3 +154,24 @@ WHERE id = @account_id;
 SELECT stepped_up_at + @life_s * interval '1 second'
 FROM sessions
 WHERE id = @session_id AND stepped_up_at + @life_s * interval '1 second' > now();
+
+-- name: credentials_reset_factors :one
+-- Takes every second factor and passkey off an account. Tells how many there were.
+-- in: account_id int8
+-- out: apps int8, codes int8, passkeys int8
+WITH apps AS (
+    DELETE FROM totp_secrets WHERE account_id = @account_id RETURNING 1
+), codes AS (
+    DELETE FROM recovery_codes WHERE account_id = @account_id RETURNING 1
+), keys AS (
+    DELETE FROM passkeys WHERE account_id = @account_id RETURNING 1
+)
+SELECT (SELECT count(*) FROM apps), (SELECT count(*) FROM codes), (SELECT count(*) FROM keys);
+
+-- name: credentials_state :one
+-- For operators.
+-- in: account_id int8
+-- out: email_verified bool, pending_email text?, has_password bool, erases_at timestamptz?, erased_at timestamptz?
+SELECT email_verified_at IS NOT NULL, pending_email, password_hash IS NOT NULL, erases_at, erased_at
+FROM accounts
+WHERE id = @account_id;

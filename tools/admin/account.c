@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "db/queries/accounts.h"
+#include "db/queries/credentials.h"
 #include "tools/admin/admin.h"
 
 #define PLAYER 2
@@ -51,18 +52,36 @@ enum status admin_account_id(struct admin *admin, int64_t *ret_id)
     return STATUS_OK;
 }
 
+static void show_time(struct output *output, const char *name, bool is_null, int64_t wall_us)
+{
+    if (is_null)
+        output_none(output, name);
+    else
+        output_time(output, name, wall_us);
+}
+
 enum status account_show(struct admin *admin)
 {
     struct output *output = &admin->output;
     struct accounts_find_row *account;
     struct accounts_counts_row *counts;
+    struct credentials_state_row *state;
 
     TRY(admin_find_account(admin, admin->db, admin->words[0], &account));
     TRY(accounts_counts(admin->db, admin->arena, account->id, &counts));
+    TRY(credentials_state(admin->db, admin->arena, account->id, &state));
     output_row(output);
     output_number(output, "id", account->id);
     output_text(output, "user_name", account->user_name);
     output_text(output, "email", account->email);
+    output_text(output, "email_verified", state->email_verified ? "yes" : "no");
+    if (state->pending_email == NULL)
+        output_none(output, "pending_email");
+    else
+        output_text(output, "pending_email", state->pending_email);
+    output_text(output, "password", state->has_password ? "yes" : "no");
+    show_time(output, "erases_at", state->erases_at_is_null, state->erases_at);
+    show_time(output, "erased_at", state->erased_at_is_null, state->erased_at);
     output_text(output, "role", role_name(account->role));
     output_time(output, "created_at", account->created_at);
     if (account->role_changed_at_is_null)

@@ -36,7 +36,7 @@ struct admin {
 
     /* of the server's configuration */
     const char *master_key; /* path */
-    int64_t access_token_s, key_publish_s;
+    int64_t access_token_s, key_publish_s, closing_grace_s;
 };
 
 /* Sets the sentence and returns `status`. */
@@ -63,6 +63,11 @@ enum status admin_find_account(struct admin *admin, struct db *db, const char *w
 
 /* The commands. All suspend. */
 enum status account_show(struct admin *admin);
+enum status account_close(struct admin *admin);
+enum status account_reopen(struct admin *admin);
+enum status account_verify_email(struct admin *admin);
+enum status account_end_sessions(struct admin *admin);
+enum status account_reset_factors(struct admin *admin);
 enum status role_list(struct admin *admin);
 enum status role_grant(struct admin *admin);
 enum status role_revoke(struct admin *admin);

@@ -21,7 +21,7 @@ struct settings {
     char *dsn;
     int64_t connect_timeout_ms, acquire_timeout_ms, statement_timeout_ms;
     char *master_key;
-    int64_t access_token_s, key_publish_s;
+    int64_t access_token_s, key_publish_s, closing_grace_s;
 };
 
 static struct settings settings;
@@ -66,6 +66,12 @@ static const struct config_key keys[] = {
      .default_value = "3600",
      .minimum = 2,
      .maximum = 86400},
+    {.name = "auth.closing_grace_s",
+     .type = CONFIG_INT,
+     .target = &settings.closing_grace_s,
+     .default_value = "1209600",
+     .minimum = 0,
+     .maximum = 31536000},
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -78,6 +84,14 @@ struct command {
 
 static const struct command commands[] = {
     {"account", "show", 1, 1, account_show, "ACCOUNT", "what is known of an account"},
+    {"account", "close", 1, 1, account_close, "ACCOUNT",
+     "end its sessions at once, erase it when its grace is over"},
+    {"account", "reopen", 1, 1, account_reopen, "ACCOUNT", "keep a closed account after all"},
+    {"account", "verify-email", 1, 1, account_verify_email, "ACCOUNT",
+     "take its address, or the one that waits, for verified"},
+    {"account", "end-sessions", 1, 1, account_end_sessions, "ACCOUNT", "sign it out everywhere"},
+    {"account", "reset-factors", 1, 1, account_reset_factors, "ACCOUNT",
+     "remove authenticator apps, recovery codes and passkeys, and sign it out"},
     {"role", "list", 0, 1, role_list, "[ROLE]", "who has a role above player"},
     {"role", "grant", 2, 2, role_grant, "ACCOUNT ROLE",
      "give a role: moderator, game-master or admin"},
@@ -416,6 +430,7 @@ int main(int argc, char **argv)
     log_set_level(LOG_LEVEL_ERROR);
     admin.master_key = settings.master_key;
     admin.access_token_s = settings.access_token_s;
+    admin.closing_grace_s = settings.closing_grace_s;
     admin.key_publish_s = settings.key_publish_s;
     code = finish(&admin, run_command(&admin, command));
     config_free(keys, KEY_COUNT);
