@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "db/queries/api_keys.h"
 #include "db/queries/credentials.h"
 #include "handlers/account_events.h"
 #include "handlers/account_tokens.h"
@@ -145,6 +146,7 @@ enum status auth_finish_recovery(struct rpc_call *call, const FinishRecoveryRequ
     account_id = call->identity.account_id;
     TRY(credentials_set_password(tx, account_id, hash));
     TRY(sessions_end_all(call, tx, account_id, 0, &ended));
+    TRY(api_keys_revoke_all(tx, account_id)); /* whoever had the account may have made some */
     TRY(tell_owner(call, tx, account_id));
     TRY(audit_add(tx, call, &(struct audit_act){.action = call->method->path}));
     TRY(db_commit(tx));

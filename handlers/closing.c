@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "db/queries/api_keys.h"
 #include "db/queries/credentials.h"
 #include "handlers/mail.h"
 
@@ -24,6 +25,7 @@ enum status closing_begin(struct rpc_call *call, struct db *tx, int64_t account_
 
     TRY(credentials_close(tx, call->arena, account_id, (int64_t)call->app->closing_grace_s, &row));
     TRY(sessions_end_all(call, tx, account_id, 0, ret_ended));
+    TRY(api_keys_revoke_all(tx, account_id));
     TRY(mail_owner_later(call, tx, account_id, MAIL_ACCOUNT_CLOSED,
                          day_of(call->arena, row->erases_at)));
     *ret_erases_at_us = row->erases_at;

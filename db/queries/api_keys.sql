@@ -46,6 +46,13 @@ UPDATE api_keys
 SET revoked_at = clock_timestamp()
 WHERE id = @id AND revoked_at IS NULL;
 
+-- name: api_keys_revoke_all :exec
+-- Ends an account's keys, but those that operators made for services.
+-- in: account_id int8
+UPDATE api_keys
+SET revoked_at = clock_timestamp()
+WHERE account_id = @account_id AND NOT is_service AND revoked_at IS NULL;
+
 -- name: api_keys_find :one
 -- A key as a call brings it, with all that decides whether it works. Scopes are separated by blanks.
 -- in: hash bytea

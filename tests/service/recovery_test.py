@@ -57,6 +57,16 @@ def finish(token, password=NEW):
 
 
 class Recovery(unittest.TestCase):
+    def test_a_new_password_ends_api_keys(self):
+        lost = Somebody()
+        key = lost.api.call("account.v1.ApiKeyService/CreateApiKey", {
+            "name": "of a thief", "scopes": ["account.read"], "days": 9})["secret"]
+        bots = [Api(server, key) for server in world.servers]
+        self.assertEqual([code(bot.call, GET_SESSION) for bot in bots], ["ok", "ok"])
+        finish(lost.start())
+        for bot in bots:
+            self.assertTrue(eventually(lambda: code(bot.call, GET_SESSION) == "unauthenticated", 1))
+
     def test_a_new_password_ends_all_sessions(self):
         lost = Somebody()
         other = Api(world.servers[1], lost.session["accessToken"])
