@@ -1,7 +1,7 @@
 // Accounts and their security, each screen by the hands of somebody at a browser.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -9,20 +9,27 @@ import { after, before, describe, test } from "node:test";
 import { PASSWORD, unique } from "../service/js/stage.mjs";
 import { openStage } from "./person.mjs";
 import { Mailbox, totpCode, totpStep } from "./proofs.mjs";
+import { startProvider } from "./provider.mjs";
 
 const PHONE = { viewport: { width: 390, height: 844 } };
 
 let stage;
 let mailbox;
+let provider;
 let folder;
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "waystone-account-"));
   const mails = join(folder, "mail");
-  stage = await openStage("e2e-account", `mail.directory=${mails}`);
+  const providers = join(folder, "providers.json");
+  provider = await startProvider();
+  writeFileSync(providers, JSON.stringify({ providers: [provider.entry] }));
+  stage = await openStage("e2e-account", `mail.directory=${mails}`, `auth.providers=${providers}`);
+  provider.game = stage.world.plain;
   mailbox = new Mailbox(mails);
 });
 after(async () => {
   await stage?.close();
+  provider?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -396,6 +403,76 @@ describe("an API key", () => {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     await tamsin.shot("account-keys");
+  });
+});
+
+describe("an account elsewhere", () => {
+  let wren;
+  before(async () => {
+    wren = await stage.arrive("wren");
+    provider.subject = wren.name;
+  });
+  after(async () => {
+    // The way to the provider's page and back is the one that leaves the site.
+    wren.complaints = wren.complaints.filter((one) => !one.includes(provider.issuer));
+    await wren.leave();
+  });
+
+  test("makes an account without a password", async () => {
+    await wren.page.goto(`${wren.url}/sign-in`);
+    await wren.button("Continue with Guildhall").click();
+    const name = wren.page.getByLabel("User name", { exact: true });
+    await name.waitFor();
+    assert.equal(await name.inputValue(), wren.name);
+    assert.match(wren.page.url(), /\/sign-in\/provider$/, "the code stays in the address");
+    await wren.sees(`Account mail goes to ${wren.name}@guildhall.example.`);
+    await wren.checkThemes("newcomer");
+    await wren.button("Create account").click();
+    await wren.atHome();
+    await wren.visit("/account", "Account and security");
+    await wren.sees("This account has no password; it opens by other ways.");
+  });
+
+  test("opens the account again, and cannot be taken off while nothing else does", async () => {
+    await wren.signOut();
+    await wren.button("Continue with Guildhall").click();
+    await wren.atHome();
+    await wren.visit("/account/factors", "Accounts elsewhere");
+    await wren.button("Remove Guildhall").click();
+    await wren.page.getByRole("alert").filter({ hasText: "Nothing else would open" }).waitFor();
+  });
+
+  test("keeps an account that was closed", async () => {
+    await wren.visit("/account/data", "Close the account");
+    await wren.button("Close the account").click();
+    await wren.page.getByLabel("Your user name").fill(wren.name);
+    await wren.button("Close it and sign out").click();
+    await wren.page.waitForURL("**/sign-in");
+    await wren.button("Continue with Guildhall").click();
+    await wren.sees("This account is being closed.");
+    await wren.button("Keep the account and sign in").click();
+    await wren.atHome();
+  });
+
+  test("is called off there, and the sign-in stays", async () => {
+    await wren.signOut();
+    provider.declines = true;
+    await wren.button("Continue with Guildhall").click();
+    await wren.sees("The sign-in was called off at the provider.");
+    provider.declines = false;
+    await wren.page.getByRole("link", { name: "Sign in" }).click();
+    await wren.button("Sign in").waitFor();
+  });
+
+  test("is added to an account that has a password, and taken off", async () => {
+    const other = await settle("other");
+    provider.subject = other.name;
+    await other.visit("/account/factors", "Accounts elsewhere");
+    await other.button("Add Guildhall").click();
+    await other.button("Remove Guildhall").click();
+    await other.button("Add Guildhall").waitFor();
+    other.complaints = other.complaints.filter((one) => !one.includes(provider.issuer));
+    await other.leave();
   });
 });
 

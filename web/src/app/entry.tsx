@@ -113,10 +113,14 @@ const providerRoute = getRouteApi("/door/sign-in/provider");
 
 export function ProviderScreen() {
   const { state, code, iss } = providerRoute.useSearch();
+  const [answer] = useState(() =>
+    state === undefined || code === undefined ? null : { state, code, issuer: iss ?? "" },
+  );
   const [linking] = useState(useSessionState().status === "signed-in");
   const arrive = useArrive();
-  const answer =
-    state === undefined || code === undefined ? null : { state, code, issuer: iss ?? "" };
+  const navigate = useNavigate();
+  // What came works once, and stays in no history.
+  useEffect(() => void navigate({ to: ".", search: {}, replace: true }), [navigate]);
   return (
     <EntryPlate title="providerTitle">
       {answer === null ? (

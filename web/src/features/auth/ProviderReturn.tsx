@@ -6,11 +6,19 @@ import { Field } from "@/components/Field";
 import { Notice } from "@/components/Notice";
 import type { ProviderNewcomer } from "@/gen/waystone/auth/v1/providers_pb";
 import { RegisterWithProviderRequestSchema } from "@/gen/waystone/auth/v1/providers_pb";
-import { hasCode } from "@/lib/errors";
+import { hasCode, reasonOf } from "@/lib/errors";
+import { recall } from "@/lib/storage";
 import { useErrorText } from "@/lib/useErrorText";
 import { useForm } from "@/lib/useForm";
 import { useWrongText } from "@/lib/useWrongText";
-import { type Arrival, finishProvider, type ProviderAnswer, registerWithProvider } from "./calls";
+import {
+  type Arrival,
+  CHOSEN_PROVIDER,
+  finishProvider,
+  type ProviderAnswer,
+  registerWithProvider,
+  startProvider,
+} from "./calls";
 
 type ProviderReturnProps = {
   answer: ProviderAnswer;
@@ -21,6 +29,7 @@ type ProviderReturnProps = {
 /** Back from a provider's page, with what it says. */
 export function ProviderReturn({ answer, onArrive, againLink }: ProviderReturnProps) {
   const t = useTranslations("entry");
+  const auth = useTranslations("auth");
   const explain = useErrorText();
   const [newcomer, setNewcomer] = useState<ProviderNewcomer | null>(null);
   const [failure, setFailure] = useState<unknown>(null);
@@ -35,6 +44,13 @@ export function ProviderReturn({ answer, onArrive, againLink }: ProviderReturnPr
       else arrive.current(arrival);
     }, setFailure);
   }, [answer]);
+  // What the provider gave is used up: it is asked once more.
+  const reopen = () => {
+    startProvider(recall(CHOSEN_PROVIDER) ?? "", true).then(
+      (url) => location.assign(url),
+      setFailure,
+    );
+  };
   if (newcomer) {
     return <NewcomerForm newcomer={newcomer} onDone={() => onArrive({ kind: "in" })} />;
   }
@@ -44,6 +60,7 @@ export function ProviderReturn({ answer, onArrive, againLink }: ProviderReturnPr
         <Notice>
           {hasCode(failure, Code.Unauthenticated) ? t("providerRefused") : explain(failure)}
         </Notice>
+        {reasonOf(failure) === "CLOSING" && <Button onClick={reopen}>{auth("reopen")}</Button>}
         {againLink(t("toSignIn"))}
       </>
     );

@@ -3,8 +3,9 @@ import { useState } from "react";
 import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
 import { Notice } from "@/components/Notice";
+import { remember } from "@/lib/storage";
 import { useErrorText } from "@/lib/useErrorText";
-import { listProviders, startProvider } from "./calls";
+import { CHOSEN_PROVIDER, listProviders, startProvider } from "./calls";
 
 /** A button for each provider of the studio's. Without any, nothing. */
 export function ProviderWays() {
@@ -19,6 +20,7 @@ export function ProviderWays() {
   if (!data || data.length === 0) return null;
   const go = (providerId: string) => {
     setFailure(null);
+    remember(CHOSEN_PROVIDER, providerId);
     startProvider(providerId).then((url) => location.assign(url), setFailure);
   };
   return (

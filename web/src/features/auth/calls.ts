@@ -78,13 +78,16 @@ export async function finishRecovery(token: string, newPassword: string): Promis
   return (await client.finishRecovery({ token, newPassword })).userName;
 }
 
+/** Where the name of the provider is kept that one was sent to. */
+export const CHOSEN_PROVIDER = "waystone.provider";
+
 export async function listProviders() {
   return (await providers.listProviders({})).providers;
 }
 
-/** Where to send the browser. */
-export async function startProvider(providerId: string): Promise<string> {
-  return (await providers.startProviderSignIn({ providerId })).authorizationUrl;
+/** Where to send the browser. `reopen` keeps an account that is being closed. */
+export async function startProvider(providerId: string, reopen = false): Promise<string> {
+  return (await providers.startProviderSignIn({ providerId, reopen })).authorizationUrl;
 }
 
 /** What the browser came back with. */
