@@ -20,7 +20,7 @@ bool api_key_is_meant(const char *token);
  * PERMISSION_DENIED with reason API_KEY_REFUSED if the method takes none, SCOPE_MISSING if it was
  * not given the method's scope, BANNED if its account is; RESOURCE_EXHAUSTED after too many false
  * ones from an address. Suspends. */
-enum status api_key_authenticate(struct rpc_call *call, const char *key,
+enum status api_key_authenticate(struct rpc_call *call, const char *text,
                                  struct rpc_identity *ret_identity) MUST_CHECK;
 
 void api_key_auth_open(struct app *app);

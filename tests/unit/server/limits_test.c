@@ -50,15 +50,16 @@ static const struct rpc_rate_limit by_all[] = {
     {5, 60, RPC_LIMIT_BY_IP}, {20, 3600, RPC_LIMIT_BY_ACCOUNT}, {2, 1, RPC_LIMIT_BY_KEY}};
 static const struct rpc_rate_limit by_key[] = {{2, 1, RPC_LIMIT_BY_KEY}};
 
-#define METHOD(name_, limits_, count_)                                                         \
-    {                                                                                          \
-        .path = "/a.B/" name_, .name = name_, .shape = RPC_UNARY, .request = &BadRequest_type, \
-        .response = &BadRequest_type, .access = RPC_ACCESS_PUBLIC, .rate_limits = (limits_),   \
-        .rate_limit_count = (count_), .invoke = handle                                         \
+#define METHOD(path_, name_, limits_, count_)                                                \
+    {                                                                                        \
+        .path = (path_), .name = (name_), .shape = RPC_UNARY, .request = &BadRequest_type,   \
+        .response = &BadRequest_type, .access = RPC_ACCESS_PUBLIC, .rate_limits = (limits_), \
+        .rate_limit_count = (count_), .invoke = handle                                       \
     }
 
-static const struct rpc_method methods[] = {METHOD("Ip", by_ip, 1), METHOD("All", by_all, 3),
-                                            METHOD("Key", by_key, 1), METHOD("None", NULL, 0)};
+static const struct rpc_method methods[] = {
+    METHOD("/a.B/Ip", "Ip", by_ip, 1), METHOD("/a.B/All", "All", by_all, 3),
+    METHOD("/a.B/Key", "Key", by_key, 1), METHOD("/a.B/None", "None", NULL, 0)};
 static const struct rpc_service service = {"a.B", methods, 4};
 
 static struct rpc_server *server;
