@@ -339,8 +339,9 @@ static const struct exchange_transport h1_transport = {
 static void refuse(struct h1_connection *connection, int status)
 {
     buffer_printf(&connection->writer.out.copied,
-                  "HTTP/1.1 %d %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", status,
-                  reason(status));
+                  "HTTP/1.1 %d %s\r\ncontent-length: 0\r\nx-content-type-options: nosniff\r\n"
+                  "cache-control: no-store\r\nconnection: close\r\n\r\n",
+                  status, reason(status));
     connection->failed = true;
     connection->closing = true;
     h2o_buffer_consume(&connection->base.socket->input, connection->base.socket->input->size);

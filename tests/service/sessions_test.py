@@ -227,6 +227,16 @@ class SecurityLog(unittest.TestCase):
         self.assertEqual([int(event["id"]) for event in events],
                          sorted((int(event["id"]) for event in events), reverse=True))
 
+    def test_what_operators_do_is_in_it(self):
+        owner = Owner()
+        other = owner.sign_in()
+        done(world, "account", "verify-email", owner.name)
+        done(world, "account", "end-sessions", owner.name)
+        self.assertTrue(eventually(lambda: ended(other) and ended(owner.api), 3))
+        owner.api = owner.sign_in()
+        self.assertEqual(owner.kinds(), ["SIGNED_IN", "SIGNED_OUT", "EMAIL_VERIFIED", "SIGNED_IN",
+                                         "REGISTERED"])
+
     def test_a_stolen_token_is_in_it(self):
         owner = Owner()
         other = owner.sign_in()
