@@ -122,7 +122,7 @@ static enum status fetch_keys(struct rpc_call *call, const struct provider *prov
                               const char *url, struct oidc_keys **ret)
 {
     const char *error = "";
-    struct bytes json;
+    struct bytes json = {0};
 
     TRY(get(call, provider, url, KEYS_MAX_BYTES, &json));
     *ret = oidc_keys_read(json, &error);
@@ -355,7 +355,7 @@ enum status provider_redeem(struct rpc_call *call, const struct provider *provid
                             const struct provider_return *back, struct oidc_identity *ret)
 {
     struct oidc_metadata metadata;
-    const char *token;
+    const char *token = NULL;
 
     TRY(metadata_of(call, provider, &metadata));
     /* Another provider may have sent the browser here, to get at this one's code (RFC 9207). */
