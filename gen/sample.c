@@ -146,7 +146,20 @@ static const char *enum_sample(const struct sample *sample, const struct model_e
                : arena_printf(sample->arena, "\"%s\"", value->name);
 }
 
-static const char *bytes_sample(const struct sample *sample)
+/* Three bytes are four characters of base64: so often "bit" is "Yml0" as often. */
+static const char *many_bytes_sample(const struct sample *sample, uint64_t least)
+{
+    uint64_t threes = (least + 2) / 3;
+
+    if (sample->language == SAMPLE_JSON)
+        return json_quoted(sample->arena, repeated_text(sample->arena, "Yml0", threes * 4));
+    return arena_printf(sample->arena,
+                        sample->language == SAMPLE_PYTHON ? "b\"%s\""
+                                                          : "new TextEncoder().encode(\"%s\")",
+                        repeated_text(sample->arena, "bit", threes * 3));
+}
+
+static const char *bytes_sample(const struct sample *sample, const Buf__Validate__BytesRules *rules)
 {
     static const char *const samples[] = {
         [SAMPLE_JSON] = "\"Ynl0ZXM=\"",
@@ -154,6 +167,8 @@ static const char *bytes_sample(const struct sample *sample)
         [SAMPLE_TYPESCRIPT] = "new TextEncoder().encode(\"bytes\")",
     };
 
+    if (rules != NULL && rules->min_len > strlen("bytes"))
+        return many_bytes_sample(sample, rules->min_len);
     return samples[sample->language];
 }
 
@@ -172,7 +187,7 @@ static const char *value_sample(const struct sample *sample, const struct model_
     case FIELD_STRING:
         return json_quoted(sample->arena, string_words(sample, typed ? rules->string : NULL));
     case FIELD_BYTES:
-        return bytes_sample(sample);
+        return bytes_sample(sample, typed ? rules->bytes : NULL);
     case FIELD_BOOL:
         return sample->language == SAMPLE_PYTHON ? "True" : "true";
     default:

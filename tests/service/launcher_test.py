@@ -29,7 +29,7 @@ from harness import HOME, eventually
 FOLDER = HOME / "launcher"
 CHECKOUT = FOLDER / "checkout"
 UP = CHECKOUT / ".dev" / "up"
-COMMAND_TIMEOUT_S = 200
+COMMAND_TIMEOUT_S = 480
 SECOND_UP_LIMIT_S = 20
 LISTENER = """
 import socket, sys

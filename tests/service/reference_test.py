@@ -103,6 +103,9 @@ class ReferenceTest(unittest.TestCase):
                         answer = answer[5:5 + length]
                         self.assertEqual(len(answer), length)
                     code = json.loads(answer).get("code")
+                    if "/CloseAccount" in command:  # asks for the caller's own name
+                        self.assertEqual(code, "invalid_argument")
+                        continue
                     if code != "unauthenticated" or "$token" in command:
                         self.assertNotIn(code, WRONG)
         self.assertEqual(found, len(json.loads(self.get("/openapi.json")[2])["paths"]))
