@@ -55,6 +55,8 @@ static const struct kind acts[] = {
     {PROVIDERS "UnlinkProvider", SECURITY_EVENT_KIND_PROVIDER_CHANGED},
     {KEYS "CreateApiKey", SECURITY_EVENT_KIND_API_KEY_CHANGED},
     {KEYS "RevokeApiKey", SECURITY_EVENT_KIND_API_KEY_CHANGED},
+    {"admin.key.create", SECURITY_EVENT_KIND_API_KEY_CHANGED},
+    {"admin.key.revoke", SECURITY_EVENT_KIND_API_KEY_CHANGED},
     {"admin.role.grant", SECURITY_EVENT_KIND_ROLE_CHANGED},
     {"admin.role.revoke", SECURITY_EVENT_KIND_ROLE_CHANGED},
     {ACCOUNT "ExportAccount", SECURITY_EVENT_KIND_EXPORTED},

@@ -378,8 +378,12 @@ class Operators(unittest.TestCase):
         self.assertTrue(eventually(lambda: not works(api), 1))
         self.assertEqual(done(world, "key", "revoke", made["id"])["was"], "revoked")
         acts = done(world, "audit", "list", "--action", "admin.key.%")["entries"]
-        mine = [act["action"] for act in acts if act["target"] == f"api_key {made['id']}"]
+        mine = [act["action"] for act in acts
+                if re.match(rf"API key {made['id']}\b", act["detail"])]
         self.assertEqual(mine, ["admin.key.revoke", "admin.key.create"])
+        events = player.api.call("account.v1.AccountService/ListSecurityEvents", {})["events"]
+        self.assertEqual([event["kind"] for event in events][:2],
+                         ["SECURITY_EVENT_KIND_API_KEY_CHANGED"] * 2)
 
     def test_a_change_of_role_leaves_a_services_stream_alone(self):
         player = Player(world.server)

@@ -217,12 +217,14 @@ class Memory(unittest.TestCase):
         self.addCleanup(shutil.rmtree, folder)
         key = folder / "master.key"
         shutil.copy(world.master_key, key)
+        program = folder / "waystone"  # where nobody may go, wherever the checkout is
+        shutil.copy(BINARY, program)
         server = Server(BINARY, folder, "nobody", folder / "log")
         server.configure(settings(free_port(), "host=/nonexistent", "/nonexistent/redis", key,
                                   http__loops=1, process__debuggable=debuggable))
-        for path in (folder, key, server.config_path):
+        for path in (folder, key, program, server.config_path):
             os.chown(path, user.pw_uid, user.pw_gid)
-        child = subprocess.Popen([BINARY, "--config", server.config_path], user="nobody",
+        child = subprocess.Popen([program, "--config", server.config_path], user="nobody",
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                  env=dict(os.environ, **building.SANITIZER_ENVIRONMENT), cwd="/")
         try:

@@ -63,10 +63,9 @@ static enum status insert(struct admin *admin, struct db *tx, int64_t account_id
     TRY(api_keys_insert(tx, admin->arena, account_id, admin->name, prefix,
                         (struct bytes){hash, sizeof(hash)}, scopes, count, admin->service,
                         admin->days, &row));
-    TRY(admin_audit(admin, tx, "admin.key.create", "api_key", row->id,
-                    arena_printf(admin->arena, "%s: %s%s; account %lld", prefix,
-                                 admin->service ? "service; " : "", admin->scopes,
-                                 (long long)account_id)));
+    TRY(admin_audit(admin, tx, "admin.key.create", "account", account_id,
+                    arena_printf(admin->arena, "API key %lld, %s: %s%s", (long long)row->id, prefix,
+                                 admin->service ? "service; " : "", admin->scopes)));
     output_row(output);
     output_number(output, "id", row->id);
     output_text(output, "key", key);
@@ -147,9 +146,8 @@ enum status key_revoke(struct admin *admin)
     TRY(s);
     if (!key->is_revoked) {
         TRY(api_keys_revoke(tx, id));
-        TRY(admin_audit(admin, tx, "admin.key.revoke", "api_key", id,
-                        arena_printf(admin->arena, "%s; account %lld", key->prefix,
-                                     (long long)key->account_id)));
+        TRY(admin_audit(admin, tx, "admin.key.revoke", "account", key->account_id,
+                        arena_printf(admin->arena, "API key %lld, %s", (long long)id, key->prefix)));
     }
     TRY(db_commit(tx));
     output_row(&admin->output);

@@ -133,8 +133,8 @@ def _parser():
                          help="make the API as it is now the one that changes are compared with")
     add("fmt", _fmt, "format the sources")
     command = add("bench", _bench, "measure: unary, stream, large, grpcpp, read, chat, "
-                                   "connections, sends, slow, attacks, json (all by "
-                                   "default)")
+                                   "connections, sends, slow, auth, signin, attacks, json "
+                                   "(all by default)")
     command.add_argument("names", nargs="*", metavar="NAME")
     command = add("fuzz", _fuzz, "run the fuzz targets, or those whose name has a NAME in it")
     command.add_argument("names", nargs="*", metavar="NAME")
