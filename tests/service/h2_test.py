@@ -459,6 +459,8 @@ class Frames(Base):
         """The server refuses a call before its body, and resets what is left of it."""
         wire.send(wire.headers(stream, wire.fields("POST", SERVICE + "Echo",
                                                    content_type="text/html"), end=False))
+        head = wire.expect(lambda f: f.kind == HEADERS and f.stream == stream, "an answer")
+        wire.decoder.decode(head.payload)  # later heads refer to it
         found = wire.expect(lambda f: f.kind == RST_STREAM and f.stream == stream, "RST_STREAM")
         self.assertEqual(found.code, NO_ERROR)
 
