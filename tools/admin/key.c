@@ -146,8 +146,9 @@ enum status key_revoke(struct admin *admin)
     TRY(s);
     if (!key->is_revoked) {
         TRY(api_keys_revoke(tx, id));
-        TRY(admin_audit(admin, tx, "admin.key.revoke", "account", key->account_id,
-                        arena_printf(admin->arena, "API key %lld, %s", (long long)id, key->prefix)));
+        TRY(admin_audit(
+            admin, tx, "admin.key.revoke", "account", key->account_id,
+            arena_printf(admin->arena, "API key %lld, %s", (long long)id, key->prefix)));
     }
     TRY(db_commit(tx));
     output_row(&admin->output);
