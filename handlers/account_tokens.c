@@ -6,6 +6,8 @@
 
 #include "db/queries/credentials.h"
 
+#undef account_token_refused /* the analyzer's, of account_tokens.h */
+
 #define TOKEN_BYTES 32
 #define TOKEN_TEXT_BYTES 48 /* 43 characters of base64 */
 

@@ -14,7 +14,7 @@ static const char *day_of(struct arena *arena, int64_t wall_us)
     char text[32];
 
     gmtime_r(&seconds, &time);
-    strftime(text, sizeof(text), "%Y-%m-%d", &time);
+    (void)strftime(text, sizeof(text), "%Y-%m-%d", &time);
     return arena_strdup(arena, text);
 }
 

@@ -11,6 +11,13 @@
 #define QUOTED_LINE_LENGTH 73
 #define BOUNDARY "waystone-part"
 
+static void append_visible(struct buffer *out, char character)
+{
+    if ((unsigned char)character < ' ' || character == 0x7F)
+        character = ' ';
+    buffer_append_char(out, character);
+}
+
 /* --- addresses --- */
 
 bool mail_address_is_valid(const char *address)
@@ -54,7 +61,7 @@ const char *mail_address_of(struct arena *arena, const char *from)
 static void append_plain(struct buffer *out, const char *text)
 {
     for (; *text != '\0'; text++)
-        buffer_append_char(out, (unsigned char)*text < ' ' || *text == 0x7F ? ' ' : *text);
+        append_visible(out, *text);
 }
 
 static void append_html(struct buffer *out, const char *text)
@@ -77,7 +84,7 @@ static void append_html(struct buffer *out, const char *text)
             buffer_append_string(out, "&#39;");
             break;
         default:
-            buffer_append_char(out, (unsigned char)*text < ' ' || *text == 0x7F ? ' ' : *text);
+            append_visible(out, *text);
         }
     }
 }
@@ -243,7 +250,8 @@ static void append_head(struct buffer *out, const struct mail_frame *frame, cons
     char date[64];
 
     gmtime_r(&seconds, &time);
-    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &time); /* the C locale is ours */
+    (void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000",
+                   &time); /* the C locale is ours */
     buffer_printf(out, "From: %s\r\nTo: <%s>\r\nSubject: %s\r\nDate: %s\r\n", frame->from, mail->to,
                   subject, date);
     buffer_printf(out,
