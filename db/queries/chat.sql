@@ -36,18 +36,21 @@ WITH given AS (
     SELECT channel_id, count(position) AS count
     FROM fresh
     GROUP BY channel_id
-), locked AS ( -- in one order everywhere, so that two statements never wait for each other
-    SELECT c.id
-    FROM channels AS c
-    WHERE c.id IN (SELECT channel_id FROM wanted) AND c.closed_at IS NULL
-    ORDER BY c.id
-    FOR NO KEY UPDATE
+), locked AS MATERIALIZED (
+    -- In one order everywhere, so that two batches never wait for each other. Not the rows: one that
+    -- is locked and then updated by the same statement is looked up twice, by an older version the
+    -- second time, and whoever queues for that in between waits in a circle.
+    SELECT o.id, pg_advisory_xact_lock(1667784052, o.lock) -- "chat"
+    FROM (SELECT c.id, hashint8(c.id) AS lock
+          FROM channels AS c
+          WHERE c.id IN (SELECT channel_id FROM wanted)
+          ORDER BY hashint8(c.id)) AS o
 ), numbered AS (
     UPDATE channels AS c
     SET last_sequence = c.last_sequence + w.count
     FROM locked AS l
     JOIN wanted AS w ON w.channel_id = l.id
-    WHERE c.id = l.id
+    WHERE c.id = l.id AND c.closed_at IS NULL
     RETURNING c.id, c.last_sequence - w.count AS base, clock_timestamp() AS sent_at
 ), said AS (
     INSERT INTO messages (channel_id, sequence, account_id, character_id, character_name, text,
