@@ -68,10 +68,11 @@ struct hub_subscriber {
     uint32_t turn;
     uint16_t following_count;
     bool counts;
-    bool hidden_known;
-    bool full;  /* the transport takes no more for now */
-    bool retry; /* the worker could not start, or failed: with the next check */
-    bool gone;  /* unsubscribed while its worker runs: the worker frees it */
+    bool hidden_known;   /* `hidden` and `unseen` are as of the last change */
+    bool hidden_changed; /* while they were read */
+    bool full;           /* the transport takes no more for now */
+    bool retry;          /* the worker could not start, or failed: with the next check */
+    bool gone;           /* unsubscribed while its worker runs: the worker frees it */
     void (*on_end)(struct hub_subscriber *subscriber, void *argument);
     void *end_argument;
 };
@@ -160,6 +161,9 @@ void subscriber_free(struct hub_subscriber *subscriber);
 
 /* --- worker.c --- */
 
+/* Whether something has to be asked before more may be sent: what was taken away, or who hidden,
+ * while the transport was full must not follow once it has room. */
+bool following_has_to_ask(const struct following *following);
 /* Whether the next event has to be read from the source. */
 bool following_needs_reading(struct following *following);
 /* Looks up one wanted topic on the running coroutine and attaches to it. */

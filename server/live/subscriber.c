@@ -151,6 +151,10 @@ static void pump_active(struct following *following)
     const struct hub_config *config = &subscriber->hub->config;
     bool state = is_state(following->topic);
 
+    if (following_has_to_ask(following)) {
+        worker_start(subscriber);
+        return;
+    }
     if (!(state ? pump_state(following) : pump_log(following)) || following->caught_up ||
         subscriber->full)
         return;
@@ -374,6 +378,7 @@ void hub_reload_hidden(struct hub *hub, int64_t account_id)
     for (struct hub_subscriber *at = hub->subscribers; at != NULL; at = at->next)
         if (at->account_id == account_id) {
             at->hidden_known = false;
+            at->hidden_changed = true;
             worker_start(at);
         }
 }

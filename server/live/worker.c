@@ -30,14 +30,16 @@ static void keep_origins(int64_t **kept, uint32_t *kept_count, const int64_t *or
     qsort(*kept, count, sizeof(*origins), compare_ids);
 }
 
-/* States have to be told anew: somebody may be in them, or no longer. */
-static void renew_states(struct hub_subscriber *subscriber)
+/* Nothing was sent while it was asked who is hidden. States have to be told anew: somebody may be
+ * in them, or no longer. */
+static void go_on(struct hub_subscriber *subscriber)
 {
     for (struct following *at = subscriber->followings, *next; at != NULL; at = next) {
         next = at->next;
-        if (at->state != FOLLOWING_ACTIVE || !is_state(at->topic))
+        if (at->state != FOLLOWING_ACTIVE)
             continue;
-        at->cursor = -1;
+        if (is_state(at->topic))
+            at->cursor = -1;
         following_pump(at);
     }
 }
@@ -49,26 +51,25 @@ static enum status load_hidden(struct hub_subscriber *subscriber)
     int64_t *hidden, *unseen = NULL;
     size_t hidden_count, unseen_count = 0;
 
-    if (subscriber->hidden_known)
-        return STATUS_OK;
-    subscriber->hidden_known = true; /* unless it changes while it is read */
+    subscriber->hidden_changed = false;
     TRY(config->hidden(config->user, arena, subscriber->account_id, &hidden, &hidden_count));
     if (config->unseen != NULL)
         TRY(config->unseen(config->user, arena, subscriber->account_id, &unseen, &unseen_count));
     keep_origins(&subscriber->hidden, &subscriber->hidden_count, hidden, hidden_count);
     keep_origins(&subscriber->unseen, &subscriber->unseen_count, unseen, unseen_count);
-    if (!subscriber->gone)
-        renew_states(subscriber);
+    subscriber->hidden_known = !subscriber->hidden_changed;
     return STATUS_OK;
 }
 
 static enum status know_hidden(struct hub_subscriber *subscriber)
 {
-    enum status status = load_hidden(subscriber);
-
-    if (status != STATUS_OK)
-        subscriber->hidden_known = false;
-    return status;
+    if (subscriber->hidden_known)
+        return STATUS_OK;
+    while (!subscriber->hidden_known && !subscriber->gone)
+        TRY(load_hidden(subscriber));
+    if (!subscriber->gone)
+        go_on(subscriber);
+    return STATUS_OK;
 }
 
 /* --- looking up --- */
@@ -179,6 +180,11 @@ enum status worker_look_up(struct hub_subscriber *subscriber, struct following *
 
 /* --- reading --- */
 
+bool following_has_to_ask(const struct following *following)
+{
+    return following->recheck || !following->subscriber->hidden_known;
+}
+
 bool following_needs_reading(struct following *following)
 {
     struct topic *topic = following->topic;
@@ -207,7 +213,8 @@ static bool send_event(struct following *following, const struct hub_event *even
 /* How many there was room for. */
 static size_t send_page(struct following *following, struct hub_event *events, size_t count)
 {
-    bool room = !following->removed && following->state == FOLLOWING_ACTIVE;
+    bool room = !following->removed && following->state == FOLLOWING_ACTIVE &&
+                !following_has_to_ask(following);
     size_t sent = 0;
 
     for (size_t i = 0; i < count; i++) {

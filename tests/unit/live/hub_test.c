@@ -27,7 +27,7 @@ static struct rpc_server *server;
 static int64_t newest, archived;
 static unsigned reads, head_reads, pictures, watched;
 static enum status source_status, follow_status;
-static bool slow_source;
+static bool slow_source, slow_reads;
 static struct awaitable source_gate;
 static int64_t hidden_origin;
 static int following_count;
@@ -60,7 +60,7 @@ static enum status read_events(void *user, struct arena *arena, int64_t id, int6
                                size_t limit, struct hub_event **ret_events, size_t *ret_count)
 {
     reads++;
-    TRY(coro_yield());
+    TRY(slow_reads ? await(&source_gate) : coro_yield());
     TRY(source_status);
     *ret_count = 0;
     *ret_events = arena_alloc_array(arena, limit, sizeof(**ret_events));
@@ -115,6 +115,7 @@ static struct shared_bytes *heartbeat(void)
 static enum status hidden(void *user, struct arena *arena, int64_t account_id,
                           int64_t **ret_origins, size_t *ret_count)
 {
+    TRY(coro_yield());
     *ret_origins = &hidden_origin;
     *ret_count = hidden_origin != 0;
     return STATUS_OK;
@@ -673,6 +674,80 @@ HUB_TEST(a_topic_that_is_taken_away_ends)
     publish(1);
     settle_gathered();
     heard(client, "");
+}
+
+/* One whose transport had room for the mark alone, and has refused the first two events. */
+static struct client *follow_slowly(void)
+{
+    struct client *client = new_client();
+
+    client->room = 1;
+    add_wish(client, LOG, 1, -1);
+    connect_client(client);
+    heard(client, "caught-up:0 ");
+    publish(1);
+    publish(2);
+    settle_gathered();
+    heard(client, "");
+    return client;
+}
+
+HUB_TEST(what_was_taken_away_from_a_slow_subscriber_is_not_sent_later)
+{
+    struct client *client = follow_slowly();
+
+    follow_status = STATUS_NOT_FOUND;
+    hub_recheck(hub, (struct hub_topic){LOG, 1}, 1);
+    publish(3);
+    settle_gathered();
+    heard(client, "");
+    has_room(client);
+    heard(client, "ended:1 ");
+}
+
+HUB_TEST(what_is_read_for_a_subscriber_while_it_is_taken_away_is_not_sent)
+{
+    struct client *client;
+
+    newest = 3;
+    follow(LOG, -1); /* so that the newest number is known */
+    slow_reads = true;
+    awaitable_init(&source_gate);
+    client = follow(LOG, 1);
+    follow_status = STATUS_NOT_FOUND;
+    hub_recheck(hub, (struct hub_topic){LOG, 1}, 1);
+    awaitable_complete(&source_gate, STATUS_OK);
+    settle();
+    heard(client, "ended:1 ");
+}
+
+HUB_TEST(who_was_hidden_from_a_slow_subscriber_meanwhile_is_not_heard_later)
+{
+    struct client *client = follow_slowly();
+
+    hidden_origin = 7;
+    hub_reload_hidden(hub, 1);
+    publish(3);
+    publish(4);
+    settle_gathered();
+    heard(client, "");
+    has_room(client);
+    heard(client, "e2 e4 ");
+}
+
+HUB_TEST(hiding_again_while_it_is_looked_up_counts)
+{
+    struct client *client = follow(LOG, -1);
+
+    heard(client, "caught-up:0 ");
+    hidden_origin = 7;
+    hub_reload_hidden(hub, 1);
+    loop_tick(loop, 0); /* asks */
+    hub_reload_hidden(hub, 1);
+    publish(1);
+    publish(2);
+    settle_gathered();
+    heard(client, "e2 ");
 }
 
 HUB_TEST(more_topics_than_allowed_are_told)
