@@ -216,27 +216,18 @@ static enum status say(struct saying *saying)
     return send_batch_say(saying->call->app, &saying->item);
 }
 
-/* Sanctions, filters and pace. A repeated call gets its first answer whatever they say now:
- * `message` is then the one that was said. */
-static enum status check_speech(struct saying *saying, bool *ret_repeated)
+/* Sanctions, filters and pace. */
+static enum status check_speech(struct saying *saying)
 {
     const struct channel_access *access = &saying->access;
-    enum status s, found;
 
-    *ret_repeated = false;
-    s = speech_check(saying->call,
+    TRY(speech_check(saying->call,
                      &(struct speech){access->channel_id, access->place.kind, access->place.role,
                                       access->slow_mode_s, false, saying->req->text},
-                     &saying->verdict);
-    if (s == STATUS_OK) {
-        saying->item.text = saying->verdict.text;
-        saying->message->text = (char *)saying->verdict.text;
-    } else if (saying->item.key[0] != '\0') {
-        found = find_sent(saying);
-        *ret_repeated = found == STATUS_OK;
-        return found == STATUS_NOT_FOUND ? s : found;
-    }
-    return s;
+                     &saying->verdict));
+    saying->item.text = saying->verdict.text;
+    saying->message->text = (char *)saying->verdict.text;
+    return STATUS_OK;
 }
 
 static void report_if_asked(struct saying *saying)
@@ -249,6 +240,7 @@ static void report_if_asked(struct saying *saying)
 
 static enum status say_checked(struct saying *saying)
 {
+    TRY(check_speech(saying));
     TRY(quote_answered(saying));
     TRY(name_mentioned(saying));
     TRY(chat_enter_whisper(saying->call, &saying->access));
@@ -259,17 +251,32 @@ static enum status say_checked(struct saying *saying)
     return STATUS_OK;
 }
 
+static bool is_refusal(enum status s)
+{
+    return s == STATUS_NOT_FOUND || s == STATUS_FAILED_PRECONDITION ||
+           s == STATUS_RESOURCE_EXHAUSTED;
+}
+
+/* A repeated call gets its first answer whatever would refuse it now: a mute, the pace, a block, or
+ * that what it answers was taken back. */
+static enum status say_or_repeat(struct saying *saying)
+{
+    enum status s = say_checked(saying), found;
+
+    if (!is_refusal(s) || saying->item.key[0] == '\0')
+        return s;
+    found = find_sent(saying);
+    return found == STATUS_NOT_FOUND ? s : found;
+}
+
 enum status chat_say(struct rpc_call *call, const SendMessageRequest *req, Message **ret_message)
 {
     struct saying saying = {0};
-    bool repeated;
 
     TRY(channel_access_speak(call, call->arena, req->channel_id, req->character_id,
                              &saying.access));
     prepare(&saying, call, req);
-    TRY(check_speech(&saying, &repeated));
-    if (!repeated)
-        TRY(say_checked(&saying));
+    TRY(say_or_repeat(&saying));
     *ret_message = saying.message;
     return STATUS_OK;
 }

@@ -97,6 +97,28 @@ class Sending(unittest.TestCase):
         again = owner.say(channel, "before", idempotencyKey=key)
         self.assertEqual((again["sequence"], again["text"]), (first["sequence"], "after"))
 
+    def test_a_repetition_is_answered_though_what_it_needed_is_gone(self):
+        """The first answer may have been lost on its way, and the world went on."""
+        member = talker()
+        owner, channel = room(member)
+        asked = member.say(channel, "who is there?")
+        whisper = owner.whisper(member)["id"]
+        sent = [(where, dict(more, text=f"here {where}", idempotencyKey=str(uuid.uuid4())))
+                for where, more in ((channel, {"replyToSequence": asked["sequence"]}),
+                                    (channel, {"mentionedCharacterIds": [member.character]}),
+                                    (whisper, {}))]
+        first = [owner.say(where, **message) for where, message in sent]
+        member.chat("DeleteMessage", channelId=channel, messageSequence=asked["sequence"])
+        member.chat("LeaveChannel", channelId=channel)
+        member.api.call("social.v1.SocialService/BlockCharacter", {"characterId": owner.character})
+        first[0]["replyTo"].pop("excerpt")  # is gone, as for everybody
+        self.assertEqual([owner.say(where, **message) for where, message in sent], first)
+        for where, message in sent:  # what was not said is refused
+            error = owner.refused("SendMessage", **{
+                "channelId": where, "characterId": owner.character, **message,
+                "idempotencyKey": str(uuid.uuid4())})
+            self.assertIn(error.code, ("not_found", "failed_precondition"))
+
     def test_one_key_at_both_servers_at_once(self):
         owner, channel = room()
         both = [owner, owner.on(world.servers[1])]
