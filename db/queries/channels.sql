@@ -99,7 +99,7 @@ CROSS JOIN LATERAL (
         SELECT t.sequence
         FROM message_mentions AS t
         JOIN messages AS n ON n.channel_id = t.channel_id AND n.sequence = t.sequence
-            AND n.account_id <> ALL (@hidden)
+            AND n.account_id <> a.id AND n.account_id <> ALL (@hidden)
         WHERE t.account_id = a.id AND t.channel_id = c.id
           AND t.sequence > coalesce(r.read_sequence, 0) AND NOT coalesce(r.muted, false)
         LIMIT 100

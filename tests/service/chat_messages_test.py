@@ -519,6 +519,10 @@ class Markers(unittest.TestCase):
         self.assertEqual(self.mark(10**12), (6, 0, 0), "no further than the end")
         self.assertEqual(self.counts(), (6, 0, 0))
 
+    def test_own_mentions_do_not_count(self):
+        self.reader.say(self.channel, "I", mentionedCharacterIds=[self.reader.character])
+        self.assertEqual(self.counts(), (0, 0, 0))
+
     def test_counts_end_at_a_hundred(self):
         world.psql(f"""INSERT INTO messages (channel_id, sequence, account_id, character_id,
                            character_name, text, sent_at)
