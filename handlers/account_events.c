@@ -59,7 +59,8 @@ void account_events_publish(struct app *app, struct arena *arena, struct account
 {
     for (const struct account_event_note *note = written->first; note != NULL; note = note->next)
         live_publish(app, (struct hub_topic){TOPIC_KIND_ACCOUNT, note->account_id},
-                     note->event->sequence, 0, encode_event(arena, note->event));
+                     &(struct hub_event){.sequence = note->event->sequence,
+                                         .message = encode_event(arena, note->event)});
     *written = (struct account_events){0};
 }
 

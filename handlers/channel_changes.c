@@ -75,6 +75,8 @@ void channel_change_publish(struct app *app, const struct channel_change *change
 {
     if (change->sequence != 0)
         live_publish(app, (struct hub_topic){TOPIC_KIND_CHANNEL, change->channel_id},
-                     change->sequence, change->origin,
-                     rpc_encode_shared(&change->event->base, RPC_CODEC_BINARY));
+                     &(struct hub_event){
+                         .sequence = change->sequence,
+                         .origin = change->origin,
+                         .message = rpc_encode_shared(&change->event->base, RPC_CODEC_BINARY)});
 }

@@ -57,7 +57,8 @@ enum status chat_get_message(struct rpc_call *call, int64_t channel_id, int64_t 
 {
     struct messages_get_row *row;
 
-    TRY(messages_get(call->app->db, call->arena, channel_id, sequence, &row));
+    TRY(messages_get(call->app->db, call->arena, call->identity.account_id, channel_id, sequence,
+                     &row));
     *ret = chat_message(call->arena, MESSAGE_FIELDS(row));
     return chat_add_reactions(call->app->db, call->arena, call->identity.account_id, ret, 1);
 }

@@ -5,18 +5,14 @@
 #include "handlers/live.h"
 #include "handlers/sanctions.h"
 
-static void publish(struct app *app, int64_t channel_id, int64_t sequence, int64_t origin,
-                    struct shared_bytes *event)
-{
-    struct hub_topic topic = {TOPIC_KIND_CHANNEL, channel_id};
-
-    live_publish(app, topic, sequence, origin, event);
-}
-
 void chat_publish(struct app *app, int64_t channel_id, int64_t sequence, int64_t origin,
                   const StreamMessagesResponse *event)
 {
-    publish(app, channel_id, sequence, origin, rpc_encode_shared(&event->base, RPC_CODEC_BINARY));
+    struct hub_event told = {.sequence = sequence,
+                             .origin = origin,
+                             .message = rpc_encode_shared(&event->base, RPC_CODEC_BINARY)};
+
+    live_publish(app, (struct hub_topic){TOPIC_KIND_CHANNEL, channel_id}, &told);
 }
 
 static struct shared_bytes *encode_message(struct arena *arena, Message *message)
@@ -28,9 +24,15 @@ static struct shared_bytes *encode_message(struct arena *arena, Message *message
     return rpc_encode_shared(&event->base, RPC_CODEC_BINARY);
 }
 
-void chat_publish_message(struct app *app, struct arena *arena, int64_t origin, Message *message)
+void chat_publish_message(struct app *app, struct arena *arena, int64_t origin, int64_t quoted,
+                          Message *message)
 {
-    publish(app, message->channel_id, message->sequence, origin, encode_message(arena, message));
+    struct hub_event told = {.sequence = message->sequence,
+                             .origin = origin,
+                             .quoted = quoted,
+                             .message = encode_message(arena, message)};
+
+    live_publish(app, (struct hub_topic){TOPIC_KIND_CHANNEL, message->channel_id}, &told);
 }
 
 /* --- the source --- */
@@ -78,12 +80,32 @@ static enum status read_events(void *user, struct arena *arena, int64_t channel_
     for (size_t i = 0; i < *ret_count; i++) {
         events[i].sequence = rows[i].sequence;
         events[i].origin = rows[i].account_id;
+        events[i].quoted = rows[i].quoted_account_id;
         events[i].message = messages[i] != NULL
                                 ? encode_message(arena, messages[i])
                                 : shared_bytes_new(rows[i].change.data, rows[i].change.length);
     }
     *ret_events = events;
     return STATUS_OK;
+}
+
+/* As history shows it: which message is answered, and nothing of it. */
+static struct shared_bytes *without_quote(void *user, const struct shared_bytes *event)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    ProtobufCMessage *decoded;
+    StreamMessagesResponse *said;
+    const char *error;
+
+    /* Our own bytes, perhaps of a newer version, whose fields are kept. Should they be no message
+     * all the same, nothing of them is shown. */
+    if (message_decode(arena, &StreamMessagesResponse_type, event->data, event->length, &decoded,
+                       &error) != STATUS_OK)
+        return shared_bytes_new(NULL, 0);
+    said = (StreamMessagesResponse *)decoded;
+    if (said->event_case == STREAM_MESSAGES_RESPONSE_EVENT_MESSAGE && said->message->reply_to)
+        said->message->reply_to = chat_quote(arena, said->message->reply_to->sequence, NULL, NULL);
+    return rpc_encode_shared(&said->base, RPC_CODEC_BINARY);
 }
 
 static enum status read_heads(void *user, struct arena *arena, const struct hub_head *known,
@@ -108,6 +130,7 @@ void chat_live_open(struct app *app)
         .may_follow = may_follow,
         .read = read_events,
         .read_heads = read_heads,
+        .without_quote = without_quote,
         .user = app,
     };
 

@@ -182,8 +182,9 @@ void chat_retention_register(void);
 /* Tells followers everywhere what is in the database already. */
 void chat_publish(struct app *app, int64_t channel_id, int64_t sequence, int64_t origin,
                   const StreamMessagesResponse *event);
-/* The same for something said. */
-void chat_publish_message(struct app *app, struct arena *arena, int64_t origin, Message *message);
+/* The same for something said, which quotes an account (0: none). */
+void chat_publish_message(struct app *app, struct arena *arena, int64_t origin, int64_t quoted,
+                          Message *message);
 
 enum status chat_stream_messages(struct rpc_call *call, const StreamMessagesRequest *req,
                                  struct stream_messages_stream *out);

@@ -17,6 +17,8 @@ struct saying {
     Message *message;
     struct speech_verdict verdict;
     struct chat_notices notices;
+    int64_t quoted;     /* the account that is answered; 0: none */
+    bool quotes_hidden; /* the sender blocks it */
 };
 
 /* --- what a message carries beside its text --- */
@@ -53,7 +55,8 @@ static enum status quote_answered(struct saying *saying)
 
     if (sequence == 0)
         return STATUS_OK;
-    s = message_quote(call->app->db, call->arena, saying->req->channel_id, sequence, &row);
+    s = message_quote(call->app->db, call->arena, call->identity.account_id,
+                      saying->req->channel_id, sequence, &row);
     if (s == STATUS_NOT_FOUND)
         return rpc_fail(call, s, "there is no message %lld in this channel", (long long)sequence);
     TRY(s);
@@ -61,6 +64,8 @@ static enum status quote_answered(struct saying *saying)
         return rpc_fail(call, STATUS_NOT_FOUND, "the message was taken back");
     saying->message->reply_to = chat_quote(call->arena, sequence, row->character_name, row->text);
     saying->item.reply_to = sequence;
+    saying->quoted = row->account_id;
+    saying->quotes_hidden = row->hidden;
     if (row->account_id == call->identity.account_id)
         return STATUS_OK;
     return find_replied(saying, row->character_id);
@@ -170,7 +175,8 @@ static void on_said(struct app *app, struct send_item *item)
     struct saying *saying = (struct saying *)((char *)item - offsetof(struct saying, item));
 
     complete(saying);
-    chat_publish_message(app, saying->call->arena, item->account_id, saying->message);
+    chat_publish_message(app, saying->call->arena, item->account_id, saying->quoted,
+                         saying->message);
 }
 
 static void prepare(struct saying *saying, struct rpc_call *call, const SendMessageRequest *req)
@@ -247,6 +253,9 @@ static enum status say_checked(struct saying *saying)
     TRY(say(saying));
     if (saying->item.sequence == 0)
         return explain(saying);
+    if (saying->quotes_hidden) /* told with it, answered as the sender reads it */
+        saying->message->reply_to =
+            chat_quote(saying->call->arena, saying->item.reply_to, NULL, NULL);
     report_if_asked(saying);
     return STATUS_OK;
 }

@@ -20,11 +20,9 @@ void live_open(struct app *app);
 /* After all streams have ended and the database is closed; before Redis is. */
 void live_close(struct app *app);
 
-/* Tells an event, committed with its number, to all who follow the topic. `origin` is the account
- * that caused it, 0 for none; `event` a stream message in binary, whose reference is taken. Never
- * fails: what gets lost is found later. */
-void live_publish(struct app *app, struct hub_topic topic, int64_t sequence, int64_t origin,
-                  struct shared_bytes *event);
+/* Tells an event, committed with its number, to all who follow the topic. Takes the reference of
+ * its message. Never fails: what gets lost is found later. */
+void live_publish(struct app *app, struct hub_topic topic, const struct hub_event *event);
 
 /* What a hub asks for of heads, as columns of a query. */
 void live_split_heads(struct arena *arena, const struct hub_head *known, size_t count,

@@ -77,7 +77,7 @@ static enum status check_reporter(struct rpc_call *call, int64_t character_id)
 static enum status find_message(struct rpc_call *call, int64_t channel_id, int64_t sequence,
                                 struct messages_get_row **ret)
 {
-    enum status s = messages_get(call->app->db, call->arena, channel_id, sequence, ret);
+    enum status s = messages_get(call->app->db, call->arena, 0, channel_id, sequence, ret);
 
     if (s == STATUS_NOT_FOUND)
         return rpc_fail(call, s, "there is no message %lld in this channel", (long long)sequence);

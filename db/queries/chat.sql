@@ -87,12 +87,18 @@ FROM messages
 WHERE account_id = @account_id AND idempotency_key = @idempotency_key;
 
 -- name: messages_get :one
--- in: channel_id int8, sequence int8
+-- As an account reads it: without words of those it blocks (0: nobody's).
+-- in: reader_id int8, channel_id int8, sequence int8
 -- out: channel_id int8, sequence int8, account_id int8, character_id int8, character_name text, text text, sent_at timestamptz, mentions int8[], edited_at timestamptz?, deleted bool, reply_to int8, quote_name text?, quote_text text?
 SELECT m.channel_id, m.sequence, m.account_id, m.character_id, m.character_name, m.text, m.sent_at,
        m.mentions, m.edited_at, m.deleted_at IS NOT NULL, m.reply_to, q.character_name, q.text
 FROM messages AS m
 LEFT JOIN messages AS q ON q.channel_id = m.channel_id AND q.sequence = m.reply_to
+    AND NOT EXISTS (
+        SELECT
+        FROM account_blocks AS b
+        WHERE b.account_id = @reader_id AND b.blocked_account_id = q.account_id
+    )
 WHERE m.channel_id = @channel_id AND m.sequence = @sequence;
 
 -- name: messages_before :many
@@ -123,11 +129,13 @@ LIMIT @count;
 
 -- name: channel_events :many
 -- All that happened in a channel after a number, in order: messages as they are now, and changes
--- as they were told, which have `change` and nothing of a message.
+-- as they were told, which have `change` and nothing of a message. `quoted_account_id`: whose
+-- words a message quotes; 0: nobody's.
 -- in: channel_id int8, after int8, count int8
--- out: channel_id int8, sequence int8, account_id int8, change bytea?, character_id int8, character_name text, text text, sent_at timestamptz, mentions int8[], edited_at timestamptz?, deleted bool, reply_to int8, quote_name text?, quote_text text?
+-- out: channel_id int8, sequence int8, account_id int8, change bytea?, character_id int8, character_name text, text text, sent_at timestamptz, mentions int8[], edited_at timestamptz?, deleted bool, reply_to int8, quote_name text?, quote_text text?, quoted_account_id int8
 SELECT @channel_id, e.sequence, e.account_id, e.change, e.character_id, e.character_name, e.text,
-       e.sent_at, e.mentions, e.edited_at, e.deleted, e.reply_to, q.character_name, q.text
+       e.sent_at, e.mentions, e.edited_at, e.deleted, e.reply_to, q.character_name, q.text,
+       coalesce(q.account_id, 0)
 FROM (
     (SELECT sequence, account_id, NULL::bytea AS change, character_id, character_name, text,
             sent_at, mentions, edited_at, deleted_at IS NOT NULL AS deleted, reply_to
@@ -150,12 +158,18 @@ LEFT JOIN messages AS q
 ORDER BY e.sequence;
 
 -- name: message_quote :one
--- What a reply answers. NOT_FOUND if there is no such message.
--- in: channel_id int8, sequence int8
--- out: account_id int8, character_id int8, character_name text, text text, deleted bool
-SELECT account_id, character_id, character_name, text, deleted_at IS NOT NULL
-FROM messages
-WHERE channel_id = @channel_id AND sequence = @sequence;
+-- What a reply answers; `hidden`: by somebody the reader blocks. NOT_FOUND if there is no such
+-- message.
+-- in: reader_id int8, channel_id int8, sequence int8
+-- out: account_id int8, character_id int8, character_name text, text text, deleted bool, hidden bool
+SELECT m.account_id, m.character_id, m.character_name, m.text, m.deleted_at IS NOT NULL,
+       EXISTS (
+           SELECT
+           FROM account_blocks AS b
+           WHERE b.account_id = @reader_id AND b.blocked_account_id = m.account_id
+       )
+FROM messages AS m
+WHERE m.channel_id = @channel_id AND m.sequence = @sequence;
 
 -- name: mentionable :many
 -- Living characters among those given, with what decides whether their accounts may read the

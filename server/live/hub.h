@@ -22,8 +22,9 @@
  * newest gets the newest change, any other one a complete picture.
  *
  * A subscriber never sees events whose origin it hides, nor in states those that it and they hide
- * from each other. server/ knows no storage: handlers/
- * implement the sources. Everything belongs to the loop.
+ * from each other. Of an event that quotes an account it hides it gets a form without the quote,
+ * made once for all who need it. server/ knows no storage: handlers/ implement the sources.
+ * Everything belongs to the loop.
  *
  * Files: hub.c (life, the check once a second), topic.c (topics, rings, delivery), repair.c,
  * subscriber.c (following, sending), worker.c (what a subscriber has to wait for). */
@@ -57,6 +58,7 @@ struct hub_topic {
 struct hub_event {
     int64_t sequence;
     int64_t origin;               /* account that caused it; 0: none */
+    int64_t quoted;               /* account whose words it repeats; 0: none */
     struct shared_bytes *message; /* stream message in binary; one reference, given away */
 };
 
@@ -94,6 +96,10 @@ struct hub_source {
     enum status (*read_heads)(void *user, struct arena *arena, const struct hub_head *known,
                               size_t count, struct hub_head **ret_heads, size_t *ret_count);
 
+    /* Logs: an event, a stream message in binary, without the words of whom it quotes; the caller
+     * owns the reference. NULL instead of the function: no event quotes anybody. */
+    struct shared_bytes *(*without_quote)(void *user, const struct shared_bytes *event);
+
     /* State: everything as of now, a stream message in binary; the caller owns the reference. Set
      * instead of `read` and `read_heads`. */
     struct shared_bytes *(*picture)(void *user, int64_t id);
@@ -117,7 +123,8 @@ struct hub_config {
     struct shared_bytes *(*heartbeat)(void);
     /* Live copies of a topic are wanted from now on, or no longer. May be NULL. */
     void (*watch)(void *user, struct hub_topic topic, bool on);
-    /* Origins whose events the account does not want, in any order. Suspends. May be NULL. */
+    /* Origins whose events, and quoted words, the account does not want, in any order. Suspends.
+     * May be NULL. */
     enum status (*hidden)(void *user, struct arena *arena, int64_t account_id,
                           int64_t **ret_origins, size_t *ret_count);
     /* Origins that are left out of the states which the account sees. As `hidden`. */

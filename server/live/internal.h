@@ -10,7 +10,9 @@
 struct ring_entry {
     int64_t sequence; /* 0: empty */
     int64_t origin;
-    struct shared_bytes *encoded[RPC_CODEC_COUNT]; /* JSON only once somebody needs it */
+    int64_t quoted;
+    struct shared_bytes *encoded[RPC_CODEC_COUNT];  /* JSON only once somebody needs it */
+    struct shared_bytes *unquoted[RPC_CODEC_COUNT]; /* each once somebody needs it */
 };
 
 /* A topic that somebody follows. */
@@ -124,6 +126,9 @@ void topic_release(struct topic *topic);
 /* Adds the event after the head; numbers between are no longer kept. Takes the reference. */
 void topic_append(struct topic *topic, const struct hub_event *event);
 struct ring_entry *topic_entry(struct topic *topic, int64_t sequence);
+/* A log's event without its quote; the caller owns the reference. */
+struct shared_bytes *topic_without_quote(const struct topic *topic,
+                                         const struct shared_bytes *event);
 /* State: the entry to send to whoever has `cursor`, older than the head. */
 struct ring_entry *topic_state_entry(struct topic *topic, int64_t cursor);
 /* Forgets events that nothing was added to for long. */
@@ -143,7 +148,10 @@ struct shared_bytes *encoded_for(struct hub *hub, struct shared_bytes **by_codec
 /* False when there is no room. */
 bool subscriber_send(struct hub_subscriber *subscriber, struct shared_bytes **by_codec);
 bool subscriber_send_once(struct hub_subscriber *subscriber, struct shared_bytes *message);
-bool subscriber_hides(const struct hub_subscriber *subscriber, int64_t origin);
+/* How much of an event a subscriber sees. */
+enum sight { SIGHT_NONE, SIGHT_UNQUOTED, SIGHT_WHOLE };
+enum sight subscriber_sight(const struct hub_subscriber *subscriber, int64_t origin,
+                            int64_t quoted);
 /* Sends what there is for one following, or all of them; starts the worker for what has to be
  * read. May free the following. */
 void following_pump(struct following *following);

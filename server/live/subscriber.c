@@ -59,7 +59,7 @@ bool subscriber_send_once(struct hub_subscriber *subscriber, struct shared_bytes
     return sent;
 }
 
-bool subscriber_hides(const struct hub_subscriber *subscriber, int64_t origin)
+static bool hides(const struct hub_subscriber *subscriber, int64_t origin)
 {
     size_t low = 0, high = subscriber->hidden_count;
 
@@ -75,6 +75,13 @@ bool subscriber_hides(const struct hub_subscriber *subscriber, int64_t origin)
     return false;
 }
 
+enum sight subscriber_sight(const struct hub_subscriber *subscriber, int64_t origin, int64_t quoted)
+{
+    if (hides(subscriber, origin))
+        return SIGHT_NONE;
+    return quoted != 0 && hides(subscriber, quoted) ? SIGHT_UNQUOTED : SIGHT_WHOLE;
+}
+
 bool following_reset(struct following *following, int64_t sequence)
 {
     struct hub_subscriber *subscriber = following->subscriber;
@@ -84,6 +91,25 @@ bool following_reset(struct following *following, int64_t sequence)
         return false;
     following->cursor = sequence;
     return true;
+}
+
+/* False when there is no room. */
+static bool send_entry(struct following *following, struct ring_entry *entry)
+{
+    struct hub_subscriber *subscriber = following->subscriber;
+
+    switch (subscriber_sight(subscriber, entry->origin, entry->quoted)) {
+    case SIGHT_NONE:
+        return true;
+    case SIGHT_UNQUOTED:
+        if (entry->unquoted[RPC_CODEC_BINARY] == NULL)
+            entry->unquoted[RPC_CODEC_BINARY] =
+                topic_without_quote(following->topic, entry->encoded[RPC_CODEC_BINARY]);
+        return subscriber_send(subscriber, entry->unquoted);
+    case SIGHT_WHOLE:
+        break;
+    }
+    return subscriber_send(subscriber, entry->encoded);
 }
 
 /* Sends from the ring. False when it cannot go on for now. */
@@ -101,8 +127,7 @@ static bool pump_log(struct following *following)
             worker_start(subscriber);
             return false;
         }
-        if (!subscriber_hides(subscriber, entry->origin) &&
-            !subscriber_send(subscriber, entry->encoded))
+        if (!send_entry(following, entry))
             return false;
         following->cursor++;
     }

@@ -80,8 +80,10 @@ struct topic *topic_find_or_add(struct hub *hub, struct hub_topic key)
 
 static void clear_entry(struct ring_entry *entry)
 {
-    for (int codec = 0; codec < RPC_CODEC_COUNT; codec++)
+    for (int codec = 0; codec < RPC_CODEC_COUNT; codec++) {
         shared_bytes_unref(entry->encoded[codec]);
+        shared_bytes_unref(entry->unquoted[codec]);
+    }
     *entry = (struct ring_entry){0};
 }
 
@@ -279,6 +281,7 @@ void topic_append(struct topic *topic, const struct hub_event *event)
     assert(event->sequence > topic->head);
     entry->sequence = event->sequence;
     entry->origin = event->origin;
+    entry->quoted = event->quoted;
     entry->encoded[RPC_CODEC_BINARY] = event->message;
     topic->head = event->sequence;
     topic->appended_ms = loop_now_ms(topic->hub->loop);
@@ -295,6 +298,15 @@ struct ring_entry *topic_entry(struct topic *topic, int64_t sequence)
         return NULL;
     entry = &topic->ring[sequence % topic->ring_size];
     return entry->sequence == sequence ? entry : NULL;
+}
+
+struct shared_bytes *topic_without_quote(const struct topic *topic,
+                                         const struct shared_bytes *event)
+{
+    const struct hub_source *source = source_of(topic->hub, topic->key.kind);
+
+    assert(source->without_quote != NULL);
+    return source->without_quote(source->user, event);
 }
 
 void topic_trim(struct topic *topic, uint64_t now_ms)

@@ -194,17 +194,25 @@ bool following_needs_reading(struct following *following)
            topic_entry(topic, following->cursor + 1) == NULL;
 }
 
+static struct shared_bytes *seen_form(const struct following *following, enum sight sight,
+                                      const struct hub_event *event)
+{
+    return sight == SIGHT_WHOLE ? shared_bytes_ref(event->message)
+                                : topic_without_quote(following->topic, event->message);
+}
+
 /* False when the transport is full. */
 static bool send_event(struct following *following, const struct hub_event *event)
 {
     struct hub_subscriber *subscriber = following->subscriber;
+    enum sight sight = subscriber_sight(subscriber, event->origin, event->quoted);
 
     if (event->sequence <= following->cursor)
         return true;
     if (event->sequence > following->cursor + 1 && !following_reset(following, event->sequence - 1))
         return false;
-    if (!subscriber_hides(subscriber, event->origin) &&
-        !subscriber_send_once(subscriber, shared_bytes_ref(event->message)))
+    if (sight != SIGHT_NONE &&
+        !subscriber_send_once(subscriber, seen_form(following, sight, event)))
         return false;
     following->cursor = event->sequence;
     return true;

@@ -72,6 +72,22 @@ class Blocks(unittest.TestCase):
         self.assertEqual((seen["unreadCount"], seen.get("mentionCount", 0)), (1, 0))
         self.assertEqual(len(self.owner.history(self.channel)), 2, "others read on")
 
+    def test_an_answer_to_the_blocked_is_answered_as_history_shows_it(self):
+        said = self.other.say(self.channel, "words of the blocked")
+        block(self.reader, self.other)
+        key = str(uuid.uuid4())
+        seen = {"sequence": said["sequence"]}
+        answer = self.reader.say(self.channel, "no", replyToSequence=said["sequence"],
+                                 idempotencyKey=key)
+        self.assertEqual(answer["replyTo"], seen)
+        self.assertEqual(self.reader.say(self.channel, "no", replyToSequence=said["sequence"],
+                                         idempotencyKey=key), answer)
+        edited = self.reader.chat("EditMessage", channelId=self.channel, text="never",
+                                  messageSequence=answer["sequence"])["message"]
+        self.assertEqual((edited["text"], edited["replyTo"]), ("never", seen))
+        self.assertEqual(self.owner.history(self.channel)[-1]["replyTo"]["excerpt"],
+                         "words of the blocked", "others read it whole")
+
     def test_no_whispers_either_way(self):
         channel = self.reader.whisper(self.other)["id"]
         self.reader.say(channel, "before")

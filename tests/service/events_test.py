@@ -1,16 +1,21 @@
 """EventService: several topics on one stream, in order, each event once, whatever happens."""
 
+import os
 import queue
+import signal
 import threading
 import time
 import unittest
 
 import grpc
+from google.protobuf import json_format
+from waystone.chat.v1 import chat_pb2, chat_pb2_grpc
 from waystone.event.v1 import event_pb2, event_pb2_grpc
 from waystone.live.v1 import live_pb2
 
+from chat_world import Talker
 from event_stream import CHANNEL, EventStream, following, topic
-from harness import LIST_CHANNELS, SIGN_OUT, Player, RpcError, World, eventually
+from harness import LIST_CHANNELS, SIGN_OUT, Follower, Player, RpcError, World, eventually
 
 world = None
 
@@ -261,6 +266,91 @@ class Streams(unittest.TestCase):
                           world.servers[1])
         missed, _ = again.until_caught_up(topic(CHANNEL, player.channel))
         self.assertEqual({e["message"]["characterId"] for e in missed}, {player.character["id"]})
+
+
+class GrpcReader:
+    """The messages of a gRPC stream, as JSON has them."""
+
+    def __init__(self, server, token, method, request):
+        self.connection = grpc.insecure_channel(f"localhost:{server.port}")
+        self.events = method(self.connection)(
+            request, metadata=[("authorization", f"Bearer {token}")], timeout=60)
+
+    def next_message(self):
+        event = next(e for e in self.events if e.WhichOneof("event") == "message")
+        return json_format.MessageToDict(event.message)
+
+    def close(self):
+        self.events.cancel()
+        self.connection.close()
+
+
+class QuotesOfTheBlocked(unittest.TestCase):
+    """Whoever blocks somebody sees that a message answers one of theirs, and nothing of it."""
+
+    def setUp(self):
+        self.owner, self.reader, self.other = (Talker(world.servers[0]) for _ in range(3))
+        self.channel = self.owner.create(open=True)["id"]
+        for guest in (self.reader, self.other):
+            guest.join(self.channel)
+        self.reader.api.call("social.v1.SocialService/BlockCharacter",
+                             {"characterId": self.other.character})
+        self.first = self.owner.say(self.channel, "first")["sequence"]
+        self.said = self.other.say(self.channel, "words of the blocked")["sequence"]
+
+    def streams(self, who, server):
+        """EventService's and ChatService's stream in both codecs, from after the first message."""
+        wish = following(CHANNEL, self.channel, self.first)
+        opened = [
+            EventStream(server, who.token, [wish]),
+            Follower(server, who.token, self.channel, self.first),
+            GrpcReader(server, who.token, lambda c: event_pb2_grpc.EventServiceStub(c).Subscribe,
+                       json_format.ParseDict({"follow": [wish]}, event_pb2.SubscribeRequest())),
+            GrpcReader(server, who.token, lambda c: chat_pb2_grpc.ChatServiceStub(c).StreamMessages,
+                       chat_pb2.StreamMessagesRequest(channel_id=int(self.channel),
+                                                      after_sequence=int(self.first)))]
+        for stream in opened:
+            self.addCleanup(stream.close)
+        return opened
+
+    def answer(self, text):
+        return self.owner.say(self.channel, text, replyToSequence=self.said)
+
+    def expect(self, readers, others, answer):
+        whole = {"sequence": self.said, "characterName": self.other.hero,
+                 "excerpt": "words of the blocked"}
+        self.assertEqual(answer["replyTo"], whole)
+        for stream in readers:
+            heard = stream.next_message()
+            self.assertEqual((heard["sequence"], heard["text"], heard["replyTo"]),
+                             (answer["sequence"], answer["text"], {"sequence": self.said}))
+        for stream in others:
+            self.assertEqual(stream.next_message(), answer)
+
+    def test_they_are_left_out_live_read_and_repaired(self):
+        missed = self.answer("missed")
+        readers, others = [], []
+        for server in world.servers:  # all of it read from the database: nobody followed before
+            readers += self.streams(self.reader, server)
+            others += self.streams(self.owner, server)
+        for stream in others:
+            self.assertEqual(stream.next_message()["text"], "words of the blocked")
+        self.expect(readers, others, missed)
+        self.expect(readers, others, self.answer("live"))
+        late = self.streams(self.reader, world.servers[0])
+        for answer in ("missed", "live"):
+            for stream in late:
+                heard = stream.next_message()
+                self.assertEqual((heard["text"], heard["replyTo"]),
+                                 (answer, {"sequence": self.said}))
+        redis = world.redis.process.pid()
+        os.kill(redis, signal.SIGSTOP)  # no copy comes: the other instance finds it by itself
+        try:
+            answer = self.answer("repaired")
+            self.expect(readers[4:], others[4:], answer)
+        finally:
+            os.kill(redis, signal.SIGCONT)
+        self.expect(readers[:4] + late, others[:4], answer)
 
 
 class TakenAway(unittest.TestCase):

@@ -29,7 +29,9 @@ static unsigned reads, head_reads, pictures, watched;
 static enum status source_status, follow_status;
 static bool slow_source, slow_reads;
 static struct awaitable source_gate;
-static int64_t hidden_origin;
+static int64_t hidden_origin; /* of account 1; others hide nobody */
+static int64_t quoted;        /* by every third event; 0: none quotes */
+static unsigned unquotings;
 static int following_count;
 
 static struct shared_bytes *text(const char *format, ...)
@@ -46,7 +48,21 @@ static struct shared_bytes *text(const char *format, ...)
 /* Odd events are of account 7, even ones of account 8. */
 static struct hub_event event_at(int64_t sequence)
 {
-    return (struct hub_event){sequence, sequence % 2 ? 7 : 8, text("e%ld ", (long)sequence)};
+    bool quotes = quoted != 0 && sequence % 3 == 0;
+
+    return (struct hub_event){.sequence = sequence,
+                              .origin = sequence % 2 ? 7 : 8,
+                              .quoted = quotes ? quoted : 0,
+                              .message = text(quotes ? "e%ld>words " : "e%ld ", (long)sequence)};
+}
+
+static struct shared_bytes *without_quote(void *user, const struct shared_bytes *event)
+{
+    const char *mark = memchr(event->data, '>', event->length);
+
+    unquotings++;
+    cr_assert_not_null(mark);
+    return text("%.*s ", (int)(mark - (const char *)event->data), event->data);
 }
 
 static enum status may_follow(void *user, struct rpc_call *call, int64_t id)
@@ -117,7 +133,7 @@ static enum status hidden(void *user, struct arena *arena, int64_t account_id,
 {
     TRY(coro_yield());
     *ret_origins = &hidden_origin;
-    *ret_count = hidden_origin != 0;
+    *ret_count = account_id == 1 && hidden_origin != 0;
     return STATUS_OK;
 }
 static void on_following(void *user, struct hub_topic topic, const struct rpc_identity *who,
@@ -137,6 +153,7 @@ struct client {
     size_t room;    /* messages it takes before it is full; 0: any number */
     struct hub_wish wishes[80];
     size_t wish_count;
+    int64_t account_id; /* 0: 1 */
     bool on_coroutine;
     enum status follow_result;
 };
@@ -196,7 +213,7 @@ static enum status open_stream(struct rpc_call *call, const void *service)
 {
     struct client *client = starting;
 
-    call->identity.account_id = 1;
+    call->identity.account_id = client->account_id != 0 ? client->account_id : 1;
     client->subscriber = hub_subscribe(hub, call, true);
     if (client->on_coroutine) {
         client->follow_result =
@@ -340,7 +357,12 @@ static void set_up(void)
                                     .watch = watch,
                                     .hidden = hidden};
     struct hub_source log = {
-        .priority = 1, .may_follow = may_follow, .read = read_events, .read_heads = read_heads};
+        .priority = 1,
+        .may_follow = may_follow,
+        .read = read_events,
+        .read_heads = read_heads,
+        .without_quote = without_quote,
+    };
     struct hub_source state = {.priority = 2, .may_follow = may_follow, .picture = picture};
 
     server = rpc_server_new(&config);
@@ -566,6 +588,69 @@ HUB_TEST(hidden_origins_are_passed_over_live_and_read)
     publish(8);
     settle_gathered();
     heard(client, "e7 ");
+}
+
+static struct client *follow_as(int64_t account_id, int64_t after)
+{
+    struct client *client = new_client();
+
+    client->account_id = account_id;
+    add_wish(client, LOG, 1, after);
+    connect_client(client);
+    return client;
+}
+
+HUB_TEST(quotes_of_hidden_accounts_are_left_out_live_read_and_repaired)
+{
+    struct client *hides, *sees;
+
+    quoted = hidden_origin = 9;
+    newest = 4;
+    hides = follow_as(1, 0);
+    sees = follow_as(2, 0);
+    heard(hides, "e1 e2 e3 e4 caught-up:4 ");
+    heard(sees, "e1 e2 e3>words e4 caught-up:4 ");
+    for (int64_t i = 5; i <= 7; i++)
+        publish(i);
+    settle_gathered();
+    heard(hides, "e5 e6 e7 ");
+    heard(sees, "e5 e6>words e7 ");
+    newest = 9;
+    publish(10);
+    settle_gathered();
+    heard(hides, "e8 e9 e10 ");
+    heard(sees, "e8 e9>words e10 ");
+    hidden_origin = 0;
+    hub_reload_hidden(hub, 1);
+    settle();
+    publish(11);
+    publish(12);
+    settle_gathered();
+    heard(hides, "e11 e12>words ");
+}
+
+HUB_TEST(an_event_loses_its_quote_once_for_all_who_need_that)
+{
+    struct client *hide[3], *sees = follow_as(2, -1);
+
+    quoted = 9;
+    for (int i = 0; i < 3; i++)
+        hide[i] = follow_as(1, -1);
+    publish(1);
+    publish(2);
+    publish(3);
+    settle_gathered();
+    cr_expect_eq(unquotings, 0, "nobody hides anybody");
+    hidden_origin = 9;
+    hub_reload_hidden(hub, 1);
+    settle();
+    for (int64_t i = 4; i <= 6; i++)
+        publish(i);
+    settle_gathered();
+    for (int i = 0; i < 3; i++)
+        heard(hide[i], "caught-up:0 e1 e2 e3>words e4 e5 e6 ");
+    heard(sees, "caught-up:0 e1 e2 e3>words e4 e5 e6>words ");
+    cr_expect_eq(unquotings, 1);
 }
 
 HUB_TEST(a_state_begins_with_a_picture_and_goes_on_with_changes)

@@ -44,7 +44,8 @@ static enum status read_events(void *user, struct arena *arena, int64_t id, int6
 
     reads++;
     for (int64_t number = after + 1; number <= newest && count < limit; number++)
-        events[count++] = (struct hub_event){number, 0, text_of("%lld", number)};
+        events[count++] =
+            (struct hub_event){.sequence = number, .message = text_of("%lld", number)};
     if (slow)
         (void)await_uninterruptible(&go_on);
     *ret_events = events;
@@ -68,7 +69,7 @@ static enum status read_heads(void *user, struct arena *arena, const struct hub_
 
 static void publish(int64_t number)
 {
-    const struct hub_event event = {number, 0, text_of("%lld", number)};
+    const struct hub_event event = {.sequence = number, .message = text_of("%lld", number)};
 
     hub_publish(hub, topic, &event);
 }
