@@ -70,6 +70,11 @@ enum status db_begin(struct db *pool, struct arena *arena, struct db **ret_tx) M
  * UNAVAILABLE may mean that the outcome is unknown. */
 enum status db_commit(struct db *tx) MUST_CHECK;
 
+/* For rows that others wait for: once a transaction is committed that db_mark() was called for, the
+ * task given for its pool is deferred. One task for a pool; NULL for none. */
+void db_on_marked_commit(struct db *pool, struct loop_task *task);
+void db_mark(struct db *tx);
+
 /* For CLEANUP(db_rollbackp): no-op on NULL and once committed; never suspends (the pool sends
  * the ROLLBACK). */
 void db_rollbackp(struct db **tx);

@@ -92,6 +92,7 @@ struct db {
     /* NULL for the pool; else this is a transaction. */
     struct db_connection *transaction;
     unsigned generation; /* of the transaction's connection */
+    bool marked;         /* the transaction is: `on_marked` follows its commit */
     struct db *pool;
 
     struct loop *loop;
@@ -101,6 +102,7 @@ struct db {
     unsigned connection_count;
     struct db_waiter *waiting_first, *waiting_last;
     struct db_stats stats;
+    struct loop_task *on_marked;
     bool closing;
     bool was_up;       /* a connection has been there once: while none is, calls fail at once */
     unsigned failures; /* connection attempts that failed in a row */

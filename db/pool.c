@@ -361,7 +361,19 @@ enum status db_commit(struct db *tx)
     db_pool_release(connection);
     if (status == STATUS_OK && strcmp(outcome.tag, "COMMIT") != 0)
         return STATUS_ABORTED; /* a statement had failed: PostgreSQL rolled back */
+    if (status == STATUS_OK && tx->marked && tx->pool->on_marked != NULL)
+        loop_defer(tx->pool->loop, tx->pool->on_marked);
     return status;
+}
+
+void db_on_marked_commit(struct db *pool, struct loop_task *task)
+{
+    pool->on_marked = task;
+}
+
+void db_mark(struct db *tx)
+{
+    tx->marked = true;
 }
 
 void db_rollbackp(struct db **tx)

@@ -26,10 +26,12 @@ struct link {
     struct redis *redis;
     redisAsyncContext *context;
     struct loop_watch *watch;
+    struct loop_task flush;  /* writes what a tick has for it */
     struct loop_timer timer; /* bounds connecting and silence; waits before the next try */
     size_t awaited;          /* replies to come, of the link for commands */
     enum link_state state;
     uint32_t backoff_ms;
+    bool flushing; /* hiredis is writing, and says so when there is no room */
     bool is_subscriber;
 };
 
@@ -106,12 +108,25 @@ static void want_nothing(void *argument)
 {
 }
 
+/* Hiredis wants to write: all commands of a tick leave in one write at its end,
+ * without asking epoll for room that is nearly always there. */
 static void want_write(void *argument)
 {
     struct link *link = argument;
 
-    if (link->watch != NULL)
-        loop_watch_want_write(link->watch);
+    if (link->state == LINK_UP && !link->flushing)
+        loop_defer(link->redis->loop, &link->flush);
+    else if (link->watch != NULL)
+        loop_watch_want_write(link->watch); /* there is no room, or no connection yet */
+}
+
+static void flush(struct loop_task *task)
+{
+    struct link *link = (struct link *)((char *)task - offsetof(struct link, flush));
+
+    link->flushing = true;
+    redisAsyncHandleWrite(link->context);
+    link->flushing = false;
 }
 
 /* hiredis frees the context: the one place that hears of every end. */
@@ -122,6 +137,7 @@ static void on_cleanup(void *argument)
 
     if (link->state == LINK_UP && !redis->closing)
         log_warning("redis connection lost", LOG_BOOL("subscriber", link->is_subscriber));
+    loop_undefer(redis->loop, &link->flush);
     loop_watch_free(link->watch);
     link->watch = NULL;
     link->context = NULL;
@@ -345,8 +361,9 @@ struct redis *redis_open(struct loop *loop, const struct redis_config *config)
     redis->loop = loop;
     redis->config = *config;
     parse_address(redis);
-    redis->commands = (struct link){.redis = redis, .timer.fn = on_timer};
-    redis->subscriber = (struct link){.redis = redis, .timer.fn = on_timer, .is_subscriber = true};
+    redis->commands = (struct link){.redis = redis, .flush.fn = flush, .timer.fn = on_timer};
+    redis->subscriber = (struct link){
+        .redis = redis, .flush.fn = flush, .timer.fn = on_timer, .is_subscriber = true};
     connect_link(&redis->commands);
     connect_link(&redis->subscriber);
     return redis;

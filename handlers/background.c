@@ -5,14 +5,29 @@
 
 #define GRACE_MS 1000
 
+void background_wake(struct background *background)
+{
+    uint64_t since_ms = loop_now_ms(background->app->loop) - background->begun_ms;
+
+    if (background->stopping)
+        return;
+    background->woken = background->running != NULL;
+    if (!background->woken)
+        loop_timer_set(background->app->loop, &background->timer,
+                       since_ms < BACKGROUND_GAP_MS ? BACKGROUND_GAP_MS - since_ms : 0);
+}
+
 static void turn_main(void *argument)
 {
     struct background *background = argument;
     uint64_t delay_ms = background->turn(background);
 
     background->running = NULL;
-    if (!background->stopping)
-        loop_timer_set(background->app->loop, &background->timer, delay_ms);
+    if (background->stopping)
+        return;
+    loop_timer_set(background->app->loop, &background->timer, delay_ms);
+    if (background->woken)
+        background_wake(background);
 }
 
 static void on_timer(struct loop_timer *timer)
@@ -20,6 +35,7 @@ static void on_timer(struct loop_timer *timer)
     struct background *background =
         (struct background *)((char *)timer - offsetof(struct background, timer));
 
+    background->begun_ms = loop_now_ms(background->app->loop);
     background->running = coro_start(background->app->loop, turn_main, background);
 }
 

@@ -12,6 +12,7 @@
 #include "db/queries/platform.h"
 #include "handlers/background.h"
 #include "handlers/leases.h"
+#include "handlers/live.h"
 
 #define MAX_KINDS 32
 #define PRIORITIES 4
@@ -20,7 +21,7 @@
 #define RELAY_LEASE "outbox"
 #define RELAY_LEASE_MS 5000
 #define RELAY_RENEW_MS 2000
-#define RELAY_IDLE_MS 50
+#define RELAY_IDLE_MS 500   /* it is woken when rows are added; some become due, or are not told */
 #define RELAY_OTHER_MS 1000 /* another relays, or Redis is away */
 #define RELAY_ROWS 200
 /* Numbers that wait in a stream; more stay in PostgreSQL. */
@@ -34,7 +35,7 @@
 #define CREW_MAX 3
 #define CREW_SLOW 1
 #define READ_COUNT "16"
-#define CONSUMER_IDLE_MS 50
+#define CONSUMER_IDLE_MS 500 /* it is woken as well */
 #define DIRECT_IDLE_MS 200
 #define DIRECT_ROWS 16
 #define CLAIM_MS 15000
@@ -44,6 +45,11 @@
 #define CAREFUL_AFTER 3
 #define FIRST_PAUSE_MS 200
 #define LONGEST_PAUSE_MS 300000
+
+/* Redis channels on which those are woken who would otherwise look only now and then. */
+#define CHANNEL_PREFIX "waystone:outbox:"
+#define ADDED "added" /* rows, to a relay */
+#define READY "ready" /* entries, to consumers */
 
 static const char *const streams[PRIORITIES] = {"waystone:outbox:0", "waystone:outbox:1",
                                                 "waystone:outbox:2", "waystone:outbox:3"};
@@ -68,16 +74,25 @@ struct consumer {
 struct outbox {
     struct consumer quick, slow;
     struct background relay; /* of the process's first loop */
+    struct loop_task tell;   /* relays of what was added in this tick */
+    struct app *app;
     char name[LEASE_HOLDER_BYTES];
     struct lease lease;
-    uint64_t renew_ms, cleaned_ms, counted_ms;
+    uint64_t renew_ms; /* the lease, when we hold it; 0: we do not, or are not sure */
+    uint64_t cleaned_ms, counted_ms;
     struct outbox_stats stats;
 };
 
 enum status outbox_add(struct db *tx, const char *kind, enum outbox_priority priority,
                        struct bytes payload)
 {
+    db_mark(tx);
     return outbox_insert(tx, kind, (int16_t)priority, payload);
+}
+
+void outbox_added(struct app *app)
+{
+    loop_defer(app->loop, &app->outbox->tell);
 }
 
 void outbox_register(const char *kind, outbox_fn fn)
@@ -448,6 +463,11 @@ static enum status relay_priority(struct outbox *outbox, struct arena *arena, in
                           : STATUS_OK;
 }
 
+static void publish(struct app *app, const char *channel)
+{
+    (void)!redis_publish(app->redis, channel, "", 0);
+}
+
 /* Consumers that were not seen for long and left nothing: their processes are gone. */
 static void clean_group(struct app *app, struct arena *arena, const char *stream)
 {
@@ -501,6 +521,8 @@ static enum status relay(struct outbox *outbox, struct arena *arena, size_t *ret
         TRY(relay_priority(outbox, arena, p, &count));
         *ret_count += count;
     }
+    if (*ret_count > 0)
+        publish(outbox->app, CHANNEL_PREFIX READY);
     return STATUS_OK;
 }
 
@@ -538,6 +560,41 @@ static uint64_t relay_turn(struct background *background)
     return count > 0 ? 0 : RELAY_IDLE_MS;
 }
 
+/* --- waking --- */
+
+static void tell(struct loop_task *task)
+{
+    struct outbox *outbox = (struct outbox *)((char *)task - offsetof(struct outbox, tell));
+
+    publish(outbox->app, CHANNEL_PREFIX ADDED);
+}
+
+static void hear(void *user, const char *rest, const void *payload, size_t length)
+{
+    struct outbox *outbox = ((struct app *)user)->outbox;
+
+    if (outbox == NULL)
+        return; /* closed */
+    if (strcmp(rest, READY) == 0) {
+        background_wake(&outbox->quick.background);
+        background_wake(&outbox->slow.background);
+    } else if (strcmp(rest, ADDED) == 0 && outbox->renew_ms > 0) {
+        background_wake(&outbox->relay);
+    }
+}
+
+static void listen_for_wakes(struct outbox *outbox)
+{
+    struct app *app = outbox->app;
+
+    outbox->tell.fn = tell;
+    db_on_marked_commit(app->db, &outbox->tell);
+    live_listen(app, CHANNEL_PREFIX, hear, app);
+    redis_subscribe(app->redis, CHANNEL_PREFIX READY);
+    if (loop_index(app->loop) == 0)
+        redis_subscribe(app->redis, CHANNEL_PREFIX ADDED);
+}
+
 /* --- life --- */
 
 void outbox_stats(const struct app *app, struct outbox_stats *ret)
@@ -554,6 +611,7 @@ void outbox_open(struct app *app)
     lease_name_holder(outbox->name);
     outbox->lease = (struct lease){.name = RELAY_LEASE, .ttl_ms = RELAY_LEASE_MS};
     memcpy(outbox->lease.holder, outbox->name, sizeof(outbox->name));
+    outbox->app = app;
     app->outbox = outbox;
     outbox->quick = (struct consumer){.first = OUTBOX_URGENT, .end = OUTBOX_SLOW, .crew = CREW_MAX};
     outbox->slow = (struct consumer){.first = OUTBOX_SLOW, .end = PRIORITIES, .crew = CREW_SLOW};
@@ -562,6 +620,7 @@ void outbox_open(struct app *app)
     if (loop_index(app->loop) == 0)
         background_start(&outbox->relay, app, relay_turn, RELAY_IDLE_MS);
     outbox->relay.last = hand_over;
+    listen_for_wakes(outbox);
 }
 
 void outbox_close(struct app *app)
@@ -572,6 +631,8 @@ void outbox_close(struct app *app)
         background_stop(&outbox->relay);
     background_stop(&outbox->quick.background);
     background_stop(&outbox->slow.background);
+    db_on_marked_commit(app->db, NULL);
+    loop_undefer(app->loop, &outbox->tell);
     free(outbox);
     app->outbox = NULL;
 }

@@ -29,10 +29,13 @@
 enum outbox_priority { OUTBOX_URGENT = 0, OUTBOX_NORMAL = 1, OUTBOX_BULK = 2, OUTBOX_SLOW = 3 };
 
 /* Adds work within a transaction. `kind` such as "chat.mention", at most 64 bytes; the payload at
- * most 64 KiB. Queries may as well insert into `outbox` (kind, priority, payload) themselves.
- * Suspends. */
+ * most 64 KiB. Suspends. */
 enum status outbox_add(struct db *tx, const char *kind, enum outbox_priority priority,
                        struct bytes payload) MUST_CHECK;
+
+/* Queries may as well insert into `outbox` (kind, priority, payload) themselves: to be called once
+ * that is committed, so that the work does not wait for the next look. */
+void outbox_added(struct app *app);
 
 /* --- doing it --- */
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "db/queries/chat.h"
+#include "handlers/outbox.h"
 
 /* Rows of one statement: more of them lock their channels for longer and gain little. */
 #define BATCH_ITEMS 256
@@ -67,6 +68,14 @@ static enum status insert(struct db *db, struct arena *arena, struct send_item *
         item->sent_at_us = rows[i].sent_at;
     }
     return STATUS_OK;
+}
+
+static bool tells(struct send_item **items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (items[i]->sequence > 0 && strcmp(items[i]->told_accounts, "{}") != 0)
+            return true;
+    return false;
 }
 
 /* A key that was used meanwhile undoes the statement; the next try sees it. */
@@ -141,6 +150,8 @@ static size_t take(struct send_batch *batch, struct send_item **items)
 static void answer(struct send_batch *batch, struct send_item **items, size_t count,
                    enum status status)
 {
+    if (status == STATUS_OK && tells(items, count))
+        outbox_added(batch->app);
     for (size_t i = 0; i < count; i++) {
         if (status == STATUS_OK && items[i]->sequence > 0 && items[i]->on_said != NULL)
             items[i]->on_said(batch->app, items[i]);

@@ -75,6 +75,8 @@ struct exchange_transport {
     size_t (*pending)(const struct exchange *exchange);
     /* The RPC layer is done with it. */
     void (*release)(struct exchange *exchange);
+    /* As rpc_prefetch(), from step 0 on. NULL: nothing is gained. */
+    void (*prefetch)(const struct exchange *exchange, unsigned step);
 };
 
 /* Embedded first in the transport's own stream struct. */

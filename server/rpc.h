@@ -217,6 +217,12 @@ struct shared_bytes *rpc_encode_shared(const ProtobufCMessage *message, enum rpc
  * rpc_on_writable() once there is room and goes on from its cursor. */
 bool rpc_send_shared(struct rpc_call *call, struct shared_bytes *bytes);
 
+/* Loads what rpc_send_shared() will touch into the processor's cache. Each step needs what the one
+ * before has loaded: whoever sends to many takes step 0 for some of them, then step 1 for these,
+ * and so on, and then sends. */
+#define RPC_PREFETCH_STEPS 5
+void rpc_prefetch(const struct rpc_call *call, unsigned step);
+
 /* Called on the loop's stack when there is room again, unless rpc_send() is waiting for it.
  * NULL ends it. Such an owner keeps no queue, so that a client may be as slow as it likes: as long
  * as it answers when it is asked whether it is there, its stream stays. */

@@ -1,5 +1,6 @@
 /* Streams: receiving with flow control, sending with back-pressure, parking. */
 #include "base/limits.h"
+#include "base/prefetch.h"
 #include "server/call.h"
 
 #include <assert.h>
@@ -170,6 +171,19 @@ bool rpc_send_shared(struct rpc_call *call, struct shared_bytes *bytes)
     protocol_send_shared(&state->wire, state->exchange, bytes);
     state->sent_bytes += bytes->length;
     return true;
+}
+
+void rpc_prefetch(const struct rpc_call *call, unsigned step)
+{
+    const struct exchange *exchange;
+
+    if (step == 0) {
+        prefetch(call, sizeof(struct call_state));
+        return;
+    }
+    exchange = call->state->exchange;
+    if (exchange->transport->prefetch != NULL)
+        exchange->transport->prefetch(exchange, step - 1);
 }
 
 void rpc_parked_finish(struct rpc_call *call, enum status status, const char *message)

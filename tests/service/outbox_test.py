@@ -3,6 +3,7 @@
 import concurrent.futures
 import os
 import signal
+import socket
 import struct
 import unittest
 import uuid
@@ -107,9 +108,9 @@ class Once(unittest.TestCase):
     def test_an_instance_is_killed_again_and_again(self):
         """Each one once, in the middle of the work: what it had in hands comes to the other."""
         wanted = [f"killed {number}" for number in range(600)]
-        add([later(self.account, text) for text in wanted])
-        for victim in world.servers:
-            before = left()
+        for victim, share in zip(world.servers, (wanted[:300], wanted[300:])):
+            before = left() + len(share)
+            add([later(self.account, text) for text in share])
             self.assertTrue(eventually(lambda: left() < before - 20, 20, 0.005), "nothing is done")
             os.kill(victim.pid(), signal.SIGKILL)
             victim.process.wait(10)
@@ -134,6 +135,43 @@ class Once(unittest.TestCase):
         self.assertTrue(eventually(lambda: left() == 0, 30))
         place = texts(self.player).index("urgent")
         self.assertLess(place, 200, "behind most of what was bulk")
+
+
+class Waking(unittest.TestCase):
+    """Nobody waits for the next look: who adds wakes the relay, the relay the consumers."""
+
+    def setUp(self):
+        world.redis.start()
+        self.player = Player(world.servers[0])
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(self.listener.close)
+        self.listener.settimeout(20)
+        self.listener.connect(str(world.redis.socket_path))
+        self.listener.sendall(b"SUBSCRIBE waystone:outbox:added waystone:outbox:ready\r\n")
+        self.heard = b""
+        self.hear(b"ready")
+
+    def hear(self, channel):
+        """Waits for a message of the channel, or for its subscription."""
+        while channel not in self.heard:
+            piece = self.listener.recv(4096)
+            self.assertTrue(piece, "Redis closed the connection")
+            self.heard += piece
+        self.heard = self.heard.split(channel, 1)[1]
+
+    def test_a_transaction_that_adds_a_row(self):
+        self.player.api.call("account.v1.ApiKeyService/CreateApiKey", {
+            "name": "tool", "scopes": ["chat.read"], "days": 30})
+        self.hear(b"added")
+        self.hear(b"ready")
+
+    def test_a_message_that_mentions(self):
+        speaker = Player(world.servers[1])
+        speaker.api.call(SEND_MESSAGE, {
+            "channelId": speaker.channel, "characterId": speaker.character["id"], "text": "you",
+            "mentionedCharacterIds": [self.player.character["id"]]})
+        self.hear(b"added")
+        self.hear(b"ready")
 
 
 class Failures(unittest.TestCase):

@@ -265,6 +265,24 @@ Test(redis, silence_ends_with_the_timeout)
     cr_expect_eq(later.status, STATUS_OK);
 }
 
+/* More than a socket takes at once: the rest follows as there is room. */
+Test(redis, a_command_larger_than_the_socket)
+{
+    CLEANUP(bench_stopp) struct bench *bench = bench_start();
+    const size_t size = 2 << 20;
+    char *large = malloc(size + 1);
+    struct call set = CALL(bench, "SET", "large", large), get = CALL(bench, "STRLEN", "large");
+
+    cr_assert_not_null(large);
+    memset(large, 'x', size);
+    large[size] = '\0';
+    coro_start(bench->loop, run_call, &set);
+    perform(&get);
+    cr_expect_eq(set.status, STATUS_OK);
+    cr_expect_eq(get.value.integer, size);
+    free(large);
+}
+
 /* --- messages --- */
 
 Test(redis, messages_reach_their_channel_only)

@@ -76,6 +76,80 @@ Test(db_transaction, commit_keeps_and_leaving_undoes)
                      "0");
 }
 
+/* --- marked transactions --- */
+
+static unsigned told;
+
+static void count_task(struct loop_task *task)
+{
+    told++;
+}
+
+static void commit_one(struct world *world, bool mark)
+{
+    CLEANUP(db_rollbackp) struct db *tx = NULL;
+
+    cr_assert_eq(db_begin(world->db, world->arena, &tx), STATUS_OK);
+    cr_assert_eq(insert(tx, world, "ring"), STATUS_OK);
+    if (mark)
+        db_mark(tx);
+    cr_expect_eq(told, 0, "not before the commit");
+    cr_assert_eq(db_commit(tx), STATUS_OK);
+}
+
+static void commit_marked(struct world *world)
+{
+    commit_one(world, true);
+}
+
+static void commit_unmarked(struct world *world)
+{
+    commit_one(world, false);
+}
+
+static void mark_and_leave(struct world *world)
+{
+    CLEANUP(db_rollbackp) struct db *tx = NULL;
+
+    cr_assert_eq(db_begin(world->db, world->arena, &tx), STATUS_OK);
+    cr_assert_eq(insert(tx, world, "amulet"), STATUS_OK);
+    db_mark(tx);
+}
+
+static void mark_what_fails(struct world *world)
+{
+    CLEANUP(db_rollbackp) struct db *tx = NULL;
+
+    cr_assert_eq(db_begin(world->db, world->arena, &tx), STATUS_OK);
+    db_mark(tx);
+    cr_assert_eq(insert(tx, world, "orb"), STATUS_OK);
+    cr_assert_eq(insert(tx, world, "orb"), STATUS_ALREADY_EXISTS);
+    cr_assert_eq(db_commit(tx), STATUS_ABORTED);
+}
+
+Test(db_transaction, a_marked_commit_is_told)
+{
+    CLEANUP(world_stopp) struct world *world = world_start();
+    struct loop_task task = {.fn = count_task};
+
+    db_on_marked_commit(world->db, &task);
+    world_run(world, commit_unmarked);
+    world_run(world, mark_and_leave);
+    world_run(world, mark_what_fails);
+    loop_tick(world->loop, 0);
+    cr_expect_eq(told, 0);
+    world_sql(world, "DELETE FROM items");
+    world_run(world, commit_marked);
+    loop_tick(world->loop, 0);
+    cr_expect_eq(told, 1);
+    db_on_marked_commit(world->db, NULL);
+    told = 0;
+    world_sql(world, "DELETE FROM items");
+    world_run(world, commit_marked);
+    loop_tick(world->loop, 0);
+    cr_expect_eq(told, 0);
+}
+
 static void commit_after_an_error(struct world *world)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL;
