@@ -19,7 +19,6 @@
 
 #include "api/openapi.h"
 #include "base/clock.h"
-#include "base/config.h"
 #include "base/coro.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -73,217 +72,14 @@
 #include "server/metrics.h"
 #include "server/reflection.h"
 #include "server/server.h"
+#include "settings.h"
 #include "version.h"
 
-#define MAX_LOOPS 64
 #define METRICS_INTERVAL_MS 1000
 #define BLOCKING_THREADS 2
 #define BLOCKING_QUEUE 256
 #define MIGRATION_PAUSE_S 1 /* before a database that is down is tried again */
 #define MIGRATION_END_S 2   /* for a migration in progress, when the server ends */
-
-/* --- configuration --- */
-
-struct config {
-    char *http_address;
-    int64_t http_port;
-    int64_t http_loops;
-    char *http_tls_certificate, *http_tls_key;
-    char *http_web_root;
-    char *http_origins;
-    char *http_proxies;
-    int64_t http_max_connections;
-    int64_t http_header_timeout_ms, http_body_timeout_ms, http_write_timeout_ms;
-    int64_t http_idle_timeout_ms, http_keepalive_s, http_keepalive_timeout_s;
-    bool http_insecure_cookies;
-    int64_t http_drain_ms;
-
-    char *database_dsn, *database_migrations;
-    bool database_migrate;
-    int64_t database_read_connections, database_write_connections;
-    int64_t database_connect_timeout_ms, database_acquire_timeout_ms;
-    int64_t database_statement_timeout_ms;
-
-    char *redis_address;
-    int64_t redis_connect_timeout_ms, redis_command_timeout_ms;
-
-    char *auth_master_key, *auth_issuer, *auth_relying_party_id, *auth_origins;
-    char *auth_providers;
-    int64_t auth_access_token_s, auth_refresh_token_s, auth_refresh_grace_s, auth_session_s;
-    int64_t auth_key_days, auth_key_publish_s;
-    int64_t auth_hashing_threads, auth_hashing_queue;
-    int64_t auth_argon2_passes, auth_argon2_memory_kib;
-    int64_t auth_closing_grace_s, auth_name_reserved_s;
-
-    int64_t chat_new_account_s;
-
-    char *audit_export_directory;
-    int64_t audit_export_s;
-    char *mail_directory, *mail_from, *mail_site_url;
-    char *mail_smtp_url, *mail_smtp_user, *mail_smtp_password_file, *mail_smtp_ca;
-    bool mail_smtp_tls;
-
-    int64_t rpc_timeout_ms, rpc_max_request_bytes, rpc_request_memory_bytes, rpc_rate_scale;
-    int64_t rpc_default_calls;
-    int log_level;
-    bool debuggable;
-};
-
-static struct config config;
-
-static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
-
-#define TEXT(name_, member_, default_, help_)                              \
-    {                                                                      \
-        .name = (name_), .type = CONFIG_STRING, .target = &config.member_, \
-        .default_value = (default_), .help = (help_)                       \
-    }
-#define NUMBER(name_, member_, default_, minimum_, maximum_, help_)                                \
-    {                                                                                              \
-        .name = (name_), .type = CONFIG_INT, .target = &config.member_,                            \
-        .default_value = (default_), .minimum = (minimum_), .maximum = (maximum_), .help = (help_) \
-    }
-#define SWITCH(name_, member_, default_, help_)                          \
-    {                                                                    \
-        .name = (name_), .type = CONFIG_BOOL, .target = &config.member_, \
-        .default_value = (default_), .help = (help_)                     \
-    }
-
-static const struct config_key keys[] = {
-    TEXT("http.address", http_address, "127.0.0.1", "Address to listen on."),
-    NUMBER("http.port", http_port, "8080", 1, 65535,
-           "Port for everything: RPC, web client, metrics."),
-    NUMBER("http.loops", http_loops, "0", 0, MAX_LOOPS, "Event loops; 0: one per processor."),
-    TEXT("http.tls_certificate", http_tls_certificate, "",
-         "PEM file of the certificate chain; empty: cleartext."),
-    TEXT("http.tls_key", http_tls_key, "", "PEM file of the certificate's private key."),
-    TEXT("http.web_root", http_web_root, "web/dist", "Directory of the built web client."),
-    TEXT("http.origins", http_origins, "",
-         "Origins of other sites whose scripts may call, separated by spaces."),
-    TEXT("http.proxies", http_proxies, "",
-         "Networks of load balancers that send the PROXY protocol (v2), separated by spaces."),
-    NUMBER("http.max_connections", http_max_connections, "0", 0, 10000000,
-           "Open connections of the process; 0: what the limit on descriptors allows."),
-    NUMBER("http.header_timeout_ms", http_header_timeout_ms, "10000", 100, 600000,
-           "Longest time for a TLS handshake, and from a request's first byte to its head's end."),
-    NUMBER("http.body_timeout_ms", http_body_timeout_ms, "10000", 100, 600000,
-           "Longest pause within a request that is answered as a whole."),
-    NUMBER("http.write_timeout_ms", http_write_timeout_ms, "10000", 100, 600000,
-           "Longest time in which a client takes nothing of what waits for it."),
-    NUMBER("http.idle_timeout_ms", http_idle_timeout_ms, "300000", 100, 86400000,
-           "Longest time without a request, in milliseconds."),
-    NUMBER("http.keepalive_s", http_keepalive_s, "60", 1, 86400,
-           "Silence, in seconds, after which a client is asked whether it is still there."),
-    NUMBER("http.keepalive_timeout_s", http_keepalive_timeout_s, "20", 1, 3600,
-           "Longest time, in seconds, for it to answer."),
-    SWITCH("http.insecure_cookies", http_insecure_cookies, "false",
-           "Cookies without Secure for cleartext loopback clients: development only."),
-    NUMBER("http.drain_ms", http_drain_ms, "10000", 0, 600000,
-           "Longest wait for open calls after SIGTERM, in milliseconds."),
-
-    TEXT("database.dsn", database_dsn, DB_DEFAULT_DSN, "libpq connection string."),
-    SWITCH("database.migrate", database_migrate, "true", "Bring the schema up to date at start."),
-    TEXT("database.migrations", database_migrations, "db/migrations",
-         "Directory of the migrations."),
-    NUMBER("database.read_connections", database_read_connections, "2", 1, 16,
-           "Pipelined read-only connections per loop."),
-    NUMBER("database.write_connections", database_write_connections, "4", 1, 64,
-           "Connections for writes per loop."),
-    NUMBER("database.connect_timeout_ms", database_connect_timeout_ms, "5000", 100, 60000,
-           "Longest wait for a new connection."),
-    NUMBER("database.acquire_timeout_ms", database_acquire_timeout_ms, "5000", 10, 60000,
-           "Longest wait for a free connection of the write pool."),
-    NUMBER("database.statement_timeout_ms", database_statement_timeout_ms, "30000", 100, 600000,
-           "PostgreSQL's own bound on a statement, behind the call's deadline."),
-
-    TEXT("redis.address", redis_address, "127.0.0.1:6379",
-         "\"host:port\", \"[::1]:port\" or \"/path/of/socket\"."),
-    NUMBER("redis.connect_timeout_ms", redis_connect_timeout_ms, "2000", 50, 60000,
-           "Longest wait for a new connection."),
-    NUMBER("redis.command_timeout_ms", redis_command_timeout_ms, "500", 10, 60000,
-           "Longest wait for a reply."),
-
-    TEXT("auth.master_key", auth_master_key, "",
-         "File of the key that seals secrets in the database (openssl rand -base64 32); empty: a "
-         "known one, on loopback only."),
-    TEXT("auth.issuer", auth_issuer, "waystone", "Issuer and audience of access tokens."),
-    TEXT("auth.relying_party_id", auth_relying_party_id, "localhost",
-         "Domain that passkeys are made for. Changing it makes all of them useless."),
-    TEXT(
-        "auth.origins", auth_origins, "",
-        "Origins of the pages that may use passkeys, separated by spaces; empty: the domain itself "
-        "over HTTPS, or this port of localhost."),
-    NUMBER("auth.access_token_s", auth_access_token_s, "600", 10, 86400,
-           "Life of an access token, in seconds."),
-    NUMBER("auth.key_days", auth_key_days, "30", 1, 3650,
-           "Days for which a key signs access tokens before the next one does."),
-    NUMBER("auth.key_publish_s", auth_key_publish_s, "3600", 2, 86400,
-           "For so long, in seconds, the next key is published before it signs."),
-    NUMBER("auth.refresh_token_s", auth_refresh_token_s, "2592000", 60, 31536000,
-           "Life of an unused refresh token, in seconds."),
-    NUMBER("auth.refresh_grace_s", auth_refresh_grace_s, "10", 0, 60,
-           "For so long a used refresh token works again, for clients whose answer was lost."),
-    NUMBER("auth.session_s", auth_session_s, "7776000", 60, 315360000,
-           "Longest life of a session, in seconds, however often it is refreshed."),
-    NUMBER("auth.hashing_threads", auth_hashing_threads, "2", 1, 64,
-           "Threads that hash passwords."),
-    NUMBER("auth.hashing_queue", auth_hashing_queue, "64", 1, 4096,
-           "Passwords that may wait to be hashed; more are refused."),
-    NUMBER("auth.argon2_passes", auth_argon2_passes, "2", 1, 20,
-           "Passes of argon2id over its memory, for new hashes; old ones are renewed at sign-in."),
-    NUMBER("auth.argon2_memory_kib", auth_argon2_memory_kib, "19456", 7168, 1048576,
-           "Memory of argon2id, in KiB, for each password that is hashed."),
-    NUMBER("auth.closing_grace_s", auth_closing_grace_s, "1209600", 0, 31536000,
-           "From closing an account to erasing what is personal in it, in seconds."),
-    NUMBER("auth.name_reserved_s", auth_name_reserved_s, "7776000", 0, 315360000,
-           "For so long nobody can take the user name of an erased account, in seconds."),
-    TEXT("auth.providers", auth_providers, "",
-         "JSON file of the OpenID Connect providers that sign players in (docs/providers.md); "
-         "empty: none."),
-
-    NUMBER("chat.new_account_s", chat_new_account_s, "86400", 0, 31536000,
-           "Accounts younger than this, in seconds, cannot send links; 0: all can."),
-
-    TEXT("audit.export_directory", audit_export_directory, "",
-         "Directory for heads of the audit log, to be taken elsewhere; empty: none are written."),
-    NUMBER("audit.export_s", audit_export_s, "3600", 1, 86400, "Seconds between two of them."),
-    TEXT("mail.directory", mail_directory, "",
-         "Directory for mails as files, instead of sending them: development only."),
-    TEXT("mail.smtp_url", mail_smtp_url, "",
-         "\"smtp://host:587\" (STARTTLS) or \"smtps://host:465\"; empty: no mail is sent."),
-    TEXT("mail.smtp_user", mail_smtp_user, "", "Name at the mail server; empty: none is needed."),
-    TEXT("mail.smtp_password_file", mail_smtp_password_file, "", "File of its password."),
-    TEXT("mail.smtp_ca", mail_smtp_ca, "",
-         "PEM file of those who may vouch for the mail server; empty: whom the system trusts."),
-    SWITCH("mail.smtp_tls", mail_smtp_tls, "true",
-           "With smtp://: TLS or nothing is sent. \"false\" is for a relay on this machine."),
-    TEXT("mail.from", mail_from, "Waystone <noreply@localhost>", "Sender of mails."),
-    TEXT("mail.site_url", mail_site_url, "http://localhost:8080",
-         "Where players find the web client: links in mails lead there."),
-
-    NUMBER("rpc.timeout_ms", rpc_timeout_ms, "30000", 100, 600000,
-           "Longest time of a unary call that sets no other."),
-    NUMBER("rpc.max_request_bytes", rpc_max_request_bytes, "65536", 1024, 67108864,
-           "Largest request message of a method that sets no other."),
-    NUMBER("rpc.request_memory_bytes", rpc_request_memory_bytes, "268435456", 1048576,
-           1099511627776,
-           "Memory of all requests at a time, beside small ones; more are refused meanwhile."),
-    NUMBER(
-        "rpc.default_calls", rpc_default_calls, "6000", 0, 100000000,
-        "Calls a minute that a caller may make of methods without a limit of their own, for each "
-        "loop; 0: any number."),
-    NUMBER("rpc.rate_scale", rpc_rate_scale, "1", 1, 1000000,
-           "Multiplies every rate limit of the schema; for load tests."),
-    {.name = "log.level",
-     .type = CONFIG_CHOICE,
-     .target = &config.log_level,
-     .default_value = "info",
-     .choices = log_levels,
-     .help = "Least level that is logged; debug shows every call."},
-    SWITCH("process.debuggable", debuggable, "false",
-           "Core dumps and debuggers, which show keys and tokens: development only."),
-};
-#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
 /* --- one loop --- */
 
@@ -303,7 +99,7 @@ struct server_loop {
 };
 
 /* What all loops share; written before they start. */
-static struct server_loop loops[MAX_LOOPS];
+static struct server_loop loops[SETTINGS_LOOPS_MAX];
 static unsigned loop_count;
 static struct rpc_server *server;
 static struct metrics *metrics;
@@ -360,18 +156,18 @@ static void on_metrics_timer(struct loop_timer *timer)
 static void open_app(struct server_loop *self)
 {
     struct db_config db = {
-        .dsn = config.database_dsn,
-        .read_connections = (unsigned)config.database_read_connections,
-        .write_connections = (unsigned)config.database_write_connections,
-        .connect_timeout_ms = (uint32_t)config.database_connect_timeout_ms,
-        .acquire_timeout_ms = (uint32_t)config.database_acquire_timeout_ms,
-        .statement_timeout_ms = (uint32_t)config.database_statement_timeout_ms,
+        .dsn = settings.database_dsn,
+        .read_connections = (unsigned)settings.database_read_connections,
+        .write_connections = (unsigned)settings.database_write_connections,
+        .connect_timeout_ms = (uint32_t)settings.database_connect_timeout_ms,
+        .acquire_timeout_ms = (uint32_t)settings.database_acquire_timeout_ms,
+        .statement_timeout_ms = (uint32_t)settings.database_statement_timeout_ms,
         .ready = &self->database_ready,
     };
     struct redis_config redis = {
-        .address = config.redis_address,
-        .connect_timeout_ms = (uint32_t)config.redis_connect_timeout_ms,
-        .command_timeout_ms = (uint32_t)config.redis_command_timeout_ms,
+        .address = settings.redis_address,
+        .connect_timeout_ms = (uint32_t)settings.redis_connect_timeout_ms,
+        .command_timeout_ms = (uint32_t)settings.redis_command_timeout_ms,
     };
 
     self->app = (struct app){
@@ -381,21 +177,21 @@ static void open_app(struct server_loop *self)
         .workers = hashing,
         .secrets = secrets,
         .providers = providers,
-        .relying_party_id = config.auth_relying_party_id,
+        .relying_party_id = settings.auth_relying_party_id,
         .origins = passkey_origins,
-        .issuer = config.auth_issuer,
-        .access_token_s = (uint32_t)config.auth_access_token_s,
-        .key_life_s = (uint32_t)config.auth_key_days * 86400,
-        .key_publish_s = (uint32_t)config.auth_key_publish_s,
-        .refresh_token_s = (uint32_t)config.auth_refresh_token_s,
-        .refresh_grace_s = (uint32_t)config.auth_refresh_grace_s,
-        .session_s = (uint32_t)config.auth_session_s,
-        .default_calls = (uint32_t)config.rpc_default_calls,
-        .rate_scale = (uint32_t)config.rpc_rate_scale,
-        .new_account_s = (uint32_t)config.chat_new_account_s,
-        .closing_grace_s = (uint32_t)config.auth_closing_grace_s,
-        .name_reserved_s = (uint32_t)config.auth_name_reserved_s,
-        .insecure_cookies = config.http_insecure_cookies,
+        .issuer = settings.auth_issuer,
+        .access_token_s = (uint32_t)settings.auth_access_token_s,
+        .key_life_s = (uint32_t)settings.auth_key_days * 86400,
+        .key_publish_s = (uint32_t)settings.auth_key_publish_s,
+        .refresh_token_s = (uint32_t)settings.auth_refresh_token_s,
+        .refresh_grace_s = (uint32_t)settings.auth_refresh_grace_s,
+        .session_s = (uint32_t)settings.auth_session_s,
+        .default_calls = (uint32_t)settings.rpc_default_calls,
+        .rate_scale = (uint32_t)settings.rpc_rate_scale,
+        .new_account_s = (uint32_t)settings.chat_new_account_s,
+        .closing_grace_s = (uint32_t)settings.auth_closing_grace_s,
+        .name_reserved_s = (uint32_t)settings.auth_name_reserved_s,
+        .insecure_cookies = settings.http_insecure_cookies,
     };
     live_open(&self->app);
     provider_client_open(&self->app);
@@ -496,7 +292,7 @@ static void drain_loop(void *argument)
         return;
     self->draining = true;
     self->drain_timer.fn = on_drain_timer;
-    loop_timer_set(self->loop, &self->drain_timer, (uint64_t)config.http_drain_ms);
+    loop_timer_set(self->loop, &self->drain_timer, (uint64_t)settings.http_drain_ms);
     http_drain(self->listener, on_drained, self);
     rpc_server_drain_loop();
 }
@@ -569,9 +365,9 @@ static void render_jwks(void *user, struct http_page *page)
 static void build_server(void)
 {
     struct rpc_server_config rpc = {
-        .default_timeout_ms = (uint32_t)config.rpc_timeout_ms,
-        .max_request_bytes = (uint32_t)config.rpc_max_request_bytes,
-        .request_memory_bytes = (size_t)config.rpc_request_memory_bytes,
+        .default_timeout_ms = (uint32_t)settings.rpc_timeout_ms,
+        .max_request_bytes = (uint32_t)settings.rpc_max_request_bytes,
+        .request_memory_bytes = (size_t)settings.rpc_request_memory_bytes,
     };
     struct rpc_interceptor steps[6];
 
@@ -611,20 +407,20 @@ static void build_server(void)
 static void build_http_config(void)
 {
     http_config = (struct http_config){
-        .address = config.http_address,
-        .port = (uint16_t)config.http_port,
-        .tls_certificate = config.http_tls_certificate[0] ? config.http_tls_certificate : NULL,
-        .tls_key = config.http_tls_key[0] ? config.http_tls_key : NULL,
-        .web_root = config.http_web_root,
-        .origins = config.http_origins,
-        .proxies = config.http_proxies,
-        .max_connections = (uint32_t)config.http_max_connections,
-        .header_ms = (uint32_t)config.http_header_timeout_ms,
-        .body_ms = (uint32_t)config.http_body_timeout_ms,
-        .write_ms = (uint32_t)config.http_write_timeout_ms,
-        .idle_ms = (uint32_t)config.http_idle_timeout_ms,
-        .keepalive_ms = (uint32_t)config.http_keepalive_s * 1000,
-        .keepalive_timeout_ms = (uint32_t)config.http_keepalive_timeout_s * 1000,
+        .address = settings.http_address,
+        .port = (uint16_t)settings.http_port,
+        .tls_certificate = settings.http_tls_certificate[0] ? settings.http_tls_certificate : NULL,
+        .tls_key = settings.http_tls_key[0] ? settings.http_tls_key : NULL,
+        .web_root = settings.http_web_root,
+        .origins = settings.http_origins,
+        .proxies = settings.http_proxies,
+        .max_connections = (uint32_t)settings.http_max_connections,
+        .header_ms = (uint32_t)settings.http_header_timeout_ms,
+        .body_ms = (uint32_t)settings.http_body_timeout_ms,
+        .write_ms = (uint32_t)settings.http_write_timeout_ms,
+        .idle_ms = (uint32_t)settings.http_idle_timeout_ms,
+        .keepalive_ms = (uint32_t)settings.http_keepalive_s * 1000,
+        .keepalive_timeout_ms = (uint32_t)settings.http_keepalive_timeout_s * 1000,
     };
     http_add_page(&http_config, "/livez", render_livez, NULL);
     http_add_page(&http_config, "/readyz", render_readyz, NULL);
@@ -680,7 +476,8 @@ static void *migrate_later(void *argument)
     enum status status = STATUS_UNAVAILABLE;
 
     while (status == STATUS_UNAVAILABLE && wait_to_migrate())
-        status = db_migrate(config.database_dsn, config.database_migrations, error, sizeof(error));
+        status =
+            db_migrate(settings.database_dsn, settings.database_migrations, error, sizeof(error));
     if (status != STATUS_OK && status != STATUS_UNAVAILABLE)
         log_error("schema not brought up to date", LOG_STRING("error", error));
     return NULL;
@@ -706,7 +503,7 @@ static void end_migration(void)
 static bool migrate(char *reterr, size_t reterr_size)
 {
     enum status status =
-        db_migrate(config.database_dsn, config.database_migrations, reterr, reterr_size);
+        db_migrate(settings.database_dsn, settings.database_migrations, reterr, reterr_size);
 
     if (status != STATUS_UNAVAILABLE)
         return status == STATUS_OK;
@@ -754,30 +551,30 @@ static bool is_loopback(const char *address)
 
 static bool load_secrets(char *reterr, size_t reterr_size)
 {
-    secrets = secrets_load(config.auth_master_key, reterr, reterr_size);
+    secrets = secrets_load(settings.auth_master_key, reterr, reterr_size);
     if (secrets == NULL)
         return false;
-    if (!secrets_are_for_development(secrets) || is_loopback(config.http_address))
+    if (!secrets_are_for_development(secrets) || is_loopback(settings.http_address))
         return true;
     snprintf(
         reterr, reterr_size,
         "auth.master_key is not set, and http.address = '%s' can be reached from outside; the "
         "key that everybody knows is for loopback only. Make one with: openssl rand -base64 32",
-        config.http_address);
+        settings.http_address);
     return false;
 }
 
 static bool start_mail(char *reterr, size_t reterr_size)
 {
     struct mail_config mail = {
-        .directory = config.mail_directory,
-        .smtp_url = config.mail_smtp_url,
-        .smtp_user = config.mail_smtp_user,
-        .smtp_password_file = config.mail_smtp_password_file,
-        .smtp_ca = config.mail_smtp_ca,
-        .smtp_tls = config.mail_smtp_tls,
-        .from = config.mail_from,
-        .site_url = config.mail_site_url,
+        .directory = settings.mail_directory,
+        .smtp_url = settings.mail_smtp_url,
+        .smtp_user = settings.mail_smtp_user,
+        .smtp_password_file = settings.mail_smtp_password_file,
+        .smtp_ca = settings.mail_smtp_ca,
+        .smtp_tls = settings.mail_smtp_tls,
+        .from = settings.mail_from,
+        .site_url = settings.mail_site_url,
     };
 
     return mail_start(&mail, secrets, reterr, reterr_size);
@@ -789,8 +586,8 @@ static bool load_providers(char *reterr, size_t reterr_size)
         snprintf(reterr, reterr_size, "libcurl does not start");
         return false;
     }
-    providers = provider_list_load(config.auth_providers, is_loopback(config.http_address), reterr,
-                                   reterr_size);
+    providers = provider_list_load(settings.auth_providers, is_loopback(settings.http_address),
+                                   reterr, reterr_size);
     return providers != NULL;
 }
 
@@ -799,34 +596,35 @@ static int prepare(void)
     char error[512];
 
     raise_descriptor_limit();
-    if (!config.debuggable)
+    if (!settings.debuggable)
         keep_memory_to_ourselves();
-    loop_count = (unsigned)config.http_loops;
+    loop_count = (unsigned)settings.http_loops;
     if (loop_count == 0)
         loop_count = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-    if (loop_count > MAX_LOOPS)
-        loop_count = MAX_LOOPS;
+    if (loop_count > SETTINGS_LOOPS_MAX)
+        loop_count = SETTINGS_LOOPS_MAX;
     if (!load_secrets(error, sizeof(error)))
         return fail(error);
     if (!load_providers(error, sizeof(error)))
         return fail(error);
-    if (config.database_migrate && !migrate(error, sizeof(error)))
+    if (settings.database_migrate && !migrate(error, sizeof(error)))
         return fail(error);
     if (!start_mail(error, sizeof(error)))
         return fail(error);
     passkey_origins =
-        config.auth_origins[0] != '\0'
-            ? strdup(config.auth_origins)
-            : passkeys_default_origins(config.auth_relying_party_id, (int)config.http_port);
+        settings.auth_origins[0] != '\0'
+            ? strdup(settings.auth_origins)
+            : passkeys_default_origins(settings.auth_relying_party_id, (int)settings.http_port);
     build_http_config();
     if (http_prepare(&http_config, error, sizeof(error)) != STATUS_OK)
         return fail(error);
     workers = workers_new(BLOCKING_THREADS, BLOCKING_QUEUE);
-    passwords_configure((unsigned)config.auth_argon2_passes,
-                        (unsigned)config.auth_argon2_memory_kib);
-    hashing = workers_new((unsigned)config.auth_hashing_threads, (size_t)config.auth_hashing_queue);
-    if (audit_export_register(config.audit_export_directory, (uint32_t)config.audit_export_s, error,
-                              sizeof(error)) != STATUS_OK)
+    passwords_configure((unsigned)settings.auth_argon2_passes,
+                        (unsigned)settings.auth_argon2_memory_kib);
+    hashing =
+        workers_new((unsigned)settings.auth_hashing_threads, (size_t)settings.auth_hashing_queue);
+    if (audit_export_register(settings.audit_export_directory, (uint32_t)settings.audit_export_s,
+                              error, sizeof(error)) != STATUS_OK)
         return fail(error);
     build_server();
     return 0;
@@ -851,8 +649,8 @@ static void start_loops(void)
     while (atomic_load(&loops_ready) < (int)loop_count)
         usleep(1000);
     log_info("server started", LOG_STRING("version", WAYSTONE_VERSION),
-             LOG_STRING("revision", WAYSTONE_REVISION), LOG_STRING("address", config.http_address),
-             LOG_INT("port", config.http_port),
+             LOG_STRING("revision", WAYSTONE_REVISION),
+             LOG_STRING("address", settings.http_address), LOG_INT("port", settings.http_port),
              LOG_BOOL("tls", http_config.tls_certificate != NULL), LOG_INT("loops", loop_count));
 }
 
@@ -898,7 +696,7 @@ static void clean_up(void)
     secrets_free(secrets);
     http_config_clear(&http_config);
     free(passkey_origins);
-    config_free(keys, KEY_COUNT);
+    settings_free();
 }
 
 static const char usage[] =
@@ -931,7 +729,7 @@ int main(int argc, char **argv)
             check_only = true;
             break;
         case 'p':
-            config_print_defaults(keys, KEY_COUNT);
+            settings_print_defaults();
             return 0;
         case 'v':
             printf("waystone %s (%s)\n", WAYSTONE_VERSION, WAYSTONE_REVISION);
@@ -941,17 +739,9 @@ int main(int argc, char **argv)
             return option == 'h' ? 0 : 2;
         }
     }
-    if (config_read(keys, KEY_COUNT, path, environ, error, sizeof(error)) != STATUS_OK)
+    if (settings_read(path, error, sizeof(error)) != STATUS_OK)
         return fail(error);
-    if (!redis_address_is_valid(config.redis_address)) {
-        snprintf(error, sizeof(error),
-                 "redis.address: '%s' is neither \"host:port\", with an address of IPv6 in "
-                 "brackets, nor "
-                 "\"/path/of/socket\"",
-                 config.redis_address);
-        return fail(error);
-    }
-    log_set_level((enum log_level)config.log_level);
+    log_set_level((enum log_level)settings.log_level);
     if (check_only) {
         puts("the configuration is valid");
         return 0;
