@@ -1,5 +1,6 @@
 """Chat on two servers while everything around them breaks: nothing acknowledged is lost, nothing is
-doubled, order is kept, whoever has to come back comes back to all of it.
+doubled, order is kept, whoever has to come back comes back to all of it, and whoever is outside
+hears nothing.
 
 tools/loadgen talks and keeps the ledger (its mode "delivery"); each test here is one disturbance
 in a seeded order, followed by a check. `./dev test delivery --rounds N --seed N` does more of them,
@@ -66,6 +67,8 @@ class Checker:
         crowd = Crowd(world.cluster, "delivery", world.master_key)
         crowd.add(PLAYERS)
         self.channels = [crowd.add_channel() for _ in range(CHANNELS)]
+        self.people = crowd.people
+        self._give_to_first()
         players = crowd.write(world.home / "players", lambda _: self.channels)
         targets = ",".join(f"127.0.0.1:{server.port}" for server in world.servers)
         # The program ends where it finds a breach; what it holds then is no leak.
@@ -74,7 +77,7 @@ class Checker:
         self.process = subprocess.Popen(
             [LOADGEN, "delivery", "--target", targets, "--players", players, "--player-count",
              str(PLAYERS), "--connections", str(CONNECTIONS), "--rate", str(RATE), "--mixed",
-             "--account"],
+             "--account", "--moves"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=env)
         self.lines = queue.Queue()
@@ -84,6 +87,13 @@ class Checker:
         for thread in self.threads:
             thread.start()
         self.next_line()
+
+    def _give_to_first(self):
+        """The first player keeps the channels, which are open: others leave them and come back."""
+        chosen = ", ".join(map(str, self.channels))
+        world.psql(f"UPDATE channels SET open = true WHERE id IN ({chosen}); "
+                   f"UPDATE channel_members SET role = 3 WHERE channel_id IN ({chosen}) "
+                   f"AND account_id = {self.people[0][0]}")
 
     def _read_lines(self):
         for line in self.process.stdout:
@@ -276,6 +286,10 @@ class Checking(unittest.TestCase):
 
     def breach(self, sql):
         """What the checker says after the statement."""
+        return self.said_after(lambda found, **names: world.psql(sql.format(**names)))
+
+    def said_after(self, fault):
+        """What the checker says after fault(checker, channel=, first=), of one of its messages."""
         faulthandler.dump_traceback_later(ROUND_TIMEOUT_S, exit=True)
         found = Checker()
         try:
@@ -288,7 +302,7 @@ class Checking(unittest.TestCase):
                      "FROM messages n WHERE n.account_id = m.account_id AND n.sent_at > m.sent_at)")
             self.assertTrue(eventually(lambda: world.psql(first) != ""))
             first = world.psql(first)
-            world.psql(sql.format(channel=channel, first=first))
+            fault(found, channel=channel, first=first)
             with self.assertRaises(AssertionError) as raised:
                 for _ in range(2):
                     found.check()
@@ -329,10 +343,38 @@ class Checking(unittest.TestCase):
                            "WHERE channel_id = {channel} AND sequence = {first}")
         self.assertIn("came as '', taken back, in the history", said)
 
+    def wait_for(self, found, words):
+        self.assertTrue(eventually(lambda: any(words in line for line in found.complaints), 30),
+                        f"nobody says '{words}', but {found.complaints}")
+
+    def test_a_channel_that_ends_for_a_member(self):
+        def fault(found, channel, first):
+            theirs = f"WHERE channel_id = {channel} AND account_id = {found.people[1][0]}"
+            world.psql(f"UPDATE channel_members SET left_at = now() {theirs}")
+            self.wait_for(found, "has ended")
+            world.psql(f"UPDATE channel_members SET left_at = NULL {theirs}")
+
+        self.assertIn("has ended for somebody who is in it", self.said_after(fault))
+
+    def test_members_who_only_seem_to_leave(self):
+        def fault(found, channel, first):
+            world.psql("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql "
+                       "AS 'BEGIN NEW.left_at := NULL; RETURN NEW; END'; "
+                       "CREATE TRIGGER keep BEFORE UPDATE ON channel_members "
+                       "FOR EACH ROW EXECUTE FUNCTION keep()")
+            self.wait_for(found, "has not ended")
+
+        self.addCleanup(world.psql, "DROP FUNCTION keep CASCADE")
+        said = self.said_after(fault)
+        self.assertIn("has not ended for somebody who is outside", said)
+        self.assertIn("/ListMessages was answered with grpc-status 0", said)
+
 
 # --- rounds ---
 
 class Delivery(unittest.TestCase):
+    totals = {"moves": 0, "ends": 0}
+
     @classmethod
     def setUpClass(cls):
         print(f"  {ROUNDS} rounds with --seed {SEED}", flush=True)
@@ -360,9 +402,17 @@ class Delivery(unittest.TestCase):
         told = ", ".join(f"{name} {value}" for name, value in counts.items()
                          if name not in ("check", "breaches"))
         print(f"    {told}", flush=True)
+        for name in self.totals:
+            self.totals[name] += counts[name]
         for server in world.servers:
             self.assertIsNotNone(server.pid(), f"{server.name} ended: {server.complaints()}")
             self.assertEqual(server.complaints(), "")
+
+
+    def test_zzzz_members_have_left_and_come_back(self):
+        """After the rounds: the rules of what is heard from outside had something to say."""
+        self.assertGreater(self.totals["moves"], ROUNDS)
+        self.assertGreater(self.totals["ends"], 0)
 
 
 def add_rounds():

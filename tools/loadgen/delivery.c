@@ -3,17 +3,20 @@
  * Players share connections to several servers, follow the same channels and talk in them. Each
  * message is sent until the server has acknowledged it, always under the same key; a connection
  * that ends is opened to the next server, and streams go on from their cursors. Some messages get
- * a reaction, are edited or taken back by their speakers. What was said and heard goes into one
- * ledger.
+ * a reaction, are edited or taken back by their speakers. With --moves every fifth player leaves
+ * channels and comes back meanwhile. What was said and heard goes into one ledger.
  *
  * Standard input tells what to do: after "check" nobody talks until all is heard and compared with
  * the channels' histories; then one JSON line comes and talk goes on. The end of input is the last
  * check. A breach ends the program with status 1 at the next check. */
 #include "base/clock.h"
+#include "tools/loadgen/attempts.h"
 #include "tools/loadgen/feed.h"
 #include "tools/loadgen/grpc.h"
 #include "tools/loadgen/ledger.h"
+#include "tools/loadgen/mover.h"
 #include "tools/loadgen/options.h"
+#include "tools/loadgen/places.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -29,22 +32,10 @@
 #define REACTION "\U0001F44D"
 #define LIST_PATH "/waystone.chat.v1.ChatService/ListMessages"
 #define TICK_MS 4
-#define BACK_OFF_MS 30
-#define BACK_OFF_MAX_MS 1000
-#define CALL_TIMEOUT "5S"
-#define CALL_OVERDUE_MS 20000 /* well beyond the timeout the server was told */
-#define SILENCE_MS 60000      /* heartbeats come every 20 s */
+#define SILENCE_MS 60000 /* heartbeats come every 20 s */
 #define SETTLE_MS 60000
 #define PAGE_MESSAGES 200
-
-enum grpc_status {
-    OK = 0,
-    CANCELLED = 1,
-    DEADLINE = 4,
-    EXHAUSTED = 8,
-    ABORTED = 10,
-    UNAVAILABLE = 14
-};
+#define MOVERS_EACH 5 /* an odd number: players of both kinds of streams are among them */
 
 struct connection {
     struct link_owner owner; /* first */
@@ -59,7 +50,7 @@ struct connection {
 struct following {
     struct feed feed; /* first */
     struct talker *talker;
-    bool open;
+    bool open, cancelled;
     unsigned failures;
     uint64_t retry_at_ms, heard_at_ms;
 };
@@ -97,6 +88,8 @@ struct talker {
     uint64_t next_say_ms;
     int64_t *last_place; /* [channel]: of what it said there last */
     enum act next_act;
+    struct mover mover;
+    bool moves;
 };
 
 struct checker {
@@ -104,6 +97,7 @@ struct checker {
     struct engine *engine;
     struct players players;
     struct ledger *ledger;
+    struct places *places;
     struct connection *connections;
     struct talker *talkers;
     size_t channel_count;
@@ -113,15 +107,6 @@ struct checker {
     uint64_t reconnections, reopened, retries, calls;
     struct buffer input;
 };
-
-static uint64_t back_off_ms(unsigned failures)
-{
-    uint64_t longest_ms = (uint64_t)BACK_OFF_MS << (failures < 8 ? failures : 8);
-
-    if (longest_ms > BACK_OFF_MAX_MS)
-        longest_ms = BACK_OFF_MAX_MS;
-    return longest_ms / 2 + (uint64_t)random() % (longest_ms / 2 + 1);
-}
 
 /* --- connections --- */
 
@@ -136,7 +121,7 @@ static void leave(struct connection *connection)
 {
     connection->link = NULL;
     connection->ready = false;
-    connection->retry_at_ms = clock_monotonic_ms() + back_off_ms(connection->failures++);
+    connection->retry_at_ms = clock_monotonic_ms() + attempt_back_off_ms(connection->failures++);
     connection->target =
         (connection->target + 1) % engine_target_count(connection->checker->engine);
     connection->checker->reconnections++;
@@ -162,25 +147,29 @@ static void tend_connection(struct connection *connection, uint64_t now_ms)
             link_begin(connection->checker->engine, connection->target, &connection->owner);
 }
 
-/* Whether a call may be tried again: it, or its connection, met with a disturbance. */
-static bool is_passing(const struct link_stream *stream)
+/* --- listening --- */
+
+static void cancel(struct following *following)
 {
-    if (stream->error_code != 0)
-        return true;
-    switch (stream->grpc_status) {
-    case -1:
-    case CANCELLED:
-    case DEADLINE:
-    case EXHAUSTED:
-    case ABORTED:
-    case UNAVAILABLE:
-        return true;
-    default:
-        return false;
-    }
+    if (!following->cancelled)
+        link_cancel(&following->feed.stream);
+    following->cancelled = true;
 }
 
-/* --- listening --- */
+static void on_channel_end(struct following *following, struct feed_channel *channel,
+                           EndReason reason)
+{
+    struct talker *talker = following->talker;
+
+    if (reason == END_REASON_UNAVAILABLE)
+        cancel(following);
+    else if (reason == END_REASON_NOT_FOUND)
+        places_end(talker->checker->places, talker->number, (size_t)(channel - talker->channels));
+    else
+        ledger_breach(talker->checker->ledger,
+                      "player %zu, channel %" PRId64 ": ended with reason %d", talker->number,
+                      channel->id, (int)reason);
+}
 
 static void on_event(struct feed *feed, struct feed_channel *channel, int64_t sequence,
                      const SubscribeResponse *event)
@@ -188,25 +177,39 @@ static void on_event(struct feed *feed, struct feed_channel *channel, int64_t se
     struct following *following = (struct following *)feed;
     struct talker *talker = following->talker;
     struct ledger *ledger = talker->checker->ledger;
+    size_t number;
 
     following->heard_at_ms = clock_monotonic_ms();
     if (channel == NULL)
         return;
+    number = (size_t)(channel - talker->channels);
     talker->connection->failures = 0;
     following->failures = 0;
+    if (sequence > 0 || event->event_case == SUBSCRIBE_RESPONSE_EVENT_CAUGHT_UP)
+        places_hear(talker->checker->places, talker->number, number);
     if (sequence > 0)
         channel->last_sequence =
-            ledger_hear(ledger, talker->number, (size_t)(channel - talker->channels),
-                        channel->last_sequence, sequence, event);
+            ledger_hear(ledger, talker->number, number, channel->last_sequence, sequence, event);
     else if (event->event_case == SUBSCRIBE_RESPONSE_EVENT_RESET)
         ledger_breach(ledger, "player %zu, channel %" PRId64 ": reset at the cursor %" PRId64,
                       talker->number, channel->id, channel->last_sequence);
-    else if (event->event_case == SUBSCRIBE_RESPONSE_EVENT_ENDED &&
-             event->ended->reason == END_REASON_UNAVAILABLE)
-        link_cancel(&feed->stream);
     else if (event->event_case == SUBSCRIBE_RESPONSE_EVENT_ENDED)
-        ledger_breach(ledger, "player %zu, channel %" PRId64 ": ended with reason %d",
-                      talker->number, channel->id, (int)event->ended->reason);
+        on_channel_end(following, channel, event->ended->reason);
+}
+
+/* The number of a stream's first channel. */
+static size_t first_channel(const struct following *following)
+{
+    return (size_t)(following->feed.channels - following->talker->channels);
+}
+
+static void tell_places(struct following *following,
+                        void (*what)(struct places *, size_t listener, size_t channel))
+{
+    const struct talker *talker = following->talker;
+
+    for (size_t i = 0; i < following->feed.channel_count; i++)
+        what(talker->checker->places, talker->number, first_channel(following) + i);
 }
 
 static void on_feed_end(struct feed *feed)
@@ -215,17 +218,38 @@ static void on_feed_end(struct feed *feed)
     struct talker *talker = following->talker;
 
     following->open = false;
-    following->retry_at_ms = clock_monotonic_ms() + back_off_ms(following->failures++);
+    following->retry_at_ms = clock_monotonic_ms() + attempt_back_off_ms(following->failures++);
     talker->checker->reopened++;
-    if (!is_passing(&feed->stream))
+    tell_places(following, places_lose);
+    if (feed->typed && feed->stream.error_code == 0 && feed->stream.grpc_status == NOT_FOUND) {
+        tell_places(following, places_end);
+        following->retry_at_ms = UINT64_MAX; /* until it is inside again */
+    } else if (!attempt_is_passing(&feed->stream))
         ledger_breach(talker->checker->ledger,
                       "player %zu: the stream ended with HTTP status %d, grpc-status %d",
                       talker->number, feed->stream.http_status, feed->stream.grpc_status);
 }
 
+/* What has ended for somebody who is back is followed from where it was. */
+static void follow_again(struct following *following)
+{
+    const struct talker *talker = following->talker;
+    bool must = false;
+
+    for (size_t i = 0; i < following->feed.channel_count; i++)
+        must |= places_must_follow_again(talker->checker->places, talker->number,
+                                         first_channel(following) + i);
+    if (must && following->open)
+        cancel(following);
+    else if (must && following->retry_at_ms == UINT64_MAX)
+        following->retry_at_ms = 0;
+}
+
 static void tend_following(struct following *following, uint64_t now_ms)
 {
     struct talker *talker = following->talker;
+
+    follow_again(following);
 
     if (following->open && now_ms > following->heard_at_ms + SILENCE_MS) {
         ledger_breach(talker->checker->ledger, "player %zu: a stream is silent for %d s",
@@ -235,7 +259,9 @@ static void tend_following(struct following *following, uint64_t now_ms)
     if (following->open || !talker->connection->ready || now_ms < following->retry_at_ms)
         return;
     following->open = true;
+    following->cancelled = false;
     following->heard_at_ms = now_ms;
+    tell_places(following, places_follow);
     feed_start(&following->feed, talker->connection->link);
 }
 
@@ -262,6 +288,7 @@ static void on_acknowledged(struct saying *saying, const Message *message)
     talker->last_place[saying->channel] = message->sequence;
     ledger_acknowledge(ledger, saying->number, message->sequence);
     talker->next_act = acts_after[random() % 16];
+    snprintf(talker->mover.name, sizeof(talker->mover.name), "%s", message->character_name);
     saying->state = SILENT;
 }
 
@@ -361,9 +388,9 @@ static void on_said(struct link_stream *stream)
         answer = grpc_take(&stream->received, arena, answer_type(saying->act));
     if (is_whole(saying, answer)) {
         on_answer(saying, answer);
-    } else if (is_passing(stream)) {
+    } else if (attempt_is_passing(stream)) {
         saying->state = WAITING;
-        saying->retry_at_ms = clock_monotonic_ms() + back_off_ms(saying->failures++);
+        saying->retry_at_ms = clock_monotonic_ms() + attempt_back_off_ms(saying->failures++);
         saying->talker->checker->retries++;
     } else {
         on_refused(saying);
@@ -421,7 +448,9 @@ static void write_message(struct saying *saying)
     SendMessageRequest *request = SendMessageRequest_new(arena);
     char text[200];
 
-    saying->channel = (size_t)random() % checker->channel_count;
+    do
+        saying->channel = (size_t)random() % checker->channel_count;
+    while (!places_is_in(checker->places, talker->number, saying->channel));
     saying->number = ledger_say(checker->ledger, saying->channel, talker->player->character_id);
     ledger_write_text(checker->ledger, saying->number, text, sizeof(text));
     request->channel_id = talker->channels[saying->channel].id;
@@ -439,6 +468,8 @@ static void think_of_something(struct saying *saying, uint64_t now_ms)
 
     talker->next_say_ms = now_ms + (uint64_t)(1000.0 * options->players / options->rate);
     saying->act = talker->next_act;
+    if (!places_is_in(talker->checker->places, talker->number, saying->channel))
+        saying->act = SAY; /* it has left where it spoke last */
     talker->next_act = SAY;
     buffer_clear(&saying->body);
     switch (saying->act) {
@@ -460,31 +491,17 @@ static void think_of_something(struct saying *saying, uint64_t now_ms)
     saying->retry_at_ms = now_ms;
 }
 
-static void ask(struct link_stream *stream, struct link *link, const char *path,
-                const struct player *player, const struct buffer *body)
-{
-    stream->request = (struct link_request){
-        .method = "POST",
-        .path = path,
-        .content_type = GRPC_CONTENT_TYPE,
-        .authorization = player->authorization,
-        .timeout = CALL_TIMEOUT,
-        .body = {buffer_data(body), body->length},
-    };
-    link_start(link, stream);
-}
-
 static void tend_saying(struct saying *saying, uint64_t now_ms)
 {
     static const char *const path_of[] = {
         [SAY] = SEND_PATH, [REACT] = REACT_PATH, [EDIT] = EDIT_PATH, [DELETE] = DELETE_PATH};
     struct talker *talker = saying->talker;
 
-    if (saying->state == ASKING && now_ms > saying->asked_at_ms + CALL_OVERDUE_MS) {
+    if (saying->state == ASKING && now_ms > saying->asked_at_ms + ATTEMPT_OVERDUE_MS) {
         ledger_breach(talker->checker->ledger,
                       "player %zu: message %" PRIu64
-                      " got no answer for %d s, its timeout is " CALL_TIMEOUT,
-                      talker->number, saying->number, CALL_OVERDUE_MS / 1000);
+                      " got no answer for %d s, its timeout is " ATTEMPT_TIMEOUT,
+                      talker->number, saying->number, ATTEMPT_OVERDUE_MS / 1000);
         saying->asked_at_ms = now_ms;
         link_cancel(&saying->stream);
     }
@@ -496,8 +513,24 @@ static void tend_saying(struct saying *saying, uint64_t now_ms)
     saying->asked_at_ms = now_ms;
     saying->stream.on_end = on_said;
     talker->checker->calls++;
-    ask(&saying->stream, talker->connection->link, path_of[saying->act], talker->player,
-        &saying->body);
+    attempt_start(&saying->stream, talker->connection->link, path_of[saying->act], talker->player,
+                  &saying->body);
+}
+
+/* --- moving --- */
+
+static struct link *link_of(const struct talker *talker)
+{
+    return talker->connection->ready ? talker->connection->link : NULL;
+}
+
+static void tend_mover(struct talker *talker, uint64_t now_ms)
+{
+    struct checker *checker = talker->checker;
+
+    if (talker->moves)
+        mover_tend(&talker->mover, now_ms, link_of(talker), link_of(&checker->talkers[0]),
+                   checker->talking && talker->saying.state == SILENT);
 }
 
 /* --- all of it --- */
@@ -531,7 +564,9 @@ static void tick(struct checker *checker)
         for (size_t j = 0; j < talker->following_count; j++)
             tend_following(&talker->followings[j], now_ms);
         tend_saying(&talker->saying, now_ms);
+        tend_mover(talker, now_ms);
     }
+    places_tend(checker->places);
     for (unsigned i = 0; i < checker->options->connections; i++)
         if (checker->connections[i].ready)
             link_flush(checker->connections[i].link);
@@ -555,6 +590,14 @@ static bool everybody_is_silent(const struct checker *checker)
 {
     for (size_t i = 0; i < checker->options->players; i++)
         if (checker->talkers[i].saying.state != SILENT)
+            return false;
+    return true;
+}
+
+static bool everybody_is_home(const struct checker *checker)
+{
+    for (size_t i = 0; i < checker->options->players; i++)
+        if (checker->talkers[i].moves && !mover_is_home(&checker->talkers[i].mover))
             return false;
     return true;
 }
@@ -604,7 +647,7 @@ static ListMessagesResponse *read_page(struct checker *checker, struct arena *ar
         if (!talker->connection->ready)
             continue;
         reading.done = false;
-        ask(&reading.stream, talker->connection->link, LIST_PATH, talker->player, &body);
+        attempt_start(&reading.stream, talker->connection->link, LIST_PATH, talker->player, &body);
         while (!reading.done)
             tick(checker);
         if (reading.stream.error_code == 0 && reading.stream.grpc_status == OK)
@@ -673,13 +716,17 @@ static void wait_for_head(struct checker *checker, size_t channel, int64_t head)
 static void print_counts(struct checker *checker)
 {
     struct ledger_counts counts;
+    struct places_counts places;
 
     ledger_counts(checker->ledger, &counts);
+    places_take_counts(checker->places, &places);
     printf("{\"check\":%u,\"said\":%" PRIu64 ",\"heard\":%" PRIu64 ",\"calls\":%" PRIu64
            ",\"retries\":%" PRIu64 ",\"reconnections\":%" PRIu64 ",\"reopened\":%" PRIu64
-           ",\"longest_ms\":%" PRIu64 ",\"breaches\":%" PRIu64 "}\n",
+           ",\"longest_ms\":%" PRIu64 ",\"moves\":%" PRIu64 ",\"ends\":%" PRIu64
+           ",\"longest_end_ms\":%" PRIu64 ",\"breaches\":%" PRIu64 "}\n",
            ++checker->checks_done, counts.said, counts.heard, checker->calls, checker->retries,
-           checker->reconnections, checker->reopened, counts.longest_us / 1000, counts.breaches);
+           checker->reconnections, checker->reopened, counts.longest_us / 1000, places.moves,
+           places.ends, places.longest_us / 1000, counts.breaches);
     fflush(stdout);
     checker->calls = checker->retries = checker->reconnections = checker->reopened = 0;
 }
@@ -691,6 +738,8 @@ static void check(struct checker *checker)
     checker->talking = false;
     if (!run_until(checker, everybody_is_silent))
         fail("messages are not acknowledged for %d s", SETTLE_MS / 1000);
+    if (!run_until(checker, everybody_is_home))
+        fail("not everybody has come back after %d s", SETTLE_MS / 1000);
     /* Heads first: everybody must come there without being asked. */
     for (size_t i = 0; i < checker->channel_count; i++) {
         CLEANUP(arena_freep) struct arena *arena = arena_new();
@@ -754,6 +803,12 @@ static void open_talker(struct checker *checker, size_t number)
         .following_count = is_typed(checker->options, number) ? count : 1,
         .last_place = calloc(count, sizeof(*talker->last_place)),
         .saying.talker = talker,
+        .mover = {.ledger = checker->ledger,
+                  .places = checker->places,
+                  .player = player,
+                  .keeper = &checker->players.items[0],
+                  .number = number},
+        .moves = checker->options->moves && number % MOVERS_EACH == MOVERS_EACH - 1,
     };
     if (talker->channels == NULL || talker->followings == NULL || talker->last_place == NULL)
         abort();
@@ -773,7 +828,11 @@ static void open_checker(struct checker *checker, const struct options *options)
                                 .key_prefix = (uint64_t)clock_wall_us()};
     players_read(&checker->players, options->players_path, options->players);
     checker->channel_count = checker->players.items[0].channel_count;
+    if (options->moves && checker->channel_count < 2)
+        fail("--moves needs two channels: who has left one talks in another");
     checker->ledger = ledger_new(checker->players.items[0].channels, checker->channel_count);
+    checker->places = places_new(checker->ledger, options->players,
+                                 checker->players.items[0].channels, checker->channel_count);
     checker->connections = calloc(options->connections, sizeof(*checker->connections));
     checker->talkers = calloc(options->players, sizeof(*checker->talkers));
     if (checker->connections == NULL || checker->talkers == NULL)
@@ -821,12 +880,14 @@ static void close_checker(struct checker *checker)
             feed_free(&talker->followings[j].feed);
         buffer_free(&talker->saying.body);
         buffer_free(&talker->saying.stream.received);
+        mover_free(&talker->mover);
         free(talker->followings);
         free(talker->channels);
         free(talker->last_place);
     }
     free(checker->talkers);
     free(checker->connections);
+    places_free(checker->places);
     ledger_free(checker->ledger);
     players_free(&checker->players);
     buffer_free(&checker->input);

@@ -34,6 +34,8 @@ static const char usage[] =
     "--typed           StreamMessages instead of Subscribe   --mixed   every second player "
     "(delivery)\n"
     "--presence        follow who is there, too   --account   and what concerns the account\n"
+    "--moves           some leave channels, open ones of the first player, and come back "
+    "(delivery)\n"
     "--pid PID         the server, whose CPU and memory are measured\n"
     "--also NAME=PID   another process and its children, shown beside it\n"
     "--name NAME       what the figures are called\n"
@@ -114,6 +116,7 @@ enum option_id {
     OPTION_MIXED,
     OPTION_PRESENCE,
     OPTION_ACCOUNT,
+    OPTION_MOVES,
 };
 
 static const struct option names[] = {
@@ -144,6 +147,7 @@ static const struct option names[] = {
     {"mixed", no_argument, NULL, OPTION_MIXED},
     {"presence", no_argument, NULL, OPTION_PRESENCE},
     {"account", no_argument, NULL, OPTION_ACCOUNT},
+    {"moves", no_argument, NULL, OPTION_MOVES},
     {NULL, 0, NULL, 0},
 };
 
@@ -188,6 +192,9 @@ static void set_text(struct options *options, enum option_id id, char *value)
         break;
     case OPTION_ACCOUNT:
         options->account = true;
+        break;
+    case OPTION_MOVES:
+        options->moves = true;
         break;
     default:
         break;

@@ -47,6 +47,7 @@ struct options {
     bool mixed;    /* every second player typed (delivery) */
     bool presence; /* of the first channel is followed, too */
     bool account;  /* the account's events, too */
+    bool moves;    /* some leave channels, which the first player owns, and come back (delivery) */
 };
 
 /* Ends the program with the usage when the arguments are wrong. */
