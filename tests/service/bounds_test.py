@@ -221,7 +221,7 @@ class SlowReaders(unittest.TestCase):
 
     def test_http1(self):
         stream = EventStream(self.world.server, self.player.token,
-                             [following(CHANNEL, self.player.channel, 0)], receive_buffer=4096)
+                             [following(CHANNEL, self.player.channel, 0)], narrow=True)
         self.addCleanup(stream.close)
         self.outstay()
         for sequence in range(1, self.COUNT + 1):

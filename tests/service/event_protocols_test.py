@@ -3,13 +3,12 @@
 import base64
 import http.client
 import json
-import socket
 import unittest
 
 from engine_test import H2, envelope
-from event_stream import FOLLOW, SUBSCRIBE
+from event_stream import DELIVERIES, FOLLOW, SUBSCRIBE, narrow_socket
 from google.protobuf import json_format
-from harness import SIGN_OUT, Player, World
+from harness import SIGN_OUT, Player, World, metric
 from waystone.event.v1 import event_pb2
 from waystone.live.v1 import live_pb2
 
@@ -32,6 +31,7 @@ class Http1:
 
     def __init__(self, path, body, headers):
         self.connection = http.client.HTTPConnection("127.0.0.1", world.server.port, timeout=10)
+        self.connection.sock = narrow_socket(world.server)
         self.connection.request("POST", path, body, headers)
         self.answer = self.connection.getresponse()
         self.trailers = dict(self.answer.getheaders())  # what ends before it begins has no others
@@ -47,8 +47,7 @@ class Http2:
     """The same over HTTP/2."""
 
     def __init__(self, path, body, headers):
-        sock = socket.create_connection(("127.0.0.1", world.server.port))
-        self.client, self.taken = H2(sock), 0
+        self.client, self.taken = H2(narrow_socket(world.server)), 0
         kind = headers.pop("content-type")
         self.stream = self.client.open(path, content_type=kind, **headers)
         self.client.send(self.stream, body, end=True)
@@ -148,6 +147,12 @@ class Stream:
                 return name, event
 
 
+PROTOCOLS = [("application/grpc", Http2), *(
+    (kind, transport) for kind in ("application/grpc-web+proto", "application/grpc-web-text",
+                                   "application/connect+proto", "application/connect+json")
+    for transport in (Http1, Http2))]
+
+
 class EveryProtocol(unittest.TestCase):
     def follows(self, *protocol):
         protocol = Protocol(*protocol)
@@ -205,6 +210,26 @@ class EveryProtocol(unittest.TestCase):
 
     def test_connect_json_over_http2(self):
         self.follows("application/connect+json", "application/json", Http2)
+
+    def test_who_reads_slowly_gets_everything_in_each(self):
+        """More is said than buffers and windows, and the server's ring of newest events, hold."""
+        player = Player(world.server)
+        channel = event_pb2.Following(topic=live_pb2.Topic(
+            kind=live_pb2.TOPIC_KIND_CHANNEL, id=int(player.channel)))
+        streams = {}
+        for kind, transport in PROTOCOLS:
+            stream = streams[kind, transport] = Stream(Protocol(kind, kind, transport),
+                                                       player.token, [channel])
+            self.addCleanup(stream.wire.close)
+            self.assertEqual(stream.until("caught_up")[0], "caught_up")
+        before = metric(world.server, DELIVERIES)
+        said = [int(player.say(f"{number} {'ä' * 490}")["sequence"]) for number in range(1500)]
+        sent = metric(world.server, DELIVERIES) - before
+        self.assertLess(sent, len(said) * len(streams) / 2, "who does not read was sent it all")
+        for key, stream in streams.items():
+            with self.subTest(key):
+                heard = [stream.until("message")[1].sequence for _ in said]
+                self.assertEqual(heard, said)
 
     def test_a_stranger_is_refused_in_each(self):
         for kind, transport in (("application/grpc", Http2),

@@ -13,6 +13,20 @@ FOLLOW = "event.v1.EventService/Follow"
 ACCOUNT, CHANNEL, PRESENCE = ("TOPIC_KIND_ACCOUNT", "TOPIC_KIND_CHANNEL", "TOPIC_KIND_PRESENCE")
 
 
+DELIVERIES = "waystone_hub_deliveries_total"  # messages given to streams' connections
+
+
+def narrow_socket(server, timeout_s=10):
+    """A peer that takes little: without the small segments the kernel itself would hold megabytes
+    for one that does not read."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    narrow.settimeout(timeout_s)
+    narrow.connect(("127.0.0.1", server.port))
+    return narrow
+
+
 def topic(kind, number=0):
     """A topic as JSON has it: what is 0 is not written."""
     return {"kind": kind, **({"id": str(number)} if int(number) else {})}
@@ -25,11 +39,11 @@ def following(kind, number=0, after=None):
 class EventStream:
     """An open stream; `id` is its name for Follow."""
 
-    def __init__(self, server, token, follow=(), timeout_s=30, receive_buffer=None):
+    def __init__(self, server, token, follow=(), timeout_s=30, narrow=False):
         self.server, self.token = server, token
         self.connection = Api(server).connect(timeout_s)
-        if receive_buffer:
-            self._connect_narrow(receive_buffer, timeout_s)
+        if narrow:
+            self.connection.sock = narrow_socket(server, timeout_s)
         body = json.dumps({"follow": list(follow)}).encode()
         self.connection.request("POST", f"/waystone.{SUBSCRIBE}",
                                 b"\0" + len(body).to_bytes(4, "big") + body, {
@@ -37,14 +51,6 @@ class EventStream:
             "Authorization": f"Bearer {token}"})
         self.answer = self.connection.getresponse()
         self.id = self.receive()["opened"]["subscriptionId"] if self.answer.status == 200 else None
-
-    def _connect_narrow(self, receive_buffer, timeout_s):
-        """A peer that takes little at a time."""
-        narrow = socket.socket()
-        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        narrow.settimeout(timeout_s)
-        narrow.connect(("127.0.0.1", self.server.port))
-        self.connection.sock = narrow
 
     def _read(self, count):
         data = b""

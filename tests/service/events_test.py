@@ -14,8 +14,9 @@ from waystone.event.v1 import event_pb2, event_pb2_grpc
 from waystone.live.v1 import live_pb2
 
 from chat_world import Talker
-from event_stream import CHANNEL, EventStream, following, topic
-from harness import LIST_CHANNELS, SIGN_OUT, Follower, Player, RpcError, World, eventually
+from event_stream import CHANNEL, DELIVERIES, EventStream, following, topic
+from harness import (LIST_CHANNELS, SIGN_OUT, Follower, Player, RpcError, World, eventually,
+                     metric)
 
 world = None
 
@@ -222,12 +223,13 @@ class Streams(unittest.TestCase):
 
     def test_a_slow_reader_gets_everything_and_costs_nothing_meanwhile(self):
         player = Player(world.server)
-        slow = self.open(player, [following(CHANNEL, player.channel)], receive_buffer=4096)
+        slow = self.open(player, [following(CHANNEL, player.channel)], narrow=True)
         quick = self.open(player, [following(CHANNEL, player.channel)])
         for stream in (slow, quick):
             stream.until_caught_up(topic(CHANNEL, player.channel))
         text = "x" * 490
         count = 900  # about 600 KB as JSON: more than the queue, the ring and the sockets hold
+        before = metric(world.server, DELIVERIES)
 
         def talk():
             for number in range(count):
@@ -240,6 +242,8 @@ class Streams(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(first, list(range(first[0], first[0] + count)))
+        self.assertLess(metric(world.server, DELIVERIES) - before, 1.5 * count,
+                        "who does not read was sent it all")
         heard = [int(slow.next_message()["sequence"]) for _ in range(count)]
         self.assertEqual(heard, first)
 
