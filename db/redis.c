@@ -228,13 +228,10 @@ void redis_set_listener(struct redis *redis, redis_message_fn on_message,
 
 /* --- connecting --- */
 
-static void on_connected(const redisAsyncContext *context, int status)
+static void begin(struct link *link)
 {
-    struct link *link = context->data;
     struct redis *redis = link->redis;
 
-    if (status != REDIS_OK)
-        return; /* on_cleanup follows */
     link->state = LINK_UP;
     link->backoff_ms = 0;
     loop_timer_cancel(redis->loop, &link->timer);
@@ -248,6 +245,30 @@ static void on_connected(const redisAsyncContext *context, int status)
     for (size_t i = 0; i < SUBSCRIPTION_BUCKETS; i++)
         for (struct subscription *at = redis->subscriptions[i]; at != NULL; at = at->next)
             send_subscribe(redis, at->channel);
+}
+
+static void on_answered(redisAsyncContext *context, void *reply_argument, void *private)
+{
+    const redisReply *reply = reply_argument;
+
+    if (reply == NULL)
+        return; /* on_cleanup follows */
+    if (reply->type != REDIS_REPLY_ERROR) {
+        begin(private);
+        return;
+    }
+    log_warning("redis does not serve", LOG_STRING("error", reply->str));
+    redisAsyncFree(context);
+}
+
+/* The kernel of a Redis that stands still takes connections all the same: it is up once it has
+ * answered. */
+static void on_connected(const redisAsyncContext *context, int status)
+{
+    struct link *link = context->data;
+
+    if (status == REDIS_OK) /* else on_cleanup follows */
+        redisAsyncCommand(link->context, on_answered, link, "PING");
 }
 
 /* Connecting took too long, or a command: a Redis that does not answer is as good as gone, and

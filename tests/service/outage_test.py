@@ -1,5 +1,7 @@
 """PostgreSQL and Redis away, at the start or later: clear answers in time, and healing."""
 
+import os
+import signal
 import time
 import unittest
 
@@ -131,10 +133,38 @@ class RedisAway(unittest.TestCase):
             self.assertEqual(follower.next_message(), sent)
         world.redis.start()
         self.assertTrue(eventually(
-            lambda: "redis: up" in world.server.get("/readyz")[1], 20), "Redis is not found again")
+            lambda: self.redis_is("up"), 20), "Redis is not found again")
         sent = player.say("with Redis")
         self.assertEqual(follower.next_message(), sent)
         follower.close()
+
+    def test_one_that_does_not_answer_is_away(self):
+        """Its kernel still takes connections. Nothing waits for it again and again."""
+        player = Player(world.server)
+        said = player.say("before")
+        pid = world.redis.process.pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            self.assertTrue(eventually(lambda: all(self.redis_is("down") for _ in range(12)), 10),
+                            "not every loop notices")
+            for number in range(12):
+                started = time.monotonic()
+                self.react(player, said, f":stone{number}:")
+                self.assertLess(time.monotonic() - started, 0.3, "a call waited for Redis")
+                self.assertTrue(self.redis_is("down"))
+                time.sleep(0.1)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.assertTrue(eventually(lambda: self.redis_is("up"), 20), "Redis is not found again")
+
+    def redis_is(self, state):
+        return f"redis: {state}" in world.server.get("/readyz")[1]
+
+    def react(self, player, message, emoji):
+        """A call whose budget is kept in Redis."""
+        player.api.call("chat.v1.ChatService/SetReaction", {
+            "channelId": player.channel, "messageSequence": message["sequence"], "on": True,
+            "characterId": player.character["id"], "emoji": emoji})
 
     def test_away_at_the_start(self):
         world.redis.stop()
