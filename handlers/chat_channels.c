@@ -3,6 +3,7 @@
 
 #include "db/queries/channels.h"
 #include "db/queries/characters.h"
+#include "handlers/audit.h"
 #include "handlers/blocks.h"
 #include "handlers/chat_parts.h"
 #include "handlers/idempotency.h"
@@ -252,6 +253,20 @@ static bool is_changed(const struct channels_lock_row *old, const UpdateChannelR
            (req->has_slow_mode_seconds && req->slow_mode_seconds != old->slow_mode_s);
 }
 
+/* As when a moderator of the game sets it. */
+static enum status audit_pace(struct rpc_call *call, struct db *tx, int64_t channel_id,
+                              int32_t slow_mode_s)
+{
+    const struct audit_act act = {
+        .action = "channel.slow_mode",
+        .target_kind = "channel",
+        .target_id = channel_id,
+        .detail = arena_printf(call->arena, "%d s", slow_mode_s),
+    };
+
+    return audit_add(tx, call, &act);
+}
+
 static enum status apply_update(struct rpc_call *call, struct db *tx,
                                 const struct channels_lock_row *old,
                                 const UpdateChannelRequest *req, StreamMessagesResponse *event)
@@ -271,6 +286,8 @@ static enum status apply_update(struct rpc_call *call, struct db *tx,
     if (s == STATUS_ALREADY_EXISTS)
         return name_is_taken(call, changed->name);
     TRY(s);
+    if (changed->slow_mode_seconds != old->slow_mode_s)
+        TRY(audit_pace(call, tx, req->channel_id, changed->slow_mode_seconds));
     return chat_record(call, tx, req->channel_id, &changed->sequence, event);
 }
 

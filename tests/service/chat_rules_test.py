@@ -192,6 +192,16 @@ class Moderators(unittest.TestCase):
             f"WHERE account_id = {moderator.account} AND action = 'message.delete'"),
             f"message.delete|channel|{channel}|message {said['sequence']}|foul words")
 
+    def test_the_pace_a_keeper_sets_is_written_down(self):
+        owner, channel = room()
+        for change in ({"slowModeSeconds": 30}, {"slowModeSeconds": 30}, {"topic": "slowly"},
+                       {"slowModeSeconds": 0}):
+            owner.chat("UpdateChannel", channelId=channel, **change)
+        self.assertEqual(world.psql(
+            "SELECT target_kind, target_id, detail FROM audit_log WHERE action = "
+            f"'channel.slow_mode' AND account_id = {owner.account} ORDER BY id"),
+            f"channel|{channel}|30 s\nchannel|{channel}|0 s")
+
     def test_authors_are_not_audited(self):
         owner, channel = room()
         said = owner.say(channel, "my own")
