@@ -4,6 +4,18 @@
 #include "db/queries/chat.h"
 #include "handlers/live.h"
 
+int64_t channel_change_origin(const StreamMessagesResponse *event, int64_t account_id)
+{
+    switch (event->event_case) {
+    case STREAM_MESSAGES_RESPONSE_EVENT_DELETED:
+        return event->deleted->by_moderator ? 0 : account_id;
+    case STREAM_MESSAGES_RESPONSE_EVENT_CHANNEL_CHANGED:
+        return 0;
+    default:
+        return account_id;
+    }
+}
+
 enum status channel_change_record(struct rpc_call *call, struct db *tx, int64_t channel_id,
                                   const StreamMessagesResponse *event, int64_t *sequence)
 {
@@ -25,7 +37,8 @@ static enum status record(struct rpc_call *call, struct db *tx, int64_t channel_
                           struct channel_change *ret)
 {
     TRY(channel_change_record(call, tx, channel_id, event, sequence));
-    *ret = (struct channel_change){channel_id, *sequence, call->identity.account_id, event};
+    *ret = (struct channel_change){channel_id, *sequence,
+                                   channel_change_origin(event, call->identity.account_id), event};
     return STATUS_OK;
 }
 

@@ -14,9 +14,13 @@
 /* Written, and not told yet. */
 struct channel_change {
     int64_t channel_id, sequence; /* 0: nothing changed */
-    int64_t origin;               /* the account that did it */
+    int64_t origin;               /* channel_change_origin() */
     const StreamMessagesResponse *event;
 };
+
+/* Whose hiding hides an event that an account caused: its own, or nobody's (0) when it was done to
+ * the words of others or to the channel. That concerns those, too, who do not hear the account. */
+int64_t channel_change_origin(const StreamMessagesResponse *event, int64_t account_id);
 
 /* Takes the channel's next number for an event and writes it: `sequence`, where the event carries
  * its number, is set before it is encoded. NOT_FOUND if there is no such channel. Suspends. */

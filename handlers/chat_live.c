@@ -1,15 +1,16 @@
 /* ChatService: following a channel, and the hub's source for channels. */
 #include "db/queries/channels.h"
 #include "db/queries/chat.h"
+#include "handlers/channel_changes.h"
 #include "handlers/chat_parts.h"
 #include "handlers/live.h"
 #include "handlers/sanctions.h"
 
-void chat_publish(struct app *app, int64_t channel_id, int64_t sequence, int64_t origin,
+void chat_publish(struct app *app, int64_t channel_id, int64_t sequence, int64_t account_id,
                   const StreamMessagesResponse *event)
 {
     struct hub_event told = {.sequence = sequence,
-                             .origin = origin,
+                             .origin = channel_change_origin(event, account_id),
                              .message = rpc_encode_shared(&event->base, RPC_CODEC_BINARY)};
 
     live_publish(app, (struct hub_topic){TOPIC_KIND_CHANNEL, channel_id}, &told);
@@ -65,6 +66,18 @@ static enum status gather_messages(struct app *app, struct arena *arena,
     return chat_add_reactions(app->db, arena, 0, said, said_count);
 }
 
+/* A change as it was told: our own bytes, perhaps of a newer version. */
+static int64_t origin_of_change(struct arena *arena, const struct channel_events_row *row)
+{
+    ProtobufCMessage *decoded;
+    const char *error;
+
+    if (message_decode(arena, &StreamMessagesResponse_type, row->change.data, row->change.length,
+                       &decoded, &error) != STATUS_OK)
+        return row->account_id;
+    return channel_change_origin((StreamMessagesResponse *)decoded, row->account_id);
+}
+
 static enum status read_events(void *user, struct arena *arena, int64_t channel_id, int64_t after,
                                size_t limit, struct hub_event **ret_events, size_t *ret_count)
 {
@@ -79,7 +92,8 @@ static enum status read_events(void *user, struct arena *arena, int64_t channel_
     events = arena_alloc_array(arena, *ret_count, sizeof(*events));
     for (size_t i = 0; i < *ret_count; i++) {
         events[i].sequence = rows[i].sequence;
-        events[i].origin = rows[i].account_id;
+        events[i].origin =
+            messages[i] != NULL ? rows[i].account_id : origin_of_change(arena, &rows[i]);
         events[i].quoted = rows[i].quoted_account_id;
         events[i].message = messages[i] != NULL
                                 ? encode_message(arena, messages[i])

@@ -180,7 +180,7 @@ void chat_retention_register(void);
 /* --- chat_live.c --- */
 
 /* Tells followers everywhere what is in the database already. */
-void chat_publish(struct app *app, int64_t channel_id, int64_t sequence, int64_t origin,
+void chat_publish(struct app *app, int64_t channel_id, int64_t sequence, int64_t account_id,
                   const StreamMessagesResponse *event);
 /* The same for something said, which quotes an account (0: none). */
 void chat_publish_message(struct app *app, struct arena *arena, int64_t origin, int64_t quoted,

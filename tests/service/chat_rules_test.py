@@ -88,6 +88,30 @@ class Blocks(unittest.TestCase):
         self.assertEqual(self.owner.history(self.channel)[-1]["replyTo"]["excerpt"],
                          "words of the blocked", "others read it whole")
 
+    def test_what_a_blocked_keeper_does_to_the_channel_is_told(self):
+        """Live and later: it is about the words of others and about the channel."""
+        block(self.reader, self.owner)
+        follower = self.reader.follow(world.servers[1], self.channel)
+        self.addCleanup(follower.close)
+        follower.until_caught_up()
+        said = self.other.say(self.channel, "foul words")
+        own = self.owner.say(self.channel, "not heard")
+        for message in (said, own):
+            self.owner.chat("DeleteMessage", channelId=self.channel,
+                            messageSequence=message["sequence"])
+        self.owner.react(self.other.say(self.channel, "fine words"), "👍")
+        self.owner.chat("UpdateChannel", channelId=self.channel, slowModeSeconds=5)
+        last = self.other.say(self.channel, "the end")
+        late = self.reader.follow(world.server, self.channel, after=0)
+        self.addCleanup(late.close)
+        for stream in (follower, late):
+            told = [next_event(stream)]
+            while told[-1][1]["sequence"] != last["sequence"]:
+                told.append(next_event(stream))
+            self.assertEqual([(kind, event["sequence"]) for kind, event in told],
+                             [("message", "1"), ("deleted", "3"), ("message", "5"),
+                              ("channelChanged", "7"), ("message", "8")])
+
     def test_no_whispers_either_way(self):
         channel = self.reader.whisper(self.other)["id"]
         self.reader.say(channel, "before")
