@@ -387,6 +387,33 @@ class TakenAway(unittest.TestCase):
         self.assertEqual(streams[1].next_message(), sent)
 
 
+    def test_streams_of_one_channel_are_told_that_it_is_over(self):
+        """By stock gRPC, which knows the fields of the schema alone."""
+        player = Player(world.server)
+        race = int(race_channel(player))
+        channel = grpc.insecure_channel(f"localhost:{world.server.port}")
+        self.addCleanup(channel.close)
+        stub = chat_pb2_grpc.ChatServiceStub(channel)
+        more = {"metadata": [("authorization", f"Bearer {player.token}")], "timeout": 30}
+        join = chat_pb2.StreamMessagesRequest(channel_id=race)
+        requests = queue.Queue()
+        self.addCleanup(requests.put, None)
+        requests.put(chat_pb2.ConverseRequest(join=join))
+        streams = [stub.StreamMessages(join, **more),
+                   stub.Converse(iter(requests.get, None), **more)]
+        for stream in streams:
+            self.assertEqual(next(stream).WhichOneof("event"), "caught_up")
+        world.psql("INSERT INTO sanctions (account_id, character_id, kind, channel_id, reason, "
+                   "created_by) SELECT account_id, id, 2, "
+                   f"{race}, 'test', account_id FROM characters WHERE id = {player.character['id']}")
+        for stream in streams:
+            event = next(stream)
+            self.assertEqual(event.WhichOneof("event"), "ended")
+            self.assertEqual((event.ended.topic.id, event.ended.reason),
+                             (race, live_pb2.END_REASON_NOT_ALLOWED))
+            stream.cancel()
+
+
 class Exchanges(unittest.TestCase):
     """The bidirectional form, by stock gRPC over HTTP/2."""
 

@@ -966,6 +966,8 @@ static const char *const samples[] = {
     "\"3\"}}}",
     "{\"heartbeat\":{}}",
     "{\"reset\":{\"sequence\":\"8\",\"topic\":{\"kind\":\"TOPIC_KIND_CHANNEL\",\"id\":\"3\"}}}",
+    "{\"ended\":{\"topic\":{\"kind\":\"TOPIC_KIND_CHANNEL\",\"id\":\"3\"},\"reason\":"
+    "\"END_REASON_NOT_ALLOWED\"}}",
     "{\"edited\":{\"channelId\":\"3\",\"sequence\":\"9\",\"messageSequence\":\"2\",\"text\":\"t\"}"
     "}",
     "{\"deleted\":{\"channelId\":\"3\",\"sequence\":\"9\",\"byModerator\":true}}",
