@@ -485,7 +485,7 @@ const char *describe_size(struct arena *arena, const struct model_method *method
 {
     uint32_t limit = method->rules->max_request_bytes;
 
-    return limit == 0 ? "the server's default (4 MB)"
+    return limit == 0 ? "the server's default (64 KiB)"
                       : arena_printf(arena, "at most %u bytes", limit);
 }
 

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gen/describe.h"
 #include "gen/emit.h"
 #include "gen/names.h"
 
@@ -25,12 +26,9 @@ static const char *rules_text(struct arena *arena, const struct model_method *me
     const Waystone__Options__V1__MethodRules *rules = method->rules;
     const char *text = arena_printf(arena, "Access: %s.", access_name(rules->access));
 
-    for (size_t i = 0; i < rules->n_errors; i++) {
-        const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
-            &waystone__options__v1__error_code__descriptor, (int)rules->errors[i]);
-        text = arena_printf(arena, "%s%s%s", text, i == 0 ? " Errors: " : ", ",
-                            value ? value->name + strlen("ERROR_CODE_") : "UNKNOWN");
-    }
+    for (size_t i = 0; i < rules->n_errors; i++)
+        text =
+            arena_printf(arena, "%s%s%s", text, i == 0 ? " Errors: " : ", ", error_name(method, i));
     return rules->n_errors > 0 ? arena_printf(arena, "%s.", text) : text;
 }
 
@@ -235,6 +233,16 @@ static void emit_rate_limits(struct output *out, const Waystone__Options__V1__Me
     emit(out, "            },\n        .rate_limit_count = %zu,\n", rules->n_rate_limits);
 }
 
+/* Error codes have the numbers of statuses. */
+static void emit_errors(struct output *out, const struct model_method *method)
+{
+    for (size_t i = 0; i < method->rules->n_errors; i++)
+        emit(out, "%s1u << STATUS_%s", i == 0 ? "        .errors = " : " | ",
+             error_name(method, i));
+    if (method->rules->n_errors > 0)
+        emit(out, ",\n");
+}
+
 static void emit_method_limits(struct output *out, const Waystone__Options__V1__MethodRules *rules)
 {
     if (rules->timeout_ms != 0)
@@ -262,6 +270,7 @@ static void emit_method_entry(struct output *out, const struct model_service *se
         emit(out, "        .no_side_effects = true,\n");
     emit(out, "        .access = RPC_ACCESS_%s,\n", access_name(method->rules->access));
     emit_method_limits(out, method->rules);
+    emit_errors(out, method);
     emit(out, "        .invoke = %s_invoke_%s,\n    },\n", service->c_name, method->base);
 }
 

@@ -241,6 +241,24 @@ static enum status take_single_request(struct call_state *state)
     return call_validate(state, state->request);
 }
 
+/* What the schema promises of every call (waystone.options.v1.MethodRules.errors), and what no
+ * promise can exclude. */
+#define EVERY_CALLS_ERRORS                                                             \
+    (1u << STATUS_OK | 1u << STATUS_CANCELLED | 1u << STATUS_INVALID_ARGUMENT |        \
+     1u << STATUS_DEADLINE_EXCEEDED | 1u << STATUS_PERMISSION_DENIED |                 \
+     1u << STATUS_UNAUTHENTICATED | 1u << STATUS_UNAVAILABLE | 1u << STATUS_INTERNAL | \
+     1u << STATUS_UNIMPLEMENTED)
+
+/* Callers are written by the schema: a code that it does not list is a fault of the handler, or of
+ * the schema. */
+static enum status check_listed(const struct rpc_method *method, enum status status)
+{
+    if (((EVERY_CALLS_ERRORS | method->errors) >> status & 1) == 0)
+        log_error("method failed with a code that its schema does not list",
+                  LOG_STRING("method", method->path), LOG_STRING("code", status_name(status)));
+    return status;
+}
+
 static enum status run_call(struct call_state *state)
 {
     const struct rpc_method *method = state->call.method;
@@ -252,7 +270,7 @@ static enum status run_call(struct call_state *state)
         state->response = message_new(state->call.arena, method->response);
     if (clock_monotonic_us() >= state->deadline_us)
         return STATUS_DEADLINE_EXCEEDED; /* the timer has milliseconds only */
-    TRY(method->invoke(&state->call, state->entry->implementation));
+    TRY(check_listed(method, method->invoke(&state->call, state->entry->implementation)));
     if (state->response != NULL)
         TRY(write_response(state));
     return STATUS_OK;

@@ -65,6 +65,7 @@ struct rpc_method {
     bool audit;
     bool step_up;      /* the session must have proved lately who it is */
     const char *scope; /* what an API key needs to call it; NULL: none may */
+    uint32_t errors;   /* bits of the statuses that callers expect, beside those of every call */
 
     /* Calls the typed handler in `service`. For shapes with a single request it is
      * rpc_request(call); for those with a single response the handler fills

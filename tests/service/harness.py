@@ -165,7 +165,7 @@ class World:
         if ran and not in_time:
             found.append(f"{server.name} did not end after SIGTERM ({server.log_path})")
         if server.complaints():
-            found.append(f"{server.name}: sanitizer report\n{server.complaints()}")
+            found.append(f"{server.name}: faults in its log\n{server.complaints()}")
         code = server.process.exit_code()
         if ran and in_time and code not in (0, getattr(server, "expected_exit", 0)):
             found.append(f"{server.name} ended with code {code} ({server.log_path})")

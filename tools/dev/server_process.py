@@ -20,6 +20,10 @@ SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime e
                    "WARNING: ThreadSanitizer", "AddressSanitizer:DEADLYSIGNAL")
 
 
+# What a server says of itself that is a fault, whoever called.
+FAULT_MARKS = ("a code that its schema does not list",)
+
+
 def free_port():
     """A port nobody listens on at this moment."""
     with socket.socket() as probe:
@@ -156,9 +160,9 @@ class Server:
         self.process.stop(5, signal.SIGKILL)
 
     def complaints(self):
-        """Sanitizer reports in the log, with what follows the first one."""
+        """Sanitizer reports and faults in the log, with what follows the first one."""
         if not self.log_path.exists():
             return ""
         text = self.log_path.read_text(encoding="utf-8", errors="replace")
-        places = [text.find(mark) for mark in SANITIZER_MARKS if mark in text]
+        places = [text.find(mark) for mark in SANITIZER_MARKS + FAULT_MARKS if mark in text]
         return text[max(0, min(places) - 200):][:6000] if places else ""
