@@ -102,6 +102,8 @@ struct hub *hub_new(struct loop *loop, const struct hub_config *config)
     hub->config = *config;
     hub->bucket_count = FIRST_BUCKETS;
     hub->buckets = hub_calloc(hub->bucket_count, sizeof(*hub->buckets));
+    hub->account_buckets = FIRST_BUCKETS;
+    hub->accounts = hub_calloc(hub->account_buckets, sizeof(struct hub_subscriber *));
     hub->deliver.fn = hub_deliver;
     hub->gather.fn = hub_on_gather;
     hub->check.fn = on_check;
@@ -136,6 +138,7 @@ void hub_free(struct hub *hub)
     for (int codec = 0; codec < RPC_CODEC_COUNT; codec++)
         shared_bytes_unref(hub->heartbeat[codec]);
     free(hub->buckets);
+    free(hub->accounts);
     free(hub);
 }
 

@@ -62,6 +62,7 @@ struct hub_subscriber {
     int64_t account_id;
     struct following *followings;
     struct hub_subscriber *next, *previous; /* of the hub */
+    struct hub_subscriber *next_account;    /* in the hub's bucket of its account */
     uint64_t last_sent_ms;
     struct coro *worker; /* looks up and reads what has to be waited for */
     int64_t *hidden;     /* ascending */
@@ -92,6 +93,8 @@ struct hub {
     struct topic **buckets;
     size_t bucket_count, topic_count; /* buckets: a power of two */
     struct hub_subscriber *subscribers;
+    struct hub_subscriber **accounts; /* subscribers by account */
+    size_t account_buckets;           /* a power of two */
     size_t subscriber_count, following_count;
     uint64_t deliveries;
     struct topic_list dirty[HUB_PRIORITIES];
@@ -166,6 +169,8 @@ void following_end(struct following *following, enum hub_end reason);
  * room. */
 bool following_reset(struct following *following, int64_t sequence);
 void subscriber_free(struct hub_subscriber *subscriber);
+/* The bucket in which the subscribers of an account are, among others. */
+struct hub_subscriber **subscribers_of(const struct hub *hub, int64_t account_id);
 
 /* --- worker.c --- */
 

@@ -372,35 +372,79 @@ enum status hub_change(struct hub_subscriber *subscriber, const struct hub_wish 
     return STATUS_OK;
 }
 
-/* --- rechecks --- */
+/* --- by account --- */
+
+struct hub_subscriber **subscribers_of(const struct hub *hub, int64_t account_id)
+{
+    uint64_t hash = (uint64_t)account_id * 11400714819323198485u;
+
+    return &hub->accounts[(hash >> 32) & (hub->account_buckets - 1)];
+}
+
+static void put_by_account(struct hub_subscriber *subscriber)
+{
+    struct hub_subscriber **bucket = subscribers_of(subscriber->hub, subscriber->account_id);
+
+    subscriber->next_account = *bucket;
+    *bucket = subscriber;
+}
+
+static void take_by_account(struct hub_subscriber *subscriber)
+{
+    struct hub_subscriber **link = subscribers_of(subscriber->hub, subscriber->account_id);
+
+    while (*link != subscriber)
+        link = &(*link)->next_account;
+    *link = subscriber->next_account;
+}
+
+static void grow_accounts(struct hub *hub)
+{
+    free(hub->accounts);
+    hub->account_buckets *= 2;
+    hub->accounts = hub_calloc(hub->account_buckets, sizeof(*hub->accounts));
+    for (struct hub_subscriber *at = hub->subscribers; at != NULL; at = at->next)
+        put_by_account(at);
+}
+
+/* --- rechecks: thousands a second, when many leave --- */
+
+static void recheck(struct following *following)
+{
+    if (following != NULL && following->state == FOLLOWING_ACTIVE)
+        following->recheck = true;
+}
 
 void hub_recheck(struct hub *hub, struct hub_topic key, int64_t account_id)
 {
-    struct topic *topic = topic_find(hub, key);
+    struct hub_subscriber *at = *subscribers_of(hub, account_id);
 
-    if (topic == NULL)
-        return;
-    for (struct following *at = topic->followers; at != NULL; at = at->next_follower)
-        if (at->subscriber->account_id == account_id) {
-            at->recheck = true;
-            worker_start(at->subscriber);
-        }
+    for (; at != NULL; at = at->next_account) {
+        if (at->account_id != account_id)
+            continue;
+        recheck(find_following(at, key));
+        worker_start(at);
+    }
 }
 
 void hub_recheck_account(struct hub *hub, int64_t account_id)
 {
-    for (struct hub_subscriber *at = hub->subscribers; at != NULL; at = at->next) {
+    struct hub_subscriber *at = *subscribers_of(hub, account_id);
+
+    for (; at != NULL; at = at->next_account) {
         if (at->account_id != account_id)
             continue;
         for (struct following *following = at->followings; following; following = following->next)
-            following->recheck = true;
+            recheck(following);
         worker_start(at);
     }
 }
 
 void hub_reload_hidden(struct hub *hub, int64_t account_id)
 {
-    for (struct hub_subscriber *at = hub->subscribers; at != NULL; at = at->next)
+    struct hub_subscriber *at = *subscribers_of(hub, account_id);
+
+    for (; at != NULL; at = at->next_account)
         if (at->account_id == account_id) {
             at->hidden_known = false;
             at->hidden_changed = true;
@@ -424,7 +468,10 @@ struct hub_subscriber *hub_subscribe(struct hub *hub, struct rpc_call *call, boo
     if (hub->subscribers != NULL)
         hub->subscribers->previous = subscriber;
     hub->subscribers = subscriber;
-    hub->subscriber_count++;
+    if (hub->subscriber_count++ == hub->account_buckets)
+        grow_accounts(hub);
+    else
+        put_by_account(subscriber);
     rpc_on_writable(call, on_writable, subscriber);
     return subscriber;
 }
@@ -451,6 +498,7 @@ void hub_unsubscribe(struct hub_subscriber *subscriber)
         hub->subscribers = subscriber->next;
     if (subscriber->next != NULL)
         subscriber->next->previous = subscriber->previous;
+    take_by_account(subscriber);
     hub->subscriber_count--;
     rpc_on_writable(subscriber->call, NULL, NULL);
     if (subscriber->worker == NULL) {

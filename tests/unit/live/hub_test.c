@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/coro.h"
@@ -759,6 +760,29 @@ HUB_TEST(a_topic_that_is_taken_away_ends)
     publish(1);
     settle_gathered();
     heard(client, "");
+}
+
+/* When many leave a large channel each is asked for several times: that must not look at everybody
+ * who stays. A thousand followers were 100 million steps here. */
+HUB_TEST(asking_again_costs_what_the_account_has)
+{
+    clock_t started;
+
+    for (int i = 0; i < 1100; i++) /* more than the first table has places */
+        follow(LOG, -1);
+    started = clock();
+    for (int64_t account_id = 2; account_id < 100000; account_id++) {
+        hub_recheck(hub, (struct hub_topic){LOG, 1}, account_id);
+        hub_reload_hidden(hub, account_id);
+        hub_recheck_account(hub, account_id);
+    }
+    cr_expect_lt(clock() - started, CLOCKS_PER_SEC / 4);
+    follow_status = STATUS_NOT_FOUND;
+    hub_recheck_account(hub, 1);
+    for (int i = 0; i < 40; i++)
+        settle();
+    for (int i = 0; i < 1100; i++)
+        heard(clients[i], "caught-up:0 ended:1 ");
 }
 
 /* One whose transport had room for the mark alone, and has refused the first two events. */
