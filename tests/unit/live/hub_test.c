@@ -18,6 +18,7 @@ TestSuite(hub, .timeout = 20);
 
 #define LOG 1
 #define STATE 2
+#define ALERTS 3
 #define EVENTS_MAX 20000
 
 /* --- the source: one log of events 1..newest, those up to `archived` are gone --- */
@@ -374,6 +375,8 @@ static void set_up(void)
     hub_set_following(hub, on_following, NULL);
     hub_add_source(hub, LOG, &log);
     hub_add_source(hub, STATE, &state);
+    log.priority = 0;
+    hub_add_source(hub, ALERTS, &log);
 }
 
 static void tear_down(void)
@@ -701,6 +704,25 @@ HUB_TEST(one_stream_follows_several_topics_and_kinds_by_priority)
     heard(client, "");
     has_room(client);
     heard(client, "e1 change ");
+}
+
+HUB_TEST(of_one_tick_alerts_go_before_chat_and_chat_before_presence)
+{
+    struct client *client = new_client();
+    struct hub_event alert;
+
+    add_wish(client, STATE, 1, -1);
+    add_wish(client, LOG, 1, -1);
+    add_wish(client, ALERTS, 1, -1);
+    connect_client(client);
+    settle_gathered();
+    buffer_clear(&client->heard);
+    alert = (struct hub_event){.sequence = 1, .message = text("alert ")};
+    hub_publish_state(hub, (struct hub_topic){STATE, 1}, text("change "));
+    publish(1);
+    hub_publish(hub, (struct hub_topic){ALERTS, 1}, &alert);
+    settle();
+    heard(client, "alert e1 change ");
 }
 
 HUB_TEST(following_again_starts_again_and_leaving_is_told)
