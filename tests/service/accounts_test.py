@@ -244,9 +244,7 @@ class Revocation(unittest.TestCase):
         started = time.monotonic()
         self.assertTrue(self.ended(player.api), "at once where it happened")
         self.assertTrue(eventually(lambda: self.ended(other), 3))
-        kind, payload = follower.receive()
-        while kind != "end":
-            kind, payload = follower.receive()
+        payload = follower.until_end()
         self.assertLess(time.monotonic() - started, 3)
         self.assertEqual(payload["error"]["code"], "unauthenticated")
         follower.close()

@@ -215,9 +215,7 @@ class Ending(unittest.TestCase):
 
     def ends_within_a_second(self, apis, follower, started):
         self.assertTrue(eventually(lambda: not any(works(api) for api in apis), 1))
-        kind, end = follower.receive()
-        while kind == "event":
-            kind, end = follower.receive()
+        end = follower.until_end()
         self.assertLess(time.monotonic() - started, 1.5)
         self.assertEqual(end["error"]["code"], "unauthenticated")
 

@@ -102,9 +102,6 @@ class Talker:
 def next_event(follower):
     """The next event that is no marker: (its name, what it holds)."""
     while True:
-        kind, payload = follower.receive()
-        if kind == "end":
-            raise EOFError(f"the stream ended: {payload}")
-        name, event = next(iter(payload.items()))
+        name, event = next(iter(follower.next_event().items()))
         if name not in ("caughtUp", "heartbeat"):
             return name, event

@@ -62,9 +62,7 @@ class Closing(unittest.TestCase):
         follower.until_caught_up()
         self.close()
         self.assertEqual(refused(self.player.api.call, GET_SESSION).code, "unauthenticated")
-        kind = "event"
-        while kind != "end":
-            kind, _ = follower.receive()
+        follower.until_end()
         follower.close()
         self.assertTrue(eventually(
             lambda: refused(other.call, GET_SESSION).code == "unauthenticated", 3))

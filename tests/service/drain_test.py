@@ -81,9 +81,7 @@ class Drain(unittest.TestCase):
             metadata=[("authorization", f"Bearer {player.token}")], timeout=30)
         self.assertTrue(next(stream).HasField("caught_up"))
         terminate(server)
-        kind, payload = follower.receive()
-        while kind != "end":
-            kind, payload = follower.receive()
+        payload = follower.until_end()
         self.assertEqual(payload["error"]["code"], "unavailable")
         with self.assertRaises(grpc.RpcError) as raised:
             for _ in stream:

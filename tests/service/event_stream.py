@@ -1,11 +1,8 @@
-"""A client of EventService: Connect JSON over HTTP/1.1, one envelope at a time."""
+"""A client of EventService."""
 
-import json
 import socket
-import struct
-import time
 
-from harness import Api
+from harness import Api, Stream
 
 SUBSCRIBE = "event.v1.EventService/Subscribe"
 FOLLOW = "event.v1.EventService/Follow"
@@ -36,66 +33,19 @@ def following(kind, number=0, after=None):
     return {"topic": topic(kind, number), **({} if after is None else {"after": str(after)})}
 
 
-class EventStream:
-    """An open stream; `id` is its name for Follow."""
+class EventStream(Stream):
+    """EventService.Subscribe: any topics; `id` is the stream's name for Follow."""
 
     def __init__(self, server, token, follow=(), timeout_s=30, narrow=False):
+        super().__init__(server, token, SUBSCRIBE, {"follow": list(follow)}, timeout_s,
+                         narrow_socket(server, timeout_s) if narrow else None)
         self.server, self.token = server, token
-        self.connection = Api(server).connect(timeout_s)
-        if narrow:
-            self.connection.sock = narrow_socket(server, timeout_s)
-        body = json.dumps({"follow": list(follow)}).encode()
-        self.connection.request("POST", f"/waystone.{SUBSCRIBE}",
-                                b"\0" + len(body).to_bytes(4, "big") + body, {
-            "Content-Type": "application/connect+json", "Connect-Protocol-Version": "1",
-            "Authorization": f"Bearer {token}"})
-        self.answer = self.connection.getresponse()
-        self.id = self.receive()["opened"]["subscriptionId"] if self.answer.status == 200 else None
-
-    def _read(self, count):
-        data = b""
-        while len(data) < count:
-            piece = self.answer.read(count - len(data))
-            if not piece:
-                raise EOFError(f"the stream ended inside an envelope ({len(data)} of {count})")
-            data += piece
-        return data
-
-    def receive_any(self):
-        """The next envelope: ("event", {...}) or ("end", {...})."""
-        flags, *length = self._read(5)
-        payload = json.loads(self._read(int.from_bytes(bytes(length), "big")) or b"{}")
-        return ("end" if flags & 2 else "event"), payload
-
-    def receive(self):
-        kind, payload = self.receive_any()
-        if kind == "end":
-            raise EOFError(f"the stream ended: {payload}")
-        return payload
-
-    def _in_time(self, limit_s=20):
-        """Events until the time is over: heartbeats keep a stream from timing out."""
-        deadline = time.monotonic() + limit_s
-        while time.monotonic() < deadline:
-            yield self.receive()
-
-    def next(self, *names):
-        """The next event of one of the given kinds, others passed over: (name, event)."""
-        passed_over = []
-        for event in self._in_time():
-            for name in names:
-                if name in event:
-                    return name, event[name]
-            passed_over.append(event)
-        raise TimeoutError(f"none of {names} came, but {passed_over}")
-
-    def next_message(self):
-        return self.next("message")[1]
+        self.id = self.next_event()["opened"]["subscriptionId"] if self.status == 200 else None
 
     def until_caught_up(self, of):
         """What comes before the mark of a topic, and the mark's number."""
         before = []
-        for event in self._in_time():
+        for event in self.in_time():
             mark = event.get("caughtUp")
             if mark and mark["topic"] == of:
                 return before, int(mark.get("lastSequence", 0))
@@ -106,14 +56,3 @@ class EventStream:
         """Changes what is followed, by the unary call, at this server or another."""
         return Api(server or self.server, self.token).call(FOLLOW, {
             "subscriptionId": self.id, "follow": list(follow), "unfollow": list(unfollow)})
-
-    def close(self):
-        self.answer.close()
-        self.connection.close()
-
-    def vanish(self):
-        """Leaves without a word: the connection is reset."""
-        if self.connection.sock is not None:
-            self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                            struct.pack("ii", 1, 0))
-        self.close()

@@ -282,17 +282,17 @@ class Player:
             "idempotencyKey": key or str(uuid.uuid4())})["message"]
 
 
-class Follower:
-    """A Connect JSON event stream over HTTP/1.1: StreamMessages, read piece by piece."""
+class Stream:
+    """A Connect JSON event stream over HTTP/1.1, read envelope by envelope; `sock` is one that is
+    connected already."""
 
-    def __init__(self, server, token, channel, after=None, timeout_s=30):
+    def __init__(self, server, token, method, request, timeout_s=30, sock=None):
+        self.timeout_s = timeout_s
         self.connection = Api(server).connect(timeout_s)
-        request = {"channelId": str(channel)}
-        if after is not None:
-            request["afterSequence"] = str(after)
+        self.connection.sock = sock
         body = json.dumps(request).encode()
-        envelope = b"\0" + len(body).to_bytes(4, "big") + body
-        self.connection.request("POST", f"/waystone.{STREAM_MESSAGES}", envelope, {
+        self.connection.request("POST", f"/waystone.{method}",
+                                b"\0" + len(body).to_bytes(4, "big") + body, {
             "Content-Type": "application/connect+json", "Connect-Protocol-Version": "1",
             "Authorization": f"Bearer {token}"})
         self.answer = self.connection.getresponse()
@@ -313,26 +313,37 @@ class Follower:
         payload = json.loads(self._read(int.from_bytes(bytes(length), "big")) or b"{}")
         return ("end" if flags & 2 else "event"), payload
 
-    def next_message(self):
-        """The next chat message; markers are passed over."""
-        while True:
-            kind, payload = self.receive()
-            if kind == "end":
-                raise EOFError(f"the stream ended: {payload}")
-            if "message" in payload:
-                return payload["message"]
+    def next_event(self):
+        kind, payload = self.receive()
+        if kind == "end":
+            raise EOFError(f"the stream ended: {payload}")
+        return payload
 
-    def until_caught_up(self):
-        """Messages up to the marker that all missed ones have been sent."""
-        missed = []
-        while True:
+    def in_time(self):
+        """Events until the time is over: heartbeats keep a stream from timing out."""
+        deadline = time.monotonic() + self.timeout_s
+        while time.monotonic() < deadline:
+            yield self.next_event()
+
+    def next(self, *names):
+        """The next event of one of the given kinds, others passed over: (name, event)."""
+        passed_over = []
+        for event in self.in_time():
+            for name in names:
+                if name in event:
+                    return name, event[name]
+            passed_over.append(event)
+        raise TimeoutError(f"none of {names} came, but {passed_over}")
+
+    def next_message(self):
+        return self.next("message")[1]
+
+    def until_end(self):
+        """What the stream ends with, whatever comes before that."""
+        kind, payload = self.receive()
+        while kind != "end":
             kind, payload = self.receive()
-            if kind == "end":
-                raise EOFError(f"the stream ended: {payload}")
-            if "caughtUp" in payload:
-                return missed
-            if "message" in payload:
-                missed.append(payload["message"])
+        return payload
 
     def close(self):
         self.answer.close()
@@ -340,9 +351,27 @@ class Follower:
 
     def vanish(self):
         """Leaves without a word: the connection is reset."""
-        self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                        struct.pack("ii", 1, 0))
+        if self.connection.sock is not None:
+            self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                            struct.pack("ii", 1, 0))
         self.close()
+
+
+class Follower(Stream):
+    """ChatService.StreamMessages: one channel."""
+
+    def __init__(self, server, token, channel, after=None, **options):
+        request = {"channelId": str(channel)}
+        if after is not None:
+            request["afterSequence"] = str(after)
+        super().__init__(server, token, STREAM_MESSAGES, request, **options)
+
+    def until_caught_up(self):
+        """Messages up to the marker that all missed ones have been sent."""
+        missed = []
+        while (found := self.next("message", "caughtUp"))[0] == "message":
+            missed.append(found[1])
+        return missed
 
 
 # --- tokens ---

@@ -430,10 +430,7 @@ class Bans(Moderation):
         before = time.monotonic()
         put = sanction(self.moderator, self.speaker, "BAN", seconds=3600, reason="Cheating.")
         for follower in followers:
-            while True:
-                kind, payload = follower.receive()
-                if kind == "end":
-                    break
+            payload = follower.until_end()
             self.assertEqual(payload["error"]["code"], "unauthenticated")
         self.assertLess(time.monotonic() - before, 3)
         for token in (self.speaker.token, second["accessToken"]):

@@ -143,9 +143,7 @@ class Ending(unittest.TestCase):
         started = time.monotonic()
         self.assertTrue(ended(player.on(world.servers[1])), "at once where it happened")
         self.assertTrue(eventually(lambda: ended(player.api), 3))
-        kind, payload = follower.receive()
-        while kind != "end":
-            kind, payload = follower.receive()
+        payload = follower.until_end()
         self.assertLess(time.monotonic() - started, 1.5)
         self.assertEqual(payload["error"]["code"], "unauthenticated")
         self.assertEqual(refused(player.api.call, REFRESH,

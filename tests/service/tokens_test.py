@@ -153,9 +153,7 @@ class Streams(unittest.TestCase):
         follower.until_caught_up()
         someone.api.call(SIGN_OUT)
         started = time.monotonic()
-        kind, payload = follower.receive()
-        while kind != "end":
-            kind, payload = follower.receive()
+        payload = follower.until_end()
         self.assertEqual(payload["error"]["code"], "unauthenticated")
         self.assertLess(time.monotonic() - started, 3)
         follower.close()
@@ -169,9 +167,7 @@ class Streams(unittest.TestCase):
         with self.assertRaises(RpcError) as raised:
             Api(world.server).call(REFRESH, {"refreshToken": first})
         self.assertEqual(raised.exception.code, "unauthenticated")
-        kind, payload = follower.receive()
-        while kind != "end":
-            kind, payload = follower.receive()
+        payload = follower.until_end()
         self.assertEqual(payload["error"]["code"], "unauthenticated")
         follower.close()
 
