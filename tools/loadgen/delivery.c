@@ -53,6 +53,9 @@ struct following {
     bool open, cancelled;
     unsigned failures;
     uint64_t retry_at_ms, heard_at_ms;
+    struct link_stream change; /* a channel is followed again on the open stream */
+    struct buffer change_body;
+    bool changing, change_failed;
 };
 
 enum saying_state { SILENT, WAITING, ASKING };
@@ -230,18 +233,43 @@ static void on_feed_end(struct feed *feed)
                       talker->number, feed->stream.http_status, feed->stream.grpc_status);
 }
 
+/* Whatever was answered, a stream that may not have been changed is opened anew. */
+static void on_changed(struct link_stream *stream)
+{
+    struct following *following =
+        (struct following *)((char *)stream - offsetof(struct following, change));
+
+    following->changing = false;
+    following->change_failed = stream->error_code != 0 || stream->grpc_status != OK;
+    buffer_clear(&stream->received);
+}
+
+static void change(struct following *following, size_t i)
+{
+    struct talker *talker = following->talker;
+
+    if (following->changing || following->feed.id[0] == '\0' || !talker->connection->ready)
+        return;
+    following->changing = true;
+    following->change.on_end = on_changed;
+    places_follow(talker->checker->places, talker->number, i);
+    feed_follow(&following->feed, &following->feed.channels[i], &following->change,
+                &following->change_body, talker->connection->link);
+}
+
 /* What has ended for somebody who is back is followed from where it was. */
-static void follow_again(struct following *following)
+static void follow_again(struct following *following, size_t i)
 {
     const struct talker *talker = following->talker;
-    bool must = false;
 
-    for (size_t i = 0; i < following->feed.channel_count; i++)
-        must |= places_must_follow_again(talker->checker->places, talker->number,
-                                         first_channel(following) + i);
-    if (must && following->open)
+    if (!places_must_follow_again(talker->checker->places, talker->number,
+                                  first_channel(following) + i))
+        return;
+    if (following->open && following->feed.typed)
         cancel(following);
-    else if (must && following->retry_at_ms == UINT64_MAX)
+    else if (following->open)
+        change(following, i);
+    else if (following->retry_at_ms == UINT64_MAX)
         following->retry_at_ms = 0;
 }
 
@@ -249,17 +277,20 @@ static void tend_following(struct following *following, uint64_t now_ms)
 {
     struct talker *talker = following->talker;
 
-    follow_again(following);
-
+    for (size_t i = 0; i < following->feed.channel_count; i++)
+        follow_again(following, i);
+    if (following->open && following->change_failed)
+        cancel(following);
     if (following->open && now_ms > following->heard_at_ms + SILENCE_MS) {
         ledger_breach(talker->checker->ledger, "player %zu: a stream is silent for %d s",
                       talker->number, SILENCE_MS / 1000);
         following->heard_at_ms = now_ms;
     }
-    if (following->open || !talker->connection->ready || now_ms < following->retry_at_ms)
+    if (following->open || following->changing || !talker->connection->ready ||
+        now_ms < following->retry_at_ms)
         return;
     following->open = true;
-    following->cancelled = false;
+    following->cancelled = following->change_failed = false;
     following->heard_at_ms = now_ms;
     tell_places(following, places_follow);
     feed_start(&following->feed, talker->connection->link);
@@ -876,8 +907,11 @@ static void close_checker(struct checker *checker)
     engine_free(checker->engine);
     for (size_t i = 0; i < checker->options->players; i++) {
         struct talker *talker = &checker->talkers[i];
-        for (size_t j = 0; j < talker->following_count; j++)
+        for (size_t j = 0; j < talker->following_count; j++) {
             feed_free(&talker->followings[j].feed);
+            buffer_free(&talker->followings[j].change_body);
+            buffer_free(&talker->followings[j].change.received);
+        }
         buffer_free(&talker->saying.body);
         buffer_free(&talker->saying.stream.received);
         mover_free(&talker->mover);

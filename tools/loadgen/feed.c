@@ -1,9 +1,13 @@
 #include "tools/loadgen/feed.h"
 
+#include "tools/loadgen/attempts.h"
 #include "tools/loadgen/grpc.h"
 #include "waystone/chat/v1/chat.h"
 
+#include <stdio.h>
+
 #define SUBSCRIBE_PATH "/waystone.event.v1.EventService/Subscribe"
+#define FOLLOW_PATH "/waystone.event.v1.EventService/Follow"
 #define STREAM_PATH "/waystone.chat.v1.ChatService/StreamMessages"
 
 /* --- what comes --- */
@@ -71,6 +75,8 @@ static void on_data(struct link_stream *stream)
         channel = find_channel(feed, channel_of(feed, event, &sequence));
         if (channel != NULL && event->event_case == SUBSCRIBE_RESPONSE_EVENT_CAUGHT_UP)
             channel->caught_up = true;
+        if (event->event_case == SUBSCRIBE_RESPONSE_EVENT_OPENED)
+            snprintf(feed->id, sizeof(feed->id), "%s", event->opened->subscription_id);
         feed->on_event(feed, channel, sequence, event);
     }
 }
@@ -94,25 +100,23 @@ static void write_typed(struct feed *feed, struct arena *arena)
     grpc_write(&feed->body, &request->base);
 }
 
-static Following *add_following(struct arena *arena, SubscribeRequest *request, TopicKind kind,
-                                int64_t id)
+static Following *new_following(struct arena *arena, TopicKind kind, int64_t id)
 {
     Following *following = Following_new(arena);
 
     following->topic = Topic_new(arena);
     following->topic->kind = kind;
     following->topic->id = id;
-    request->follow[request->n_follow++] = following;
     return following;
 }
 
-static void add_channel(struct arena *arena, SubscribeRequest *request,
-                        const struct feed_channel *channel)
+static Following *from_cursor(struct arena *arena, const struct feed_channel *channel)
 {
-    Following *following = add_following(arena, request, TOPIC_KIND_CHANNEL, channel->id);
+    Following *following = new_following(arena, TOPIC_KIND_CHANNEL, channel->id);
 
     following->has_after = channel->last_sequence >= 0;
     following->after = following->has_after ? channel->last_sequence : 0;
+    return following;
 }
 
 static void write_subscribe(struct feed *feed, struct arena *arena)
@@ -121,11 +125,12 @@ static void write_subscribe(struct feed *feed, struct arena *arena)
 
     request->follow = arena_alloc_array(arena, feed->channel_count + 2, sizeof(*request->follow));
     for (size_t i = 0; i < feed->channel_count; i++)
-        add_channel(arena, request, &feed->channels[i]);
+        request->follow[request->n_follow++] = from_cursor(arena, &feed->channels[i]);
     if (feed->with_presence)
-        add_following(arena, request, TOPIC_KIND_PRESENCE, feed->channels[0].id);
+        request->follow[request->n_follow++] =
+            new_following(arena, TOPIC_KIND_PRESENCE, feed->channels[0].id);
     if (feed->with_account)
-        add_following(arena, request, TOPIC_KIND_ACCOUNT, 0);
+        request->follow[request->n_follow++] = new_following(arena, TOPIC_KIND_ACCOUNT, 0);
     grpc_write(&feed->body, &request->base);
 }
 
@@ -135,6 +140,7 @@ void feed_start(struct feed *feed, struct link *link)
 
     for (size_t i = 0; i < feed->channel_count; i++)
         feed->channels[i].caught_up = false;
+    feed->id[0] = '\0';
     buffer_clear(&feed->body);
     if (feed->typed)
         write_typed(feed, arena);
@@ -150,6 +156,22 @@ void feed_start(struct feed *feed, struct link *link)
     feed->stream.on_data = on_data;
     feed->stream.on_end = on_stream_end;
     link_start(link, &feed->stream);
+}
+
+void feed_follow(struct feed *feed, struct feed_channel *channel, struct link_stream *stream,
+                 struct buffer *body, struct link *link)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    FollowRequest *request = FollowRequest_new(arena);
+    Following *following = from_cursor(arena, channel);
+
+    channel->caught_up = false;
+    request->subscription_id = feed->id;
+    request->follow = &following;
+    request->n_follow = 1;
+    buffer_clear(body);
+    grpc_write(body, &request->base);
+    attempt_start(stream, link, FOLLOW_PATH, feed->player, body);
 }
 
 bool feed_has_caught_up(const struct feed *feed)

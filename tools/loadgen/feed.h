@@ -29,10 +29,16 @@ struct feed {
     void (*on_end)(struct feed *feed);
     void *owner;
     struct buffer body; /* the request's */
+    char id[129];       /* of the open stream, for FollowRequest; "" until it is told, or typed */
 };
 
 /* Opens the stream from the channels' cursors. It leaves with link_flush(). */
 void feed_start(struct feed *feed, struct link *link);
+
+/* Follows one of its channels once more on the open stream, from its cursor, by a unary call that
+ * `stream` and `body` are for; `id` must be known. It leaves with link_flush(). */
+void feed_follow(struct feed *feed, struct feed_channel *channel, struct link_stream *stream,
+                 struct buffer *body, struct link *link);
 
 /* Whether every channel has caught up. */
 bool feed_has_caught_up(const struct feed *feed);
