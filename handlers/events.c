@@ -168,10 +168,11 @@ static enum status apply(struct stream *stream, const struct change *change)
                       change->unfollow_count);
 }
 
-static enum status fail_unread(struct rpc_call *call)
+static enum status fail_changes(struct rpc_call *call)
 {
     return rpc_fail(call, STATUS_RESOURCE_EXHAUSTED,
-                    "the stream has much to tell about what it was asked to follow: read it first");
+                    "too many topics were changed at once, or what the stream tells of them is not "
+                    "read: wait a little");
 }
 
 /* --- Subscribe and Exchange --- */
@@ -201,7 +202,7 @@ static enum status exchange(struct rpc_call *call, struct exchange_stream *reque
         TRY(read_change(call, req->n_follow, req->follow, req->n_unfollow, req->unfollow, &change));
         s = apply(stream, &change);
         if (s == STATUS_RESOURCE_EXHAUSTED)
-            return fail_unread(call);
+            return fail_changes(call);
     }
     if (s != STATUS_OUT_OF_RANGE)
         return s;
@@ -400,7 +401,7 @@ static enum status follow(struct rpc_call *call, const FollowRequest *req, Follo
     if (s == STATUS_NOT_FOUND)
         return rpc_fail(call, s, "no such stream is open");
     if (s == STATUS_RESOURCE_EXHAUSTED)
-        return fail_unread(call);
+        return fail_changes(call);
     if (s == STATUS_UNAVAILABLE)
         return rpc_fail(call, s, "the stream cannot be reached now: try again, or open another");
     return s;

@@ -45,7 +45,9 @@ struct hub_subscriber;
 #define HUB_RING_IDLE_MS 60000
 #define HUB_PAGE_EVENTS 200
 #define HUB_REPLAY_MAX 10000
-#define HUB_FOLLOW_MAX 64
+#define HUB_FOLLOW_MAX 256
+#define HUB_CHANGES_AT_ONCE (4 * HUB_FOLLOW_MAX) /* of topics, by one client; then so many */
+#define HUB_CHANGES_PER_S 64
 #define HUB_HEARTBEAT_MS 20000
 #define HUB_CHECK_MS 1000
 #define HUB_GATHER_MS 10
@@ -196,8 +198,8 @@ struct hub_wish {
 };
 
 /* Changes what is followed, at once; the outcomes are told on the stream. A topic that is followed
- * already starts again. RESOURCE_EXHAUSTED, with a part of it done, when the client asks for
- * more and more and does not take what it is told. */
+ * already starts again. RESOURCE_EXHAUSTED when the client changes too much too often (each change
+ * is looked up), or, with a part of it done, when it does not take what it is told of them. */
 enum status hub_change(struct hub_subscriber *subscriber, const struct hub_wish *follow,
                        size_t follow_count, const struct hub_topic *unfollow, size_t unfollow_count)
     MUST_CHECK;

@@ -70,6 +70,8 @@ struct hub_subscriber {
     uint32_t hidden_count, unseen_count;
     uint32_t turn;
     uint16_t following_count;
+    uint32_t changes;      /* of topics, not forgotten yet */
+    uint64_t forgotten_ms; /* when some of them last were */
     bool counts;
     bool hidden_known;   /* `hidden` and `unseen` are as of the last change */
     bool hidden_changed; /* while they were read */

@@ -354,11 +354,30 @@ static enum status renew(struct hub_subscriber *subscriber, struct hub_topic key
     return STATUS_OK;
 }
 
+/* A bucket of changes, which is emptied as time goes by. */
+static bool may_change(struct hub_subscriber *subscriber, size_t count)
+{
+    uint64_t now_ms = loop_now_ms(subscriber->hub->loop);
+    uint64_t forgotten = (now_ms - subscriber->forgotten_ms) * HUB_CHANGES_PER_S / 1000;
+
+    if (forgotten > 0) {
+        subscriber->changes -=
+            forgotten < subscriber->changes ? (uint32_t)forgotten : subscriber->changes;
+        subscriber->forgotten_ms = now_ms;
+    }
+    if (count > HUB_CHANGES_AT_ONCE - subscriber->changes)
+        return false;
+    subscriber->changes += (uint32_t)count;
+    return true;
+}
+
 enum status hub_change(struct hub_subscriber *subscriber, const struct hub_wish *follow,
                        size_t follow_count, const struct hub_topic *unfollow, size_t unfollow_count)
 {
     struct following *following;
 
+    if (!may_change(subscriber, follow_count + unfollow_count))
+        return STATUS_RESOURCE_EXHAUSTED;
     for (size_t i = 0; i < unfollow_count; i++) {
         TRY(renew(subscriber, unfollow[i], -1, &following));
         following_end(following, HUB_END_LEFT);

@@ -480,10 +480,10 @@ class Bounds(unittest.TestCase):
         stream = EventStream(world.server, player.token, [following(CHANNEL, player.channel)])
         self.addCleanup(stream.close)
         made = world.psql("INSERT INTO channels (kind, key, name) SELECT 7, 1000 + n, 'Race ' || n "
-                          "FROM generate_series(1, 64) AS n RETURNING id").split()[:64]
+                          "FROM generate_series(1, 256) AS n RETURNING id").split()[:256]
         ends = []
         stream.follow([following(CHANNEL, number) for number in made])
-        while len(ends) < 64:
+        while len(ends) < 256:
             ends.append(stream.next("ended")[1]["reason"])
         self.assertIn("END_REASON_TOO_MANY", ends)
         sent = player.say("still here")

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/coro.h"
 #include "server/call.h"
 #include "waystone/chat/v1/chat.h"
@@ -153,7 +154,7 @@ struct client {
     unsigned messages;
     size_t pending; /* what the transport says to have queued */
     size_t room;    /* messages it takes before it is full; 0: any number */
-    struct hub_wish wishes[80];
+    struct hub_wish wishes[HUB_FOLLOW_MAX + 1];
     size_t wish_count;
     int64_t account_id; /* 0: 1 */
     bool on_coroutine;
@@ -894,6 +895,35 @@ HUB_TEST(more_topics_than_allowed_are_told)
     marks = client->messages;
     cr_expect_eq(marks, HUB_FOLLOW_MAX + 1);
     cr_expect_not_null(memmem(buffer_data(&client->heard), client->heard.length, "ended:4", 7));
+}
+
+static enum status follow_many(struct client *client, size_t count)
+{
+    struct hub_wish wishes[HUB_FOLLOW_MAX];
+
+    for (size_t i = 0; i < count; i++)
+        wishes[i] = (struct hub_wish){{LOG, 100 + (int64_t)i}, -1};
+    return hub_change(client->subscriber, wishes, count, NULL, 0);
+}
+
+HUB_TEST(a_client_that_changes_too_much_has_to_wait)
+{
+    struct client *client = follow(LOG, -1);
+    uint64_t until_ms = clock_monotonic_ms() + 20000;
+    size_t changed = 0;
+
+    while (follow_many(client, HUB_FOLLOW_MAX) == STATUS_OK) {
+        changed += HUB_FOLLOW_MAX;
+        cr_assert_leq(changed, HUB_CHANGES_AT_ONCE);
+    }
+    cr_expect_gt(changed, HUB_CHANGES_AT_ONCE - 2 * HUB_FOLLOW_MAX);
+    while (follow_many(client, 1) == STATUS_OK)
+        changed++;
+    cr_expect_lt(changed, HUB_CHANGES_AT_ONCE + 10 * HUB_CHANGES_PER_S);
+    while (follow_many(client, 1) != STATUS_OK) {
+        cr_assert_lt(clock_monotonic_ms(), until_ms, "nothing is forgotten");
+        loop_tick(loop, 10);
+    }
 }
 
 HUB_TEST(a_client_that_asks_and_does_not_read_is_refused)

@@ -34,8 +34,8 @@ type Told =
 
 type Listener = (events: readonly LiveEvent[]) => void;
 
-/** A stream may follow 64 topics at its opening: the account, presence, and this many channels. */
-const CHANNELS_MOST = 56;
+/** A stream may follow 256 topics: the account, presence, and this many channels. */
+const CHANNELS_MOST = 248;
 const PRESENCE_MOST = 7;
 /** Events that arrive within a frame are drawn together. */
 const GATHER_MS = 16;
