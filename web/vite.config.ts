@@ -37,6 +37,14 @@ function preloadFonts(): Plugin {
 const FIRST =
   /node_modules\/(?!virtua|uqr)|src\/(gen\/(google|waystone\/(auth\/v1\/auth_|character))|components\/(Button|Field|Icon|Notice|Plate|Seal)|lib\/(?!passkeys|rules|useAct|useForm|useWrongText)\w+\.)/;
 
+/** What every screen inside the frame has beside these. */
+const INSIDE =
+  /src\/(app\/(Rail|You|ConnectionLine|inside)|lib\/(ahead|role|useMedia|useAct)|components\/(Catalogue|Glyph)|features\/(characters\/(calls|house|names)|chat\/channels))\./;
+
+/** What follows on all of them: the event stream and those who hear it. */
+const STREAM =
+  /src\/(lib\/live\/|features\/(chat\/(calls|log|presence|store)|notices\/(notices|store))\.|gen\/waystone\/(event|live|notification|presence)\/)/;
+
 type Messages = { [key: string]: string | Messages };
 
 /** Parses the catalogue's ICU messages now, so that the parser (10 KB) stays out of the page. */
@@ -80,8 +88,60 @@ function leaveOutJson(): Plugin {
   };
 }
 
+type BootMessage = {
+  name: string;
+  field?: { name: string }[];
+  nestedType?: unknown;
+  enumType?: unknown;
+};
+
+/** Fields of the options that reading a descriptor looks at; the schema's own options stay out anyway. */
+const OPTIONS_READ: Partial<Record<string, string[]>> = {
+  MessageOptions: ["map_entry"],
+  FieldOptions: ["packed"],
+  MethodOptions: ["idempotency_level"],
+};
+
+/**
+ * Of the description of descriptors, leaves out what no descriptor of ours has (4 KB): options,
+ * features of editions, positions in sources. They would stay unread as unknown fields.
+ */
+function trimDescriptors(): Plugin {
+  const kept = /^(File|Field|Oneof|Enum|EnumValue|Service|Method|)DescriptorProto$/;
+  const trimmed = (message: BootMessage): BootMessage => {
+    if (kept.test(message.name)) {
+      const field = message.field?.filter(({ name }) => name !== "source_code_info");
+      return { ...message, ...(field && { field }) };
+    }
+    const read = OPTIONS_READ[message.name] ?? [];
+    const field = message.field?.filter(({ name }) => read.includes(name)) ?? [];
+    return { name: message.name, field, ...(field.length > 0 && { enumType: message.enumType }) };
+  };
+  return {
+    name: "waystone-trim-descriptors",
+    apply: "build",
+    transform: {
+      filter: { id: /@bufbuild\/protobuf\/dist\/esm\/wkt\/google\/protobuf\/descriptor_pb\.js$/ },
+      handler: (code) => {
+        const found = /\bboot\((\{.*\})\);$/m.exec(code);
+        if (!found?.[1]) throw new Error("the description of descriptors has another form now");
+        const file = JSON.parse(found[1]) as { messageType: BootMessage[] };
+        const messageType = file.messageType.map(trimmed);
+        return code.replace(found[1], () => JSON.stringify({ ...file, messageType }));
+      },
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [compileMessages(), leaveOutJson(), react(), tailwindcss(), preloadFonts()],
+  plugins: [
+    compileMessages(),
+    leaveOutJson(),
+    trimDescriptors(),
+    react(),
+    tailwindcss(),
+    preloadFonts(),
+  ],
   resolve: {
     alias: {
       "@": fileURLToPath(new URL("./src", import.meta.url)),
@@ -99,7 +159,11 @@ export default defineConfig({
       // What several screens share is one file: many small ones compress worse and cost requests.
       output: {
         codeSplitting: {
-          groups: [{ name: "shared", minShareCount: 3, test: FIRST }],
+          groups: [
+            { name: "shared", minShareCount: 3, test: FIRST, priority: 1 },
+            { name: "inside", test: INSIDE },
+            { name: "stream", test: STREAM, includeDependenciesRecursively: false },
+          ],
         },
       },
     },

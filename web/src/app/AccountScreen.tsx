@@ -1,9 +1,9 @@
-import { Link, Outlet } from "@tanstack/react-router";
 import { useTranslations } from "use-intl";
 import { Catalogue } from "@/components/Catalogue";
 import { Plate, PlateTitle } from "@/components/Plate";
 import { useTitle } from "@/lib/useTitle";
 import en from "@/messages/en.account.json";
+import { Link, Outlet } from "./router";
 
 /** The account in its owner's hands: a plate of six views. */
 export function AccountScreen() {
@@ -32,7 +32,7 @@ function AccountPlate() {
       <nav className="views" aria-label={t("views")}>
         {VIEWS.map(([to, name]) => (
           <span key={to}>
-            <Link to={to} activeOptions={{ exact: true }}>
+            <Link to={to} exact>
               {t(`view.${name}`)}
             </Link>
           </span>

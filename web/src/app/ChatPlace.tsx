@@ -1,4 +1,3 @@
-import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslations } from "use-intl";
 import { Catalogue } from "@/components/Catalogue";
@@ -7,6 +6,7 @@ import { raceName } from "@/features/characters";
 import { ChatPanel } from "@/features/chat";
 import en from "@/messages/en.chat.json";
 import { useInside } from "./inside";
+import { Link } from "./router";
 
 /** Chat with the house joined to it, the same in the drawer and on its own screen. */
 export function ChatPlace({ screen = false }: { screen?: boolean }) {

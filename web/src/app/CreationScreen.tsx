@@ -1,24 +1,32 @@
-import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useCallback } from "react";
 import { useTranslations } from "use-intl";
-import { Creation, type Step } from "@/features/characters";
+import { Catalogue } from "@/components/Catalogue";
+import { Creation, STEPS, type Step } from "@/features/characters";
 import { showFaction } from "@/lib/theme";
 import { useTitle } from "@/lib/useTitle";
+import en from "@/messages/en.house.json";
 import { useInside } from "./inside";
-
-const creationRoute = getRouteApi("/inside/roster/new");
+import { Link, navigate, useSearch } from "./router";
 
 export function CreationScreen() {
+  return (
+    <Catalogue messages={en}>
+      <CreationPlate />
+    </Catalogue>
+  );
+}
+
+function CreationPlate() {
   const t = useTranslations("creation");
   const { house } = useInside();
-  const { step = "race" } = creationRoute.useSearch();
-  const navigate = useNavigate();
+  const asked = useSearch().get("step");
+  const step = STEPS.find((one) => one === asked) ?? "race";
   useTitle(t("title"));
 
   const goTo = useCallback(
     (next: Step) =>
       void navigate({ to: "/roster/new", search: next === "race" ? {} : { step: next } }),
-    [navigate],
+    [],
   );
   return (
     <Creation

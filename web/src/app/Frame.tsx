@@ -1,5 +1,4 @@
 /** The frame around every screen of a signed-in player: connection line, rail, plate, chat. */
-import { Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Sky } from "@/components/Sky";
@@ -12,6 +11,7 @@ import { useSignedIn } from "@/lib/useSession";
 import { ConnectionLine } from "./ConnectionLine";
 import { InsideContext } from "./inside";
 import { Rail } from "./Rail";
+import { navigate, Outlet, usePlace } from "./router";
 import type { Tidings } from "./tidings";
 
 // The drawer comes after the plate: nobody waits for it to see the first screen.
@@ -31,7 +31,7 @@ function FrameOf({ session }: { session: SignedIn }) {
   const house = useHouse(session.accountId);
   const tidings = useTidings(session.accountId);
   const moderator = isModerator(session.accessToken);
-  const { pathname } = useLocation();
+  const pathname = usePlace()?.path ?? "";
   const drawer = useDrawer(pathname);
   const main = useFocusOnChange(pathname);
   const goToMessage = useGoToMessage(tidings, drawer);
@@ -132,7 +132,6 @@ function useTidings(accountId: bigint): Tidings | null {
 
 /** Leads to a message: in the drawer where there is one, else on the chat's own screen. */
 function useGoToMessage(tidings: Tidings | null, drawer: ReturnType<typeof useDrawer>) {
-  const navigate = useNavigate();
   const { kind, toggle } = drawer;
   return useCallback(
     async (channelId: bigint, sequence: bigint) => {
@@ -141,7 +140,7 @@ function useGoToMessage(tidings: Tidings | null, drawer: ReturnType<typeof useDr
       if (sequence > 0n) await tidings?.chat.jump(channelId, sequence);
       else tidings?.chat.open(channelId);
     },
-    [tidings, kind, toggle, navigate],
+    [tidings, kind, toggle],
   );
 }
 

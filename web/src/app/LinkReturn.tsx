@@ -1,17 +1,16 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Notice } from "@/components/Notice";
 import { finishLink } from "@/features/account/links";
 import type { ProviderAnswer } from "@/features/auth/calls";
 import { useErrorText } from "@/lib/useErrorText";
+import { Link, navigate } from "./router";
 
 /** Back from a provider's page, to add it to the account that is signed in. */
 export function LinkReturn({ answer }: { answer: ProviderAnswer }) {
   const t = useTranslations("entry");
   const explain = useErrorText();
-  const navigate = useNavigate();
   const queries = useQueryClient();
   const begun = useRef(false);
   const [failure, setFailure] = useState<unknown>(null);
@@ -22,7 +21,7 @@ export function LinkReturn({ answer }: { answer: ProviderAnswer }) {
       void queries.invalidateQueries({ queryKey: ["account"] });
       void navigate({ to: "/account/factors", replace: true });
     }, setFailure);
-  }, [answer, navigate, queries]);
+  }, [answer, queries]);
   if (failure === null) {
     return (
       <p className="lead" role="status">

@@ -1,8 +1,8 @@
-import { Link } from "@tanstack/react-router";
 import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
 import { Plate, PlateTitle } from "@/components/Plate";
 import { Sky } from "@/components/Sky";
+import { Link } from "./router";
 
 export function NotFound() {
   const t = useTranslations("common");

@@ -1,13 +1,11 @@
-import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useTranslations } from "use-intl";
 import { Catalogue } from "@/components/Catalogue";
 import { Plate, PlateTitle } from "@/components/Plate";
-import { Queue } from "@/features/moderation";
+import { Queue, VIEWS } from "@/features/moderation";
 import { useTitle } from "@/lib/useTitle";
 import en from "@/messages/en.peace.json";
 import { useInside } from "./inside";
-
-const route = getRouteApi("/inside/moderation");
+import { Link, navigate, useSearch } from "./router";
 
 /** The operator's surface: no ornament beyond the plate, and nothing for players. */
 export function ModerationScreen() {
@@ -21,8 +19,9 @@ export function ModerationScreen() {
 function ModerationPlate() {
   const t = useTranslations("moderation");
   const { moderator } = useInside();
-  const { view = "reports", report } = route.useSearch();
-  const navigate = useNavigate();
+  const search = useSearch();
+  const view = VIEWS.find((one) => one === search.get("view")) ?? "reports";
+  const report = search.get("report") ?? "";
   useTitle(t("title"));
   return (
     <Plate className="list-screen">
@@ -30,12 +29,11 @@ function ModerationPlate() {
       {moderator ? (
         <Queue
           view={view}
-          reportId={report === undefined ? null : BigInt(report)}
+          reportId={/^\d{1,18}$/.test(report) ? BigInt(report) : null}
           viewLink={(one, label) => (
             <Link
               to="/moderation"
               search={one === "reports" ? {} : { view: one }}
-              activeOptions={{ exact: true, includeSearch: true }}
               aria-current={one === view ? "page" : undefined}
             >
               {label}

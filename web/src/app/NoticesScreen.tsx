@@ -1,4 +1,3 @@
-import { useNavigate } from "@tanstack/react-router";
 import { useTranslations } from "use-intl";
 import { Catalogue } from "@/components/Catalogue";
 import { Plate, PlateTitle } from "@/components/Plate";
@@ -7,6 +6,7 @@ import type { NoticeItem } from "@/lib/live/model";
 import { useTitle } from "@/lib/useTitle";
 import en from "@/messages/en.peace.json";
 import { useInside } from "./inside";
+import { navigate } from "./router";
 
 export function NoticesScreen() {
   return (
@@ -19,7 +19,6 @@ export function NoticesScreen() {
 function NoticesPlate() {
   const t = useTranslations("notices");
   const { tidings, goToMessage } = useInside();
-  const navigate = useNavigate();
   useTitle(t("title"));
   const open = ({ kind, channelId, messageSequence, subjectId }: NoticeItem) => {
     if (kind === "report-filed") {

@@ -1,4 +1,3 @@
-import { Link } from "@tanstack/react-router";
 import { useRef } from "react";
 import { useTranslations } from "use-intl";
 import { useStore } from "zustand";
@@ -6,6 +5,7 @@ import { Icon } from "@/components/Icon";
 import { unreadTotal } from "@/features/chat/channels";
 import type { DrawerToggle } from "./Frame";
 import { useInside } from "./inside";
+import { Link } from "./router";
 import type { Tidings } from "./tidings";
 import { You } from "./You";
 
@@ -22,7 +22,7 @@ export function Rail({ drawer }: RailProps) {
   return (
     <>
       <nav className="rail" aria-label={t("label")}>
-        <Link to="/roster" className="rail-way" activeOptions={{ exact: false }}>
+        <Link to="/roster" className="rail-way">
           <Icon name="roster" />
           <span>{t("roster")}</span>
         </Link>

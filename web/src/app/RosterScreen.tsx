@@ -1,11 +1,21 @@
-import { Link } from "@tanstack/react-router";
 import { useTranslations } from "use-intl";
+import { Catalogue } from "@/components/Catalogue";
 import { Icon } from "@/components/Icon";
 import { Roster } from "@/features/characters";
 import { useTitle } from "@/lib/useTitle";
+import en from "@/messages/en.house.json";
 import { useInside } from "./inside";
+import { Link } from "./router";
 
 export function RosterScreen() {
+  return (
+    <Catalogue messages={en}>
+      <RosterPlate />
+    </Catalogue>
+  );
+}
+
+function RosterPlate() {
   const t = useTranslations();
   const { house, session } = useInside();
   useTitle(t("nav.roster"));

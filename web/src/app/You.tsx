@@ -1,4 +1,3 @@
-import { Link } from "@tanstack/react-router";
 import { type Ref, useId, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
@@ -7,6 +6,7 @@ import { Notice } from "@/components/Notice";
 import type { SignedIn } from "@/lib/session";
 import { type Density, type Mode, useTheme } from "@/lib/theme";
 import { keeper } from "@/lib/transport";
+import { Link } from "./router";
 
 type YouProps = { session: SignedIn; ref: Ref<HTMLDialogElement> };
 

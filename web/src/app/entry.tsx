@@ -1,5 +1,4 @@
 /** Ways in that few take on a visit: they come with a catalogue of their own. */
-import { getRouteApi, Link, Navigate, useLocation, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Catalogue } from "@/components/Catalogue";
@@ -14,8 +13,9 @@ import { VerifyEmail } from "@/features/auth/VerifyEmail";
 import { useSessionState } from "@/lib/useSession";
 import { useTitle } from "@/lib/useTitle";
 import en from "@/messages/en.entry.json";
-import { useArrive } from "./gate";
+import { arrive } from "./gate";
 import { LinkReturn } from "./LinkReturn";
+import { Link, Navigate, navigate, usePlace, useSearch } from "./router";
 
 type EntryPlateProps = { title: EntryTitle; lead?: EntryLead; children: ReactNode };
 type EntryTitle =
@@ -63,8 +63,7 @@ function OtherLink({ words }: { words: "factorLeave" | "toSignIn" }) {
 
 export function SecondFactorScreen() {
   const [challenge] = useState(waitingChallenge);
-  const arrive = useArrive();
-  if (!challenge) return <Navigate to="/sign-in" replace />;
+  if (!challenge) return <Navigate to="/sign-in" />;
   return (
     <EntryPlate title="factorTitle" lead="factorLead">
       <SecondFactor challenge={challenge} onDone={() => arrive({ kind: "in" })} />
@@ -109,18 +108,17 @@ export function VerifyScreen() {
   );
 }
 
-const providerRoute = getRouteApi("/door/sign-in/provider");
-
 export function ProviderScreen() {
-  const { state, code, iss } = providerRoute.useSearch();
-  const [answer] = useState(() =>
-    state === undefined || code === undefined ? null : { state, code, issuer: iss ?? "" },
-  );
+  const search = useSearch();
+  const [answer] = useState(() => {
+    const [state, code] = [search.get("state"), search.get("code")];
+    return state === null || code === null
+      ? null
+      : { state, code, issuer: search.get("iss") ?? "" };
+  });
   const [linking] = useState(useSessionState().status === "signed-in");
-  const arrive = useArrive();
-  const navigate = useNavigate();
   // What came works once, and stays in no history.
-  useEffect(() => void navigate({ to: ".", search: {}, replace: true }), [navigate]);
+  useEffect(() => void navigate({ replace: true }), []);
   return (
     <EntryPlate title="providerTitle">
       {answer === null ? (
@@ -149,15 +147,14 @@ function Declined({ to }: { to: "/account" | "/sign-in" }) {
  * of the address at once, so that it stays in no history.
  */
 function useMailToken(): string | null {
-  const { hash, searchStr } = useLocation();
-  const navigate = useNavigate();
+  const hash = usePlace()?.hash ?? "";
+  const search = useSearch();
   const [kept, setKept] = useState<string | null>(null);
-  const given =
-    new URLSearchParams(hash).get("token") ?? new URLSearchParams(searchStr).get("token");
+  const given = new URLSearchParams(hash.slice(1)).get("token") ?? search.get("token");
   useEffect(() => {
     if (given === null) return;
     setKept(given);
-    void navigate({ to: ".", search: {}, hash: "", replace: true });
-  }, [given, navigate]);
+    void navigate({ replace: true });
+  }, [given]);
   return given ?? kept;
 }

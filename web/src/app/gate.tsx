@@ -1,5 +1,4 @@
 /** The screens before a session: one narrow form on a dark chart. */
-import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { useTranslations } from "use-intl";
 import { Notice } from "@/components/Notice";
 import { Plate, PlateTitle } from "@/components/Plate";
@@ -8,6 +7,7 @@ import { type Arrival, keepChallenge, RegisterForm, SignInForm } from "@/feature
 import { useClock } from "@/lib/useClock";
 import { useSessionState } from "@/lib/useSession";
 import { useTitle } from "@/lib/useTitle";
+import { Link, navigate, Outlet } from "./router";
 
 export function Gate() {
   const t = useTranslations("common");
@@ -28,7 +28,6 @@ export function SignInScreen() {
   const errors = useTranslations("errors");
   const clock = useClock();
   const session = useSessionState();
-  const arrive = useArrive();
   useTitle(t("signInTitle"));
   const ended = session.status === "signed-out" && session.ended;
   const closedUntilMs = session.status === "signed-out" ? session.closedUntilMs : undefined;
@@ -50,7 +49,6 @@ export function SignInScreen() {
 
 export function RegisterScreen() {
   const t = useTranslations("auth");
-  const arrive = useArrive();
   useTitle(t("registerTitle"));
   return (
     <Plate className="gate-plate">
@@ -65,14 +63,11 @@ export function RegisterScreen() {
 }
 
 /** In, or on to the second factor. */
-export function useArrive(): (arrival: Arrival) => void {
-  const navigate = useNavigate();
-  return (arrival) => {
-    if (arrival.kind === "factor") {
-      keepChallenge(arrival.challenge);
-      void navigate({ to: "/sign-in/second" });
-    } else {
-      void navigate({ to: "/roster", replace: true });
-    }
-  };
+export function arrive(arrival: Arrival): void {
+  if (arrival.kind === "factor") {
+    keepChallenge(arrival.challenge);
+    void navigate({ to: "/sign-in/second" });
+  } else {
+    void navigate({ to: "/roster", replace: true });
+  }
 }

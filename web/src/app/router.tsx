@@ -1,205 +1,145 @@
-/** Every address of the client. Screens load when they are first opened. */
+/** Every address of the client, and the ways between them. */
 import {
-  createRootRouteWithContext,
-  createRoute,
-  createRouter,
-  lazyRouteComponent,
-  redirect,
-} from "@tanstack/react-router";
-import { Broken, NotFound } from "./Lost";
+  type ComponentProps,
+  type ComponentType,
+  createContext,
+  use,
+  useEffect,
+  useSyncExternalStore,
+} from "react";
+import { Part, type Place, Router, type Row, type Way } from "@/lib/router";
+import { keeper } from "@/lib/transport";
 
-type Context = { signedIn: boolean };
+function part<Name extends string>(
+  load: () => Promise<Readonly<Record<Name, ComponentType>>>,
+  name: Name,
+): Part {
+  return new Part(async () => (await load())[name]);
+}
 
-const root = createRootRouteWithContext<Context>()({
-  notFoundComponent: NotFound,
-  errorComponent: Broken,
-});
+const gate = part(() => import("./gate"), "Gate");
+const frame = part(() => import("./Frame"), "Frame");
+const account = part(() => import("./AccountScreen"), "AccountScreen");
 
-/** For people without a session; others are sent to where they belong. */
-const gate = createRoute({
-  getParentRoute: () => root,
-  id: "gate",
-  beforeLoad: ({ context }) => {
-    if (context.signedIn) throw redirect({ to: "/roster", replace: true });
-  },
-  component: lazyRouteComponent(() => import("./gate"), "Gate"),
-});
-
-const signIn = createRoute({
-  getParentRoute: () => gate,
-  path: "/sign-in",
-  component: lazyRouteComponent(() => import("./gate"), "SignInScreen"),
-});
-
-const register = createRoute({
-  getParentRoute: () => gate,
-  path: "/register",
-  component: lazyRouteComponent(() => import("./gate"), "RegisterScreen"),
-});
-
-const second = createRoute({
-  getParentRoute: () => gate,
-  path: "/sign-in/second",
-  component: lazyRouteComponent(() => import("./entry"), "SecondFactorScreen"),
-});
-
+/** Before a session; who has one is sent on. */
+const guests = (screen: Part): Row => ({ who: "guests", parts: [gate, screen] });
 /** Links in mails, and the way back from a provider: with a session or without. */
-const door = createRoute({
-  getParentRoute: () => root,
-  id: "door",
-  component: lazyRouteComponent(() => import("./gate"), "Gate"),
-});
+const all = (screen: Part): Row => ({ who: "all", parts: [gate, screen] });
+const members = (...screen: Part[]): Row => ({ who: "members", parts: [frame, ...screen] });
 
-const recover = createRoute({
-  getParentRoute: () => door,
-  path: "/recover",
-  component: lazyRouteComponent(() => import("./entry"), "RecoverScreen"),
-});
+const ROWS = {
+  "/sign-in": guests(part(() => import("./gate"), "SignInScreen")),
+  "/register": guests(part(() => import("./gate"), "RegisterScreen")),
+  "/sign-in/second": guests(part(() => import("./entry"), "SecondFactorScreen")),
+  "/sign-in/provider": all(part(() => import("./entry"), "ProviderScreen")),
+  "/recover": all(part(() => import("./entry"), "RecoverScreen")),
+  "/verify-email": all(part(() => import("./entry"), "VerifyScreen")),
+  "/roster": members(part(() => import("./RosterScreen"), "RosterScreen")),
+  "/roster/new": members(part(() => import("./CreationScreen"), "CreationScreen")),
+  "/chat": members(part(() => import("./ChatScreen"), "ChatScreen")),
+  "/notices": members(part(() => import("./NoticesScreen"), "NoticesScreen")),
+  "/standing": members(part(() => import("./StandingScreen"), "StandingScreen")),
+  "/moderation": members(part(() => import("./ModerationScreen"), "ModerationScreen")),
+  "/account": members(
+    account,
+    part(() => import("@/features/account/Overview"), "Overview"),
+  ),
+  "/account/factors": members(
+    account,
+    part(() => import("@/features/account/Factors"), "Factors"),
+  ),
+  "/account/sessions": members(
+    account,
+    part(() => import("@/features/account/Sessions"), "Sessions"),
+  ),
+  "/account/log": members(
+    account,
+    part(() => import("@/features/account/SecurityLog"), "SecurityLog"),
+  ),
+  "/account/keys": members(
+    account,
+    part(() => import("@/features/account/ApiKeys"), "ApiKeys"),
+  ),
+  "/account/data": members(
+    account,
+    part(() => import("@/features/account/YourData"), "YourData"),
+  ),
+} as const satisfies Record<string, Row>;
 
-const verifyEmail = createRoute({
-  getParentRoute: () => door,
-  path: "/verify-email",
-  component: lazyRouteComponent(() => import("./entry"), "VerifyScreen"),
-});
+export type Path = keyof typeof ROWS;
 
-type ProviderSearch = { state?: string; code?: string; iss?: string };
-
-const provider = createRoute({
-  getParentRoute: () => door,
-  path: "/sign-in/provider",
-  validateSearch: ({ state, code, iss }: Record<string, unknown>): ProviderSearch => ({
-    ...(state === undefined ? {} : { state: String(state) }),
-    ...(code === undefined ? {} : { code: String(code) }),
-    ...(iss === undefined ? {} : { iss: String(iss) }),
-  }),
-  component: lazyRouteComponent(() => import("./entry"), "ProviderScreen"),
-});
-
-/** Everything inside the frame needs a session. */
-const inside = createRoute({
-  getParentRoute: () => root,
-  id: "inside",
-  beforeLoad: ({ context }) => {
-    if (!context.signedIn) throw redirect({ to: "/sign-in", replace: true });
+export const router = new Router<Path>({
+  rows: ROWS,
+  isMember: () => {
+    const { status } = keeper.getState();
+    return status === "restoring" ? null : status === "signed-in";
   },
-  component: lazyRouteComponent(() => import("./Frame"), "Frame"),
+  home: { members: "/roster", guests: "/sign-in" },
+  browser: window,
 });
 
-const home = createRoute({
-  getParentRoute: () => root,
-  path: "/",
-  beforeLoad: () => {
-    throw redirect({ to: "/roster", replace: true });
-  },
-});
+/** Shows a place; a constant, so that effects may leave it out of what they depend on. */
+export const navigate = router.go;
 
-const roster = createRoute({
-  getParentRoute: () => inside,
-  path: "/roster",
-  component: lazyRouteComponent(() => import("./RosterScreen"), "RosterScreen"),
-});
+/** Null until the first place can be drawn. */
+export function usePlace(): Place | null {
+  return useSyncExternalStore(router.subscribe, router.getPlace);
+}
 
-type CreationSearch = { step?: "faction" | "name" };
+const NO_SEARCH = new URLSearchParams();
 
-const creation = createRoute({
-  getParentRoute: () => inside,
-  path: "/roster/new",
-  validateSearch: ({ step }: Record<string, unknown>): CreationSearch =>
-    step === "faction" || step === "name" ? { step } : {},
-  component: lazyRouteComponent(() => import("./CreationScreen"), "CreationScreen"),
-});
+/** Words of the address behind `?`. */
+export function useSearch(): URLSearchParams {
+  return usePlace()?.search ?? NO_SEARCH;
+}
 
-const chat = createRoute({
-  getParentRoute: () => inside,
-  path: "/chat",
-  component: lazyRouteComponent(() => import("./ChatScreen"), "ChatScreen"),
-});
+const DepthContext = createContext(0);
 
-const notices = createRoute({
-  getParentRoute: () => inside,
-  path: "/notices",
-  component: lazyRouteComponent(() => import("./NoticesScreen"), "NoticesScreen"),
-});
+/** Where the next part of the place stands inside this one. */
+export function Outlet() {
+  const depth = use(DepthContext);
+  const Inner = usePlace()?.parts[depth];
+  return (
+    Inner && (
+      <DepthContext value={depth + 1}>
+        <Inner />
+      </DepthContext>
+    )
+  );
+}
 
-const standing = createRoute({
-  getParentRoute: () => inside,
-  path: "/standing",
-  component: lazyRouteComponent(() => import("./StandingScreen"), "StandingScreen"),
-});
+type LinkProps = Omit<ComponentProps<"a">, "href"> &
+  Pick<Way<Path>, "search"> & {
+    to: Path;
+    /** Is "here" at its own address only, not at those below it. */
+    exact?: boolean;
+  };
 
-const account = createRoute({
-  getParentRoute: () => inside,
-  path: "/account",
-  component: lazyRouteComponent(() => import("./AccountScreen"), "AccountScreen"),
-});
+/** A way to a place; what it needs loads as soon as somebody means to go there. */
+export function Link({ to, search = {}, exact = false, onClick, ...props }: LinkProps) {
+  const path = usePlace()?.path ?? "";
+  const here = path === to || (!exact && path.startsWith(`${to}/`));
+  const prepare = () => router.prepare(to);
+  return (
+    <a
+      aria-current={here ? "page" : undefined}
+      {...props}
+      href={router.hrefOf({ to, search })}
+      onPointerEnter={prepare}
+      onFocus={prepare}
+      onClick={(event) => {
+        onClick?.(event);
+        const elsewhere = event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+        if (event.defaultPrevented || event.button !== 0 || elsewhere) return;
+        event.preventDefault();
+        void navigate({ to, search });
+      }}
+    />
+  );
+}
 
-const accountViews = [
-  createRoute({
-    getParentRoute: () => account,
-    path: "/",
-    component: lazyRouteComponent(() => import("@/features/account/Overview"), "Overview"),
-  }),
-  createRoute({
-    getParentRoute: () => account,
-    path: "/factors",
-    component: lazyRouteComponent(() => import("@/features/account/Factors"), "Factors"),
-  }),
-  createRoute({
-    getParentRoute: () => account,
-    path: "/sessions",
-    component: lazyRouteComponent(() => import("@/features/account/Sessions"), "Sessions"),
-  }),
-  createRoute({
-    getParentRoute: () => account,
-    path: "/log",
-    component: lazyRouteComponent(() => import("@/features/account/SecurityLog"), "SecurityLog"),
-  }),
-  createRoute({
-    getParentRoute: () => account,
-    path: "/keys",
-    component: lazyRouteComponent(() => import("@/features/account/ApiKeys"), "ApiKeys"),
-  }),
-  createRoute({
-    getParentRoute: () => account,
-    path: "/data",
-    component: lazyRouteComponent(() => import("@/features/account/YourData"), "YourData"),
-  }),
-] as const;
-
-type ModerationSearch = { view?: "closed" | "appeals" | "filters"; report?: string };
-
-const moderation = createRoute({
-  getParentRoute: () => inside,
-  path: "/moderation",
-  validateSearch: ({ view, report }: Record<string, unknown>): ModerationSearch => ({
-    ...(view === "closed" || view === "appeals" || view === "filters" ? { view } : {}),
-    ...(/^\d{1,18}$/.test(String(report)) ? { report: String(report) } : {}),
-  }),
-  component: lazyRouteComponent(() => import("./ModerationScreen"), "ModerationScreen"),
-});
-
-export const router = createRouter({
-  routeTree: root.addChildren([
-    home,
-    gate.addChildren([signIn, register, second]),
-    door.addChildren([recover, verifyEmail, provider]),
-    inside.addChildren([
-      roster,
-      creation,
-      chat,
-      notices,
-      standing,
-      account.addChildren([...accountViews]),
-      moderation,
-    ]),
-  ]),
-  context: { signedIn: false },
-  defaultPreload: "intent",
-  scrollRestoration: false,
-});
-
-declare module "@tanstack/react-router" {
-  interface Register {
-    router: typeof router;
-  }
+/** Leads elsewhere as soon as it is drawn. */
+export function Navigate({ to }: { to: Path }) {
+  useEffect(() => void navigate({ to, replace: true }), [to]);
+  return null;
 }

@@ -1,21 +1,16 @@
 import { Code } from "@connectrpc/connect";
-import { createConnectQueryKey, useMutation } from "@connectrpc/connect-query";
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
 import { Notice } from "@/components/Notice";
 import { Plate, PlateTitle } from "@/components/Plate";
-import {
-  type Character,
-  CharacterService,
-  Faction,
-  Race,
-} from "@/gen/waystone/character/v1/character_pb";
+import { type Character, Faction, Race } from "@/gen/waystone/character/v1/character_pb";
 import { errorKind, hasCode } from "@/lib/errors";
-import { newKey } from "@/lib/ids";
 import type { FactionName } from "@/lib/theme";
+import { useOnce } from "@/lib/useOnce";
 import { FactionStep, NameStep, RaceStep } from "./CreationSteps";
+import { characters, FAMILY } from "./calls";
 import { DraftPlate } from "./DraftPlate";
 import { factionName } from "./names";
 import { useNameCheck } from "./useNameCheck";
@@ -148,36 +143,37 @@ function Back({ to, onStep }: { to: Step; onStep: (step: Step) => void }) {
 function useJoin(draft: Draft, onJoined: (character: Character) => void) {
   const errors = useTranslations("errors");
   const queries = useQueryClient();
-  // One key per character meant: pressing the button again after a lost answer makes no second one.
-  const [key, setKey] = useState(newKey);
+  const once = useOnce();
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<unknown>(null);
   const { nameError, check, reset, refuse } = useNameCheck(draft.name);
-  const create = useMutation(CharacterService.method.createCharacter, {
-    onSuccess: async ({ character }) => {
-      await queries.invalidateQueries({
-        queryKey: createConnectQueryKey({
-          schema: CharacterService.method.listCharacters,
-          cardinality: "finite",
-        }),
-      });
+  const submit = async () => {
+    if (busy || !check()) return;
+    setBusy(true);
+    setFailure(null);
+    try {
+      const { character } = await once(JSON.stringify(draft), (idempotencyKey) =>
+        characters.createCharacter({ ...draft, idempotencyKey }),
+      );
+      await queries.invalidateQueries({ queryKey: [FAMILY] });
       if (character) onJoined(character);
-    },
-    onError: refuse,
-  });
-  const shownAtField = nameError !== null || hasCode(create.error, Code.AlreadyExists);
+    } catch (error) {
+      refuse(error);
+      setFailure(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const shownAtField = nameError !== null || hasCode(failure, Code.AlreadyExists);
   return {
     nameError,
     check,
-    busy: create.isPending,
-    failure: create.error && !shownAtField ? errors(errorKind(create.error)) : null,
+    busy,
+    failure: failure !== null && !shownAtField ? errors(errorKind(failure)) : null,
     reset: () => {
       reset();
-      if (create.isIdle) return;
-      create.reset();
-      setKey(newKey());
+      setFailure(null);
     },
-    submit: () => {
-      if (create.isPending || !check()) return;
-      create.mutate({ ...draft, idempotencyKey: key });
-    },
+    submit: () => void submit(),
   };
 }

@@ -1,8 +1,9 @@
 /** The characters of the signed-in account, and which of them acts. */
-import { useQuery } from "@connectrpc/connect-query";
+import { useQuery } from "@tanstack/react-query";
 import { create } from "zustand";
-import { type Character, CharacterService } from "@/gen/waystone/character/v1/character_pb";
+import type { Character } from "@/gen/waystone/character/v1/character_pb";
 import { recall, remember } from "@/lib/storage";
+import { FAMILY, characters as service } from "./calls";
 
 /** The most a house can hold (ListCharacters says so). */
 export const HOUSE_MOST = 12;
@@ -39,10 +40,13 @@ export type House = {
 const NOBODY: Character[] = [];
 
 export function useHouse(accountId: bigint): House {
-  const { data, isPending, error, refetch } = useQuery(CharacterService.method.listCharacters);
+  const account = String(accountId);
+  const { data, isPending, error, refetch } = useQuery({
+    queryKey: [FAMILY, account],
+    queryFn: () => service.listCharacters({}),
+  });
   const { byAccount, choose } = useChosen();
   const characters = data?.characters ?? NOBODY;
-  const account = String(accountId);
   const chosen = byAccount[account] ?? recall(choiceKey(account));
   const speaker = characters.find((one) => String(one.id) === chosen) ?? characters[0] ?? null;
   return {

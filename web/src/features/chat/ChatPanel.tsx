@@ -2,6 +2,7 @@ import { lazy, type ReactNode, Suspense, useMemo, useRef, useState } from "react
 import { useTranslations } from "use-intl";
 import { useStore } from "zustand";
 import { Icon } from "@/components/Icon";
+import { ahead } from "@/lib/ahead";
 import { ChannelList } from "./ChannelList";
 import { Conversation } from "./Conversation";
 import { unreadTotal } from "./channels";
@@ -10,7 +11,8 @@ import type { OpenDialog } from "./dialogs";
 import type { Person } from "./mentions";
 import type { Chat, Speaker } from "./store";
 
-const ChatDialog = lazy(() => import("./ChatDialog"));
+const loadDialog = () => import("./ChatDialog");
+const ChatDialog = lazy(loadDialog);
 
 type ChatPanelProps = {
   chat: Chat;
@@ -44,7 +46,7 @@ export function ChatPanel(props: ChatPanelProps) {
   if (!ready) return <p className="chat-quiet">{t("waiting")}</p>;
   return (
     <ChatContext value={context}>
-      <div ref={root} className="chat-place">
+      <div ref={root} className="chat-place" {...ahead(loadDialog)}>
         <div className={`chat-parts ${listOpen || !channel ? "chat-listing" : ""}`}>
           <ChannelList
             onChosen={() => {

@@ -2,6 +2,7 @@ import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from
 import { useTranslations } from "use-intl";
 import { Icon } from "@/components/Icon";
 import { Menu, type MenuItem } from "@/components/Popover";
+import { ahead } from "@/lib/ahead";
 import type { ChannelInfo } from "@/lib/live/model";
 import { useErrorText } from "@/lib/useErrorText";
 import { ChannelSign } from "./ChannelList";
@@ -12,8 +13,10 @@ import { emptyLog } from "./log";
 import { MessageList } from "./MessageList";
 import { usePeople } from "./usePeople";
 
-const SearchPanel = lazy(() => import("./SearchPanel"));
-const MembersPanel = lazy(() => import("./MembersPanel"));
+const loadSearch = () => import("./SearchPanel");
+const loadMembers = () => import("./MembersPanel");
+const SearchPanel = lazy(loadSearch);
+const MembersPanel = lazy(loadMembers);
 
 type ConversationProps = {
   channel: ChannelInfo;
@@ -64,6 +67,7 @@ export function Conversation(props: ConversationProps) {
           aria-label={t("search")}
           title={t("search")}
           aria-expanded={panel === "search"}
+          {...ahead(loadSearch)}
           onClick={() => setPanel(panel === "search" ? null : "search")}
         >
           <Icon name="search" />
@@ -132,7 +136,7 @@ function Whereabouts({ channel, onMembers }: { channel: ChannelInfo; onMembers: 
   return (
     <p className="chat-about muted">
       {present && (
-        <button type="button" className="chat-here" onClick={onMembers}>
+        <button type="button" className="chat-here" {...ahead(loadMembers)} onClick={onMembers}>
           <span className="dot dot-online" aria-hidden="true" />
           {t("here", { count: present.count })}
         </button>

@@ -1,18 +1,25 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
 import { Notice } from "@/components/Notice";
 import { Select } from "@/components/Select";
 import { type Report, ReportState } from "@/gen/waystone/moderation/v1/moderation_pb";
+import { ahead } from "@/lib/ahead";
 import { useClock } from "@/lib/useClock";
 import { useErrorText } from "@/lib/useErrorText";
 import { toMs } from "@/lib/when";
-import { Appeals } from "./Appeals";
 import { moderation } from "./calls";
-import { Filters } from "./Filters";
-import { ReportCase } from "./ReportCase";
 import { reasonName, stateName } from "./words";
+
+// One of them is on the table at a time; the reports are what a moderator comes for.
+const Appeals = lazy(() => import("./Appeals").then((it) => ({ default: it.Appeals })));
+const Filters = lazy(() => import("./Filters").then((it) => ({ default: it.Filters })));
+const ReportCase = lazy(loadCase);
+
+function loadCase() {
+  return import("./ReportCase").then((it) => ({ default: it.ReportCase }));
+}
 
 export const VIEWS = ["reports", "closed", "appeals", "filters"] as const;
 export type View = (typeof VIEWS)[number];
@@ -35,18 +42,26 @@ export function Queue({ view, reportId, viewLink, onReport }: QueueProps) {
           <span key={one}>{viewLink(one, t(`view.${one}`))}</span>
         ))}
       </nav>
-      {view === "appeals" ? (
-        <Appeals />
-      ) : view === "filters" ? (
-        <Filters />
-      ) : (
-        <div className={`queue ${reportId === null ? "" : "queue-case"}`}>
-          <Reports closed={view === "closed"} chosen={reportId} onChoose={onReport} />
-          {reportId !== null && (
-            <ReportCase key={String(reportId)} reportId={reportId} onClose={() => onReport(null)} />
-          )}
-        </div>
-      )}
+      <Suspense fallback={<p className="muted">{t("reading")}</p>}>
+        {view === "appeals" ? (
+          <Appeals />
+        ) : view === "filters" ? (
+          <Filters />
+        ) : (
+          <div className={`queue ${reportId === null ? "" : "queue-case"}`}>
+            <Reports closed={view === "closed"} chosen={reportId} onChoose={onReport} />
+            {reportId !== null && (
+              <Suspense>
+                <ReportCase
+                  key={String(reportId)}
+                  reportId={reportId}
+                  onClose={() => onReport(null)}
+                />
+              </Suspense>
+            )}
+          </div>
+        )}
+      </Suspense>
     </>
   );
 }
@@ -121,6 +136,7 @@ function ReportRow({ report, current, onChoose }: ReportRowProps) {
       type="button"
       className="case case-way"
       aria-current={current || undefined}
+      {...ahead(loadCase)}
       onClick={onChoose}
     >
       <span className="case-head">
