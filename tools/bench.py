@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT / "tools" / "dev"))
 import bench_signin  # noqa: E402
 import certificates  # noqa: E402
 import nodejs  # noqa: E402
+import packages  # noqa: E402
 from console import Problem, say  # noqa: E402
 from paths import BUILD, LOGS, STATE  # noqa: E402
 from players import Crowd  # noqa: E402
@@ -129,10 +130,10 @@ class Bench:
         self.figures[name] = {"figure": name, "value": round(value, 3), "unit": unit, **more}
         print(json.dumps(self.figures[name]), flush=True)
 
-    def run(self, argv, env=None):
-        """Runs a program whose lines are its figures."""
+    def run(self, argv, env=None, words=None):
+        """Runs a program whose lines are its figures; `words` are its input."""
         answer = subprocess.run([str(word) for word in argv], stdout=subprocess.PIPE, text=True,
-                                check=False, env=env)
+                                check=False, env=env, input=words)
         if answer.returncode != 0:
             raise Problem(f"{pathlib.Path(argv[0]).name} ended with {answer.returncode}; its "
                           "reason is above.")
@@ -666,8 +667,6 @@ def bench_json(bench):
     compare_codecs(bench, env, "page", "waystone.chat.v1.ListMessagesResponse", page)
 
 
-# --- all of them ---
-
 # --- sign-in ---
 
 def register_account(server, name, email):
@@ -680,10 +679,58 @@ def bench_sign_in(bench):
     bench_signin.bench_signin(bench, victims_p99_ms, register_account)
 
 
+# --- the web client ---
+
+HELD_LINES = 10_000
+TALKERS = 10
+E2E = ROOT / "tests" / "e2e"
+
+# A past of the Global channel, in texts of 3 to 60 words, with answers and reactions among them.
+PAST = """
+WITH people AS (
+    SELECT row_number() OVER (ORDER BY c.id) - 1 AS n, c.account_id, c.id, c.name
+    FROM characters AS c JOIN accounts AS a ON a.id = c.account_id WHERE a.user_name LIKE 'load%'
+), said AS (
+    INSERT INTO messages (channel_id, sequence, account_id, character_id, character_name, text,
+                          reply_to, sent_at)
+    SELECT g.id, s, p.account_id, p.id, p.name,
+           'Line ' || s || repeat(' of those at the ford', 1 + (s * 7919 % 13)::integer),
+           CASE WHEN s % 20 = 0 THEN s - 3 ELSE 0 END,
+           now() - interval '2 days' + s * interval '15 seconds'
+    FROM channels AS g, generate_series(1, {lines}) AS s
+    JOIN people AS p ON p.n = (s / 3) % {talkers} WHERE g.kind = 1
+), felt AS (
+    INSERT INTO message_reactions (channel_id, message_sequence, emoji, account_id)
+    SELECT g.id, s, '🔥', p.account_id FROM channels AS g, generate_series(1, {lines}, 12) AS s
+    JOIN people AS p ON p.n < 3 WHERE g.kind = 1
+)
+UPDATE channels SET last_sequence = {lines} WHERE kind = 1"""
+
+
+def bench_web(bench):
+    """Frames of the chat with 10,000 lines held, in Chromium: scrolling, while lines come, both."""
+    packages.ensure("test")
+    nodejs.build_web()
+    env = nodejs.environment()
+    nodejs.install(E2E, env)
+    with bench.server() as server:
+        crowd = Crowd(bench.cluster, "bench", bench.master_key)
+        crowd.add(TALKERS)
+        bench.cluster.psql(PAST.format(lines=HELD_LINES, talkers=TALKERS),
+                           "bench")
+        speaker = Speaker(server)
+        talkers = "".join(f"{token} {character} {speaker.channel}\n"
+                          for _, character, token in crowd.people)
+        bench.run(["node", E2E / "frames.mjs", server.url(), "bench", PASSWORD, HELD_LINES], env,
+                  talkers)
+
+
+# --- all of them ---
+
 BENCHES = {"unary": bench_unary, "stream": bench_stream, "large": bench_large,
            "grpcpp": bench_grpcpp, "read": bench_read, "auth": bench_auth, "chat": bench_chat,
            "connections": bench_connections, "sends": bench_sends, "slow": bench_slow,
-           "attacks": bench_attacks, "signin": bench_sign_in, "json": bench_json}
+           "attacks": bench_attacks, "signin": bench_sign_in, "json": bench_json, "web": bench_web}
 
 
 def verdict(name, value):

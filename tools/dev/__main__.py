@@ -133,7 +133,7 @@ def _parser():
                          help="make the API as it is now the one that changes are compared with")
     add("fmt", _fmt, "format the sources")
     command = add("bench", _bench, "measure: unary, stream, large, grpcpp, read, chat, "
-                                   "connections, sends, slow, auth, signin, attacks, json "
+                                   "connections, sends, slow, auth, signin, attacks, json, web "
                                    "(all by default)")
     command.add_argument("names", nargs="*", metavar="NAME")
     command = add("fuzz", _fuzz, "run the fuzz targets, or those whose name has a NAME in it")

@@ -211,3 +211,20 @@ describe("signing out", () => {
     expect(other.getState().status).toBe("signed-out");
   });
 });
+
+describe("closing the account", () => {
+  it("is remembered, whatever calls that were on their way find out", async () => {
+    const [one, other] = [openTab(), openTab()];
+    one.adopt(session("token"));
+    await vi.advanceTimersByTimeAsync(10);
+    server.over = true;
+    const early = one.refresh("token");
+    await vi.advanceTimersByTimeAsync(10);
+    one.leave(5_000);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await early).toBeNull();
+    expect(await one.refresh("token")).toBeNull();
+    expect(one.getState()).toEqual({ status: "signed-out", ended: false, closedUntilMs: 5_000 });
+    expect(other.getState()).toEqual({ status: "signed-out", ended: false });
+  });
+});

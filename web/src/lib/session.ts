@@ -147,7 +147,7 @@ export class SessionKeeper {
     const run = async () => {
       if (Date.now() - askedAtMs > 5) await sleep(NEWS_MS);
       const current = this.state.status === "signed-in" ? this.state.session : null;
-      if (current && worn !== undefined && current.accessToken !== worn) return current;
+      if (worn !== undefined && current?.accessToken !== worn) return current;
 
       const session = await this.api.refresh();
       if (session) this.adopt(session);
@@ -183,6 +183,8 @@ export class SessionKeeper {
   }
 
   private end(ended: boolean): void {
+    // How it ended first is what counts: calls that were on their way only find that it is over.
+    if (this.state.status === "signed-out") return;
     this.change({ status: "signed-out", ended });
     this.tell({ kind: "signed-out", ended });
   }

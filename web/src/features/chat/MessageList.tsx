@@ -13,12 +13,14 @@ import { Button } from "@/components/Button";
 import { Icon } from "@/components/Icon";
 import type { ChannelInfo, Line } from "@/lib/live/model";
 import { useTheme } from "@/lib/theme";
+import { useClock } from "@/lib/useClock";
 import { Announcer } from "./Announcer";
 import { useChat, useChatState } from "./context";
 import type { OpenDialog } from "./dialogs";
 import type { ChatLog } from "./log";
 import { MessageRow, type RowHelp } from "./MessageRow";
 import type { Person } from "./mentions";
+import type { RowChannel } from "./RowActs";
 import { type Row, rowKey, toRows } from "./rows";
 import { noDraft } from "./store";
 import { useEnd } from "./useEnd";
@@ -44,10 +46,11 @@ export function MessageList(props: MessageListProps) {
   const { chat, own } = useChat();
   const rows = useMemo(() => toRows(log, own), [log, own]);
   const view = useEnd(chat, log, rows.length);
-  const shift = usePrepended(log.lines[0]?.sequence);
+  const shift = useShift(log.lines[0]?.sequence);
   const { active, move, onActive } = useActive(rows, view.list);
   const marked = useTarget(rows, view.list, view.letGo, onActive);
   const help = useHelp(props, onActive);
+  const rowChannel = useRowChannel(channel);
 
   if (!log.ready) return <p className="chat-quiet">{t("waiting")}</p>;
   return (
@@ -80,7 +83,7 @@ export function MessageList(props: MessageListProps) {
             <MessageRow
               key={key}
               row={row}
-              channel={channel}
+              channel={rowChannel}
               people={people}
               active={active.key !== key ? "no" : active.focus ? "focus" : "yes"}
               target={marked === key}
@@ -162,13 +165,22 @@ function useTarget(
   return marked;
 }
 
+/** The channel's counts change with every line that comes; its rows need not. */
+function useRowChannel({ id, name, kind, role, canSpeak }: ChannelInfo): RowChannel {
+  return useMemo(() => ({ id, name, kind, role, canSpeak }), [id, name, kind, role, canSpeak]);
+}
+
 function useHelp(props: MessageListProps, onActive: (key: string) => void): RowHelp {
   const { chat } = useChat();
+  const t = useTranslations("chat");
+  const clock = useClock();
   const { channel, onDialog, onTold, onFailed } = props;
   const { id } = channel;
   return useMemo(() => {
     const draft = () => chat.store.getState().drafts.get(id) ?? noDraft;
     return {
+      t,
+      clock,
       onActive,
       onDialog,
       onTold,
@@ -176,15 +188,18 @@ function useHelp(props: MessageListProps, onActive: (key: string) => void): RowH
       onReply: (line: Line) => chat.setDraft(id, { ...draft(), replyTo: line, editing: null }),
       onEdit: (line: Line) => chat.setDraft(id, { text: line.text, replyTo: null, editing: line }),
     };
-  }, [chat, id, onActive, onDialog, onTold, onFailed]);
+  }, [chat, id, t, clock, onActive, onDialog, onTold, onFailed]);
 }
 
-/** True in the one draw that puts older lines before the others, which must not move the view. */
-function usePrepended(first: bigint | undefined): boolean {
+/**
+ * True in the one draw that puts older lines before the others, or lets the oldest go: what is in
+ * view must not move.
+ */
+function useShift(first: bigint | undefined): boolean {
   const before = useRef(first);
-  const prepended = first !== undefined && before.current !== undefined && first < before.current;
+  const shifted = first !== undefined && before.current !== undefined && first !== before.current;
   useLayoutEffect(() => {
     before.current = first;
   });
-  return prepended;
+  return shifted;
 }

@@ -1,22 +1,30 @@
-import { memo, type ReactNode, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { useTranslations } from "use-intl";
+import { memo, type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import type { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
-import type { ChannelInfo, Line } from "@/lib/live/model";
-import { useClock } from "@/lib/useClock";
+import type { Line } from "@/lib/live/model";
+import type { useClock } from "@/lib/useClock";
 import { useChat } from "./context";
 import type { Pending } from "./log";
 import { type Person, pieces } from "./mentions";
-import { RowActs, type RowActsProps } from "./RowActs";
+import { RowActs, type RowActsProps, type RowChannel } from "./RowActs";
 import type { Row } from "./rows";
 
 export type RowHelp = Pick<
   RowActsProps,
   "onReply" | "onEdit" | "onDialog" | "onTold" | "onFailed"
-> & { onActive: (key: string) => void };
+> & {
+  onActive: (key: string) => void;
+  /** The page's words and times: rows come by the hundred while one scrolls, and hooks cost each. */
+  t: ReturnType<typeof useTranslations<"chat">>;
+  clock: ReturnType<typeof useClock>;
+};
+
+/** A pointer that rests: rows that pass under it while one scrolls need no buttons. */
+const REST_MS = 60;
 
 type MessageRowProps = {
   row: Row;
-  channel: ChannelInfo;
+  channel: RowChannel;
   people: readonly Person[];
   /** The row the keyboard is at; "focus" right after it moved there. */
   active: "focus" | "yes" | "no";
@@ -26,13 +34,13 @@ type MessageRowProps = {
 };
 
 export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
-  const t = useTranslations("chat");
-  const { row } = props;
+  const { row, help } = props;
+  const { t } = help;
   switch (row.kind) {
     case "beginning":
       return <p className="chat-beginning">{t("beginning")}</p>;
     case "day":
-      return <DayLine atMs={row.atMs} />;
+      return <DayLine atMs={row.atMs} help={help} />;
     case "unread":
       return (
         <p className="chat-rule chat-unread">
@@ -42,7 +50,15 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
     case "line":
       return <Said {...props} line={row.line} starts={row.startsGroup} />;
     case "pending":
-      return <Unsent pending={row.pending} starts={row.startsGroup} people={props.people} />;
+      return (
+        <Unsent
+          pending={row.pending}
+          starts={row.startsGroup}
+          channelId={props.channel.id}
+          people={props.people}
+          help={help}
+        />
+      );
   }
 }, sameRow);
 
@@ -62,10 +78,10 @@ function sameRow(a: MessageRowProps, b: MessageRowProps): boolean {
 type SaidProps = MessageRowProps & { line: Line; starts: boolean };
 
 function Said({ line, starts, channel, people, active, target, help }: SaidProps) {
-  const t = useTranslations("chat");
+  const { t } = help;
   const { chat, speaker, own } = useChat();
   const article = useRef<HTMLElement>(null);
-  const [over, setOver] = useState(false);
+  const { over, ...pointer } = useRest();
   useLayoutEffect(() => {
     if (active === "focus") article.current?.focus({ preventScroll: true });
   }, [active]);
@@ -81,8 +97,7 @@ function Said({ line, starts, channel, people, active, target, help }: SaidProps
       className={`chat-line ${marks.filter(Boolean).join(" ")}`}
       tabIndex={active === "no" ? -1 : 0}
       onFocus={() => help.onActive(String(line.sequence))}
-      onPointerEnter={() => setOver(true)}
-      onPointerLeave={() => setOver(false)}
+      {...pointer}
     >
       {line.replyTo && (
         <button
@@ -95,7 +110,12 @@ function Said({ line, starts, channel, people, active, target, help }: SaidProps
           <b>{line.replyTo.characterName}</b> {line.replyTo.excerpt || t("gone")}
         </button>
       )}
-      <Head atMs={line.sentAtMs} name={starts ? line.characterName : null} id={line.characterId} />
+      <Head
+        atMs={line.sentAtMs}
+        name={starts ? line.characterName : null}
+        id={line.characterId}
+        help={help}
+      />
       {line.deleted ? (
         <span className="chat-text chat-gone">{t("gone")}</span>
       ) : (
@@ -127,9 +147,10 @@ function Said({ line, starts, channel, people, active, target, help }: SaidProps
   );
 }
 
-function Head({ atMs, name, id }: { atMs: number; name: string | null; id: bigint }) {
+type HeadProps = { atMs: number; name: string | null; id: bigint; help: RowHelp };
+
+function Head({ atMs, name, id, help: { clock } }: HeadProps) {
   const { own } = useChat();
-  const clock = useClock();
   return (
     <>
       {name !== null && (
@@ -167,12 +188,17 @@ function Words({ text, people, own, children }: WordsProps) {
   );
 }
 
-type UnsentProps = { pending: Pending; starts: boolean; people: readonly Person[] };
+type UnsentProps = {
+  pending: Pending;
+  starts: boolean;
+  channelId: bigint;
+  people: readonly Person[];
+  help: RowHelp;
+};
 
-function Unsent({ pending, starts, people }: UnsentProps) {
-  const t = useTranslations("chat");
+function Unsent({ pending, starts, channelId, people, help }: UnsentProps) {
+  const { t } = help;
   const { chat, own } = useChat();
-  const channelId = chat.store.getState().openId;
   return (
     <div className={`chat-${pending.state}`}>
       <article className={`chat-line ${starts ? "chat-line-first" : ""}`}>
@@ -180,6 +206,7 @@ function Unsent({ pending, starts, people }: UnsentProps) {
           atMs={pending.madeAtMs}
           name={starts ? pending.characterName : null}
           id={pending.characterId}
+          help={help}
         />
         <Words text={pending.text} people={people} own={own} />
         {pending.state === "sending" ? (
@@ -187,16 +214,10 @@ function Unsent({ pending, starts, people }: UnsentProps) {
         ) : (
           <span className="chat-state" role="alert">
             {pending.reason ? t("failedWith", { reason: pending.reason }) : t("failed")}
-            <Button
-              look="quiet"
-              onClick={() => channelId !== null && void chat.sayAgain(channelId, pending.key)}
-            >
+            <Button look="quiet" onClick={() => void chat.sayAgain(channelId, pending.key)}>
               {t("again")}
             </Button>
-            <Button
-              look="quiet"
-              onClick={() => channelId !== null && chat.discard(channelId, pending.key)}
-            >
+            <Button look="quiet" onClick={() => chat.discard(channelId, pending.key)}>
               {t("discard")}
             </Button>
           </span>
@@ -206,9 +227,24 @@ function Unsent({ pending, starts, people }: UnsentProps) {
   );
 }
 
-function DayLine({ atMs }: { atMs: number }) {
-  const t = useTranslations("chat");
-  const clock = useClock();
+/** Whether the pointer rests on an element, and what that element listens to. */
+function useRest() {
+  const [over, setOver] = useState(false);
+  const coming = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => () => clearTimeout(coming.current), []);
+  return {
+    over,
+    onPointerEnter: () => {
+      coming.current = setTimeout(() => setOver(true), REST_MS);
+    },
+    onPointerLeave: () => {
+      clearTimeout(coming.current);
+      setOver(false);
+    },
+  };
+}
+
+function DayLine({ atMs, help: { t, clock } }: { atMs: number; help: RowHelp }) {
   const days = daysAgo(atMs);
   const name = days === 0 ? t("today") : days === 1 ? t("yesterday") : clock.day(atMs);
   return (

@@ -8,9 +8,12 @@ import type { OpenDialog } from "./dialogs";
 /** How long one may change one's words; the server has the last word. */
 const EDIT_MS = 24 * 3_600_000;
 
+/** What rows need to know of their channel; it stays the same while lines come. */
+export type RowChannel = Pick<ChannelInfo, "id" | "name" | "kind" | "role" | "canSpeak">;
+
 export type RowActsProps = {
   line: Line;
-  channel: ChannelInfo;
+  channel: RowChannel;
   onReply: (line: Line) => void;
   onEdit: (line: Line) => void;
   onDialog: (dialog: OpenDialog) => void;

@@ -25,7 +25,11 @@ import { useCall } from "./useCall";
 
 const moderation = createClient(ModerationService, transport);
 
-type SanctionDialogProps = { sanction: Line; channel: ChannelInfo; onClose: () => void };
+type SanctionDialogProps = {
+  sanction: Line;
+  channel: Pick<ChannelInfo, "id" | "name">;
+  onClose: () => void;
+};
 
 /** A moderator who sees it happen need not wait for somebody to report it. */
 export function SanctionDialog({ sanction: line, channel, onClose }: SanctionDialogProps) {

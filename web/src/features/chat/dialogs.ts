@@ -7,6 +7,6 @@ export type OpenDialog =
   | "whisper"
   | { report: Line }
   | { remove: Line }
-  | { sanction: Line; channel: ChannelInfo }
+  | { sanction: Line; channel: Pick<ChannelInfo, "id" | "name"> }
   | { change: ChannelInfo }
   | { slow: ChannelInfo };

@@ -108,12 +108,14 @@ describe("the lines", () => {
     expect(place([], 1n)).toBe(-1);
   });
 
-  it("are let go beyond what is held, the oldest first", () => {
-    const many = Array.from({ length: LINES_MOST + 5 }, (_, i) => i + 1);
+  it("are let go beyond what is held, the oldest first and many together", () => {
+    const many = Array.from({ length: LINES_MOST + 1 }, (_, i) => i + 1);
     const log = trimmed(withNewest(emptyLog, page(many, false)));
-    expect(log.lines).toHaveLength(LINES_MOST);
-    expect(log.lines[0]?.sequence).toBe(6n);
+    expect(log.lines).toHaveLength(LINES_MOST - 500);
+    expect(log.lines[0]?.sequence).toBe(502n);
     expect(log.hasOlder).toBe(true);
+    const full = withNewest(emptyLog, page(many.slice(1), false));
+    expect(trimmed(full)).toBe(full);
   });
 });
 

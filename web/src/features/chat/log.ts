@@ -39,6 +39,8 @@ export type Page = { lines: Line[]; hasMore: boolean; lastSequence: bigint };
 
 /** Lines held in memory; the oldest are let go and can be read again. */
 export const LINES_MOST = 10_000;
+/** So many go together: each time, the list has to find its places anew. */
+const LET_GO = 500;
 const RECENT_MOST = 300;
 
 export const emptyLog: ChatLog = {
@@ -142,7 +144,7 @@ export function withFailed(log: ChatLog, key: string, reason: string): ChatLog {
 /** Lets the oldest lines go. Only for a reader at the newest line: nobody is looking at them. */
 export function trimmed(log: ChatLog): ChatLog {
   if (log.lines.length <= LINES_MOST) return log;
-  return { ...log, lines: log.lines.slice(-LINES_MOST), hasOlder: true };
+  return { ...log, lines: log.lines.slice(LET_GO - LINES_MOST), hasOlder: true };
 }
 
 const NOBODY: ReadonlySet<bigint> = new Set();
