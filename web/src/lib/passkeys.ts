@@ -3,6 +3,7 @@
  *
  * Browsers have parsers of their own for these, but not yet all of them.
  */
+import { hasPasskeys } from "./hasPasskeys";
 
 /** What an authenticator signed for a sign-in or a proof; fields as in the schema's PasskeyAssertion. */
 export type Assertion = {
@@ -17,10 +18,6 @@ export type Attestation = {
   clientDataJson: Uint8Array<ArrayBuffer>;
   attestationObject: Uint8Array<ArrayBuffer>;
 };
-
-export function hasPasskeys(): boolean {
-  return typeof PublicKeyCredential !== "undefined";
-}
 
 /** Whether the browser can offer passkeys among what it fills into a sign-in form. */
 export async function canOfferPasskeys(): Promise<boolean> {

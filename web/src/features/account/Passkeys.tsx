@@ -3,7 +3,8 @@ import { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
 import { Notice } from "@/components/Notice";
 import type { Passkey } from "@/gen/waystone/account/v1/account_pb";
-import { hasPasskeys, makePasskey } from "@/lib/passkeys";
+import { ahead } from "@/lib/ahead";
+import { hasPasskeys } from "@/lib/hasPasskeys";
 import { useAct } from "@/lib/useAct";
 import { useClock } from "@/lib/useClock";
 import { toMs } from "@/lib/when";
@@ -12,6 +13,8 @@ import { factors } from "./factors";
 
 // Forms come when one is opened.
 const NameForm = lazy(() => import("./NameForm"));
+
+const loadPasskeys = () => import("@/lib/passkeys");
 
 type PasskeysProps = { passkeys: Passkey[]; onCodes: (codes: string[]) => void };
 
@@ -85,7 +88,10 @@ function NewPasskey({ onCodes }: Pick<PasskeysProps, "onCodes">) {
   const [naming, setNaming] = useState(false);
   const add = (name: string) =>
     act(async () => {
-      const { challengeToken, passkeyOptions } = await factors.startPasskey({});
+      const [{ challengeToken, passkeyOptions }, { makePasskey }] = await Promise.all([
+        factors.startPasskey({}),
+        loadPasskeys(),
+      ]);
       const made = await makePasskey(passkeyOptions);
       if (!made) return; // called off in the browser
       const { recoveryCodes } = await factors.finishPasskey({ challengeToken, name, ...made });
@@ -95,7 +101,9 @@ function NewPasskey({ onCodes }: Pick<PasskeysProps, "onCodes">) {
   if (!naming) {
     return (
       <div className="part-acts">
-        <Button onClick={() => setNaming(true)}>{t("addPasskey")}</Button>
+        <Button onClick={() => setNaming(true)} {...ahead(loadPasskeys)}>
+          {t("addPasskey")}
+        </Button>
       </div>
     );
   }

@@ -5,7 +5,8 @@ import { Button } from "@/components/Button";
 import { Icon } from "@/components/Icon";
 import { Notice } from "@/components/Notice";
 import { hasCode, reasonOf } from "@/lib/errors";
-import { canOfferPasskeys, hasPasskeys } from "@/lib/passkeys";
+import { hasPasskeys } from "@/lib/hasPasskeys";
+import { canOfferPasskeys } from "@/lib/passkeys";
 import { useErrorText } from "@/lib/useErrorText";
 import { type Arrival, offerPasskey, type PasskeyAnswer, signInByPasskey } from "./calls";
 
