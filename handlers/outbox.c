@@ -132,9 +132,21 @@ static enum status run_task(struct outbox_task *task)
     return fn(task);
 }
 
-static enum status do_row(struct app *app, struct arena *arena, int64_t id,
-                          struct outbox_task *task, int32_t *ret_attempts)
+/* What is known of a row after it was tried. */
+struct trial {
+    struct outbox_task task; /* its kind is NULL if the row was not reached */
+    int32_t attempts;        /* that failed before */
+    int32_t most;            /* attempts it gets */
+};
+
+static int32_t most_attempts(int16_t priority)
 {
+    return priority == OUTBOX_SLOW ? OUTBOX_MAX_ATTEMPTS_SLOW : OUTBOX_MAX_ATTEMPTS;
+}
+
+static enum status do_row(struct app *app, struct arena *arena, int64_t id, struct trial *trial)
+{
+    struct outbox_task *task = &trial->task;
     CLEANUP(db_rollbackp) struct db *tx = NULL; /* no-op once committed */
     struct account_events written = {0};
     struct outbox_lock_row *row;
@@ -142,8 +154,9 @@ static enum status do_row(struct app *app, struct arena *arena, int64_t id,
     TRY(db_begin(app->db, arena, &tx));
     TRY(outbox_lock(tx, arena, id, &row));
     *task = (struct outbox_task){.app = app, .arena = arena, .kind = row->kind};
-    if (row->attempts >= OUTBOX_MAX_ATTEMPTS) {
-        *ret_attempts = row->attempts - 1; /* the last was counted when it began */
+    trial->most = most_attempts(row->priority);
+    if (row->attempts >= trial->most) {
+        trial->attempts = row->attempts - 1; /* the last was counted when it began */
         return outbox_fail_task(task, STATUS_INTERNAL, "it was begun and never ended");
     }
     if (row->handed_out > CAREFUL_AFTER) {
@@ -153,7 +166,7 @@ static enum status do_row(struct app *app, struct arena *arena, int64_t id,
         TRY(outbox_lock(tx, arena, id, &row));
         row->attempts--;
     }
-    *ret_attempts = row->attempts;
+    trial->attempts = row->attempts;
     task->tx = tx;
     task->payload = row->payload;
     task->written = &written;
@@ -175,14 +188,16 @@ static uint64_t pause_ms(int32_t attempts)
     return pause / 2 + (uint64_t)random() % (pause / 2 + 1);
 }
 
-static enum status note_failure(struct app *app, int64_t id, const struct outbox_task *task,
-                                enum status why, int32_t attempts)
+static enum status note_failure(struct app *app, int64_t id, const struct trial *trial,
+                                enum status why)
 {
+    const struct outbox_task *task = &trial->task;
+    int32_t attempts = trial->attempts + 1;
     char error[256];
 
     snprintf(error, sizeof(error), "%s%s%s", status_name(why), task->error[0] ? ": " : "",
              task->error);
-    if (why != STATUS_INVALID_ARGUMENT && attempts < OUTBOX_MAX_ATTEMPTS)
+    if (why != STATUS_INVALID_ARGUMENT && attempts < trial->most)
         return outbox_fail(app->db, id, attempts, error, (int64_t)pause_ms(attempts));
     log_error("outbox row became a dead letter", LOG_INT("id", id), LOG_STRING("kind", task->kind),
               LOG_STRING("error", error));
@@ -193,14 +208,13 @@ static enum status note_failure(struct app *app, int64_t id, const struct outbox
 static void process(struct app *app, int64_t id)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    struct outbox_task task = {.kind = NULL};
-    int32_t attempts = 0;
-    enum status s = do_row(app, arena, id, &task, &attempts);
+    struct trial trial = {.most = 0};
+    enum status s = do_row(app, arena, id, &trial);
 
-    if (s == STATUS_OK || task.kind == NULL || s == STATUS_UNAVAILABLE ||
+    if (s == STATUS_OK || trial.task.kind == NULL || s == STATUS_UNAVAILABLE ||
         coro_interrupted() != STATUS_OK)
         return;
-    (void)!note_failure(app, id, &task, s, attempts + 1);
+    (void)!note_failure(app, id, &trial, s);
 }
 
 /* --- several rows at a time --- */

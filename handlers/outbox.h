@@ -9,8 +9,9 @@
  *   - Redis carries numbers only. The row stays in PostgreSQL until the transaction of its effect
  *     deletes it. A row that was handed out and is still there after OUTBOX_VISIBILITY_MS is
  *     handed out again; one that comes twice is found done, or in another's hands;
- *   - work that fails is tried again with growing pauses; after OUTBOX_MAX_ATTEMPTS, or at once
- *     with INVALID_ARGUMENT, it becomes a dead letter, which people look at (waystone-admin);
+ *   - work that fails is tried again with growing pauses of at most five minutes; after
+ *     OUTBOX_MAX_ATTEMPTS, or at once with INVALID_ARGUMENT, it becomes a dead letter, which people
+ *     look at (waystone-admin);
  *   - while Redis is away, loops take rows from PostgreSQL themselves.
  *
  * Rows of one priority are begun about in the order of their commits, and may overtake each other.
@@ -22,7 +23,10 @@
 #include "handlers/app.h"
 
 #define OUTBOX_VISIBILITY_MS 5000
+/* With their pauses, of which each is shortened by up to a half at random: 3 to 7 minutes. */
 #define OUTBOX_MAX_ATTEMPTS 12
+/* Of OUTBOX_SLOW: 70 to 150 minutes. Those it waits for may be away for that long. */
+#define OUTBOX_MAX_ATTEMPTS_SLOW 40
 
 /* As in the table; what is urgent goes first. What is slow waits for others (a mail server) and is
  * done beside the rest: nothing else waits behind it. */

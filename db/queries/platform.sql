@@ -99,8 +99,8 @@ RETURNING id;
 -- name: outbox_lock :one
 -- Holds a row until the commit. NOT_FOUND if it is done, or in another's hands right now.
 -- in: id int8
--- out: kind text, payload bytea, handed_out int4, attempts int4
-SELECT kind, payload, handed_out, attempts
+-- out: kind text, priority int2, payload bytea, handed_out int4, attempts int4
+SELECT kind, priority, payload, handed_out, attempts
 FROM outbox
 WHERE id = @id
 FOR UPDATE SKIP LOCKED;

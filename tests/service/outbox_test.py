@@ -210,6 +210,19 @@ class Failures(unittest.TestCase):
         self.assertEqual(self.dead(number), "notify.account|12|FAILED_PRECONDITION")
         self.assertEqual(world.psql(f"SELECT count(*) FROM outbox WHERE id = {number}"), "0")
 
+    def test_what_waits_for_others_is_tried_for_longer(self):
+        """A mail server may be away for an hour."""
+        slow, = add([later(987654321, "nobody")], priority=3, attempts=12, handed_out=30)
+        tries = f"SELECT attempts, error FROM outbox WHERE id = {slow}"
+        self.assertTrue(eventually(lambda: world.psql(tries) == "13|FAILED_PRECONDITION"),
+                        f"dead: {self.dead(slow)}")
+        self.assertEqual(world.psql("SELECT due_at > now() + interval '2 minutes' FROM outbox "
+                                    f"WHERE id = {slow}"), "t")
+        world.psql(f"DELETE FROM outbox WHERE id = {slow}")
+        last, = add([later(987654321, "nobody")], priority=3, attempts=39)
+        self.assertTrue(eventually(lambda: self.dead(last)))
+        self.assertEqual(self.dead(last), "notify.account|40|FAILED_PRECONDITION")
+
     def test_a_kind_nobody_knows_waits_for_a_newer_version(self):
         number, = add([b"x"], kind="from.the.future")
         tries = f"SELECT attempts, error FROM outbox WHERE id = {number}"
