@@ -137,6 +137,7 @@ struct trial {
     struct outbox_task task; /* its kind is NULL if the row was not reached */
     int32_t attempts;        /* that failed before */
     int32_t most;            /* attempts it gets */
+    bool counted;            /* this one, before it began */
 };
 
 static int32_t most_attempts(int16_t priority)
@@ -162,6 +163,8 @@ static enum status do_row(struct app *app, struct arena *arena, int64_t id, stru
     if (row->handed_out > CAREFUL_AFTER) {
         TRY(outbox_count_attempt(tx, id, row->attempts + 1));
         TRY(db_commit(tx));
+        trial->counted = true;
+        trial->attempts = row->attempts;
         TRY(db_begin(app->db, arena, &tx));
         TRY(outbox_lock(tx, arena, id, &row));
         row->attempts--;
@@ -211,10 +214,12 @@ static void process(struct app *app, int64_t id)
     struct trial trial = {.most = 0};
     enum status s = do_row(app, arena, id, &trial);
 
-    if (s == STATUS_OK || trial.task.kind == NULL || s == STATUS_UNAVAILABLE ||
-        coro_interrupted() != STATUS_OK)
+    if (s == STATUS_OK || trial.task.kind == NULL || coro_interrupted() != STATUS_OK)
         return;
-    (void)!note_failure(app, id, &trial, s);
+    if (s != STATUS_UNAVAILABLE)
+        (void)!note_failure(app, id, &trial, s);
+    else if (trial.counted)
+        (void)!outbox_uncount_attempt(app->db, id, trial.attempts + 1);
 }
 
 /* --- several rows at a time --- */

@@ -55,7 +55,9 @@ struct outbox_task {
 
 /* Does the work of one row. OK: the transaction is committed, with the row's end. Anything else
  * rolls it back: UNAVAILABLE (no attempt: something is away) is tried again soon, INVALID_ARGUMENT
- * (the payload will never do) is buried, the rest counts and is tried again. Suspends. */
+ * (the payload will never do) is buried, the rest counts and is tried again. A row that was handed
+ * out several times has its attempt counted before it begins; UNAVAILABLE gives it back, the end of
+ * the process does not. Suspends. */
 typedef enum status (*outbox_fn)(struct outbox_task *task);
 
 /* Sets the words of a failure and returns `status`. */

@@ -117,6 +117,13 @@ UPDATE outbox
 SET attempts = @attempts
 WHERE id = @id;
 
+-- name: outbox_uncount_attempt :exec
+-- Gives an attempt back that was counted before, if nobody has counted another meanwhile.
+-- in: id int8, attempts int4
+UPDATE outbox
+SET attempts = attempts - 1
+WHERE id = @id AND attempts = @attempts;
+
 -- name: outbox_fail :exec
 -- Notes a failed attempt; it is handed out again after a while.
 -- in: id int8, attempts int4, error text, delay_ms int8

@@ -223,6 +223,25 @@ class Failures(unittest.TestCase):
         self.assertTrue(eventually(lambda: self.dead(last)))
         self.assertEqual(self.dead(last), "notify.account|40|FAILED_PRECONDITION")
 
+    def test_what_is_away_uses_up_no_attempt(self):
+        """Not the last one either, which was counted before it began."""
+        world.psql("""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                RAISE EXCEPTION 'no room' USING ERRCODE = '53400';
+            END
+            $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON notifications
+                FOR EACH ROW WHEN (NEW.text = 'away') EXECUTE FUNCTION refuse()""")
+        number, = add([later(self.account, "away")], attempts=11, handed_out=30)
+        try:
+            self.assertTrue(eventually(lambda: self.dead(number) or int(world.psql(
+                f"SELECT handed_out FROM outbox WHERE id = {number}") or 0) >= 32, 20))
+        finally:
+            world.psql("DROP FUNCTION refuse CASCADE")
+        self.assertTrue(eventually(lambda: texts(self.player) == ["away"], 20),
+                        f"dead: {self.dead(number)}")
+
     def test_a_kind_nobody_knows_waits_for_a_newer_version(self):
         number, = add([b"x"], kind="from.the.future")
         tries = f"SELECT attempts, error FROM outbox WHERE id = {number}"
