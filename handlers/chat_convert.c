@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "db/queries/chat.h"
+#include "handlers/blocks.h"
 #include "handlers/chat_parts.h"
 
 static bool is_of(const Message *message, const struct reactions_list_row *row)
@@ -31,9 +32,10 @@ static void take_reactions(struct arena *arena, Message *message,
     }
 }
 
-enum status chat_add_reactions(struct db *db, struct arena *arena, int64_t account_id,
+enum status chat_add_reactions(struct rpc_call *call, const int64_t *hidden, size_t hidden_count,
                                Message **messages, size_t count)
 {
+    struct arena *arena = call->arena;
     int64_t *channel_ids = arena_alloc_array(arena, count, sizeof(*channel_ids));
     int64_t *sequences = arena_alloc_array(arena, count, sizeof(*sequences));
     struct reactions_list_row *rows;
@@ -45,8 +47,8 @@ enum status chat_add_reactions(struct db *db, struct arena *arena, int64_t accou
         channel_ids[i] = messages[i]->channel_id;
         sequences[i] = messages[i]->sequence;
     }
-    TRY(reactions_list(db, arena, account_id, channel_ids, count, sequences, count, &rows,
-                       &row_count));
+    TRY(reactions_list(call->app->db, arena, call->identity.account_id, channel_ids, count,
+                       sequences, count, hidden, hidden_count, &rows, &row_count));
     for (size_t i = 0; i < count; i++)
         take_reactions(arena, messages[i], rows, row_count);
     return STATUS_OK;
@@ -56,9 +58,12 @@ enum status chat_get_message(struct rpc_call *call, int64_t channel_id, int64_t 
                              Message **ret)
 {
     struct messages_get_row *row;
+    int64_t *hidden;
+    size_t hidden_count;
 
+    TRY(blocks_list(call->app->db, call->arena, call->identity.account_id, &hidden, &hidden_count));
     TRY(messages_get(call->app->db, call->arena, call->identity.account_id, channel_id, sequence,
                      &row));
     *ret = chat_message(call->arena, MESSAGE_FIELDS(row));
-    return chat_add_reactions(call->app->db, call->arena, call->identity.account_id, ret, 1);
+    return chat_add_reactions(call, hidden, hidden_count, ret, 1);
 }

@@ -70,6 +70,5 @@ enum status chat_list_messages(struct rpc_call *call, const ListMessagesRequest 
             page.from = req->before_sequence;
         TRY(read_before(&page, res));
     }
-    return chat_add_reactions(call->app->db, call->arena, call->identity.account_id, res->messages,
-                              res->n_messages);
+    return chat_add_reactions(call, page.hidden, page.hidden_count, res->messages, res->n_messages);
 }

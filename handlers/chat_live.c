@@ -52,20 +52,6 @@ static enum status may_follow(void *user, struct rpc_call *call, int64_t channel
     return sanctions.ban_id == 0 ? STATUS_OK : STATUS_PERMISSION_DENIED;
 }
 
-/* Messages among the rows, with their reactions; changes have no message. */
-static enum status gather_messages(struct app *app, struct arena *arena,
-                                   const struct channel_events_row *rows, size_t count,
-                                   Message **messages)
-{
-    Message **said = arena_alloc_array(arena, count, sizeof(*said));
-    size_t said_count = 0;
-
-    for (size_t i = 0; i < count; i++)
-        if (rows[i].change_is_null)
-            said[said_count++] = messages[i] = chat_message(arena, MESSAGE_FIELDS(&rows[i]));
-    return chat_add_reactions(app->db, arena, 0, said, said_count);
-}
-
 /* A change as it was told: our own bytes, perhaps of a newer version. */
 static int64_t origin_of_change(struct arena *arena, const struct channel_events_row *row)
 {
@@ -78,27 +64,32 @@ static int64_t origin_of_change(struct arena *arena, const struct channel_events
     return channel_change_origin((StreamMessagesResponse *)decoded, row->account_id);
 }
 
+/* A message has no reactions, as when it was told live: all that were put on it since are changes,
+ * which come after it, each to those who hear the account that caused it. */
+static struct hub_event event_of(struct arena *arena, const struct channel_events_row *row)
+{
+    if (row->change_is_null)
+        return (struct hub_event){
+            .sequence = row->sequence,
+            .origin = row->account_id,
+            .quoted = row->quoted_account_id,
+            .message = encode_message(arena, chat_message(arena, MESSAGE_FIELDS(row)))};
+    return (struct hub_event){.sequence = row->sequence,
+                              .origin = origin_of_change(arena, row),
+                              .message = shared_bytes_new(row->change.data, row->change.length)};
+}
+
 static enum status read_events(void *user, struct arena *arena, int64_t channel_id, int64_t after,
                                size_t limit, struct hub_event **ret_events, size_t *ret_count)
 {
     struct app *app = user;
     struct channel_events_row *rows;
     struct hub_event *events;
-    Message **messages;
 
     TRY(channel_events(app->db, arena, channel_id, after, (int64_t)limit, &rows, ret_count));
-    messages = arena_alloc_array(arena, *ret_count, sizeof(*messages));
-    TRY(gather_messages(app, arena, rows, *ret_count, messages));
     events = arena_alloc_array(arena, *ret_count, sizeof(*events));
-    for (size_t i = 0; i < *ret_count; i++) {
-        events[i].sequence = rows[i].sequence;
-        events[i].origin =
-            messages[i] != NULL ? rows[i].account_id : origin_of_change(arena, &rows[i]);
-        events[i].quoted = rows[i].quoted_account_id;
-        events[i].message = messages[i] != NULL
-                                ? encode_message(arena, messages[i])
-                                : shared_bytes_new(rows[i].change.data, rows[i].change.length);
-    }
+    for (size_t i = 0; i < *ret_count; i++)
+        events[i] = event_of(arena, &rows[i]);
     *ret_events = events;
     return STATUS_OK;
 }

@@ -26,8 +26,9 @@
 
 /* --- chat_convert.c --- */
 
-/* Puts their reactions on messages, as `account_id` sees them (0: nobody). Suspends. */
-enum status chat_add_reactions(struct db *db, struct arena *arena, int64_t account_id,
+/* Puts their reactions on messages as the caller sees them: without those of hidden accounts.
+ * Suspends. */
+enum status chat_add_reactions(struct rpc_call *call, const int64_t *hidden, size_t hidden_count,
                                Message **messages, size_t count) MUST_CHECK;
 
 /* One message as the caller sees it, reactions and all. NOT_FOUND if there is none. Suspends. */

@@ -349,7 +349,7 @@ static enum status add_messages(struct search *search, size_t count, SearchMessa
     res->messages = arena_alloc_array(call->arena, row_count, sizeof(*res->messages));
     for (size_t i = 0; i < row_count; i++)
         res->messages[res->n_messages++] = chat_message(call->arena, MESSAGE_FIELDS(&rows[i]));
-    return chat_add_reactions(call->app->db, call->arena, call->identity.account_id, res->messages,
+    return chat_add_reactions(call, search->hidden, search->hidden_count, res->messages,
                               res->n_messages);
 }
 

@@ -188,14 +188,15 @@ LEFT JOIN channel_members AS m
 WHERE h.id = ANY (@character_ids) AND h.deleted_at IS NULL;
 
 -- name: reactions_list :many
--- Reactions of messages, those of one message together, most frequent first.
--- in: account_id int8, channel_ids int8[], sequences int8[]
+-- Reactions of messages by accounts not hidden, those of one message together, most frequent first.
+-- in: account_id int8, channel_ids int8[], sequences int8[], hidden int8[]
 -- out: channel_id int8, sequence int8, emoji text, count int8, mine bool
 SELECT r.channel_id, r.message_sequence, r.emoji, count(r.account_id),
        bool_or(r.account_id = @account_id)
 FROM unnest(@channel_ids, @sequences) AS wanted (channel_id, sequence)
 JOIN message_reactions AS r
     ON r.channel_id = wanted.channel_id AND r.message_sequence = wanted.sequence
+WHERE r.account_id <> ALL (@hidden)
 GROUP BY r.channel_id, r.message_sequence, r.emoji
 ORDER BY r.channel_id, r.message_sequence, count(r.account_id) DESC, r.emoji;
 

@@ -88,6 +88,31 @@ class Blocks(unittest.TestCase):
         self.assertEqual(self.owner.history(self.channel)[-1]["replyTo"]["excerpt"],
                          "words of the blocked", "others read it whole")
 
+    def test_reactions_of_the_blocked_are_left_out(self):
+        word = unique("obsidian")
+        said = self.owner.say(self.channel, f"{word} of the owner")
+        for emoji in ("👍", ":spit:"):
+            self.other.react(said, emoji)
+        self.owner.react(said, "👍")
+        block(self.reader, self.other)
+        seen = [{"emoji": "👍", "count": 1}]
+        for page in ({}, {"afterSequence": "0"}):
+            self.assertEqual(self.reader.history(self.channel, **page)[0]["reactions"], seen)
+        found = self.reader.chat("SearchMessages", query=word)["messages"]
+        self.assertEqual(found[0]["reactions"], seen)
+        self.assertEqual(self.reader.react(said, "👍"),
+                         [{"emoji": "👍", "count": 2, "mine": True}])
+        self.assertEqual(self.owner.history(self.channel)[0]["reactions"],
+                         [{"emoji": "👍", "count": 3, "mine": True}, {"emoji": ":spit:", "count": 1}],
+                         "others see them all")
+        late = self.reader.follow(world.server, self.channel, after=0)
+        self.addCleanup(late.close)
+        told = [next_event(late) for _ in range(3)]
+        self.assertEqual(told[0], ("message", said), "as it was told live: reactions come after it")
+        self.assertEqual([(kind, event["emoji"], event["characterId"]) for kind, event in told[1:]],
+                         [("reaction", "👍", self.owner.character),
+                          ("reaction", "👍", self.reader.character)])
+
     def test_what_a_blocked_keeper_does_to_the_channel_is_told(self):
         """Live and later: it is about the words of others and about the channel."""
         block(self.reader, self.owner)
