@@ -101,6 +101,7 @@ enum status chat_edit_message(struct rpc_call *call, const EditMessageRequest *r
     enum status s;
 
     TRY(channel_access_get(call, call->arena, req->channel_id, &access));
+    TRY(chat_check_whisper(call, &access));
     TRY(check_edit(call, req, &access, &verdict));
     TRY(edit(call, req, verdict.text));
     s = chat_get_message(call, req->channel_id, req->message_sequence, &res->message);

@@ -62,8 +62,13 @@ enum status chat_update_channel(struct rpc_call *call, const UpdateChannelReques
 
 /* --- chat_whispers.c --- */
 
-/* Before something is said: in a whisper, neither of the two may block the other
- * (FAILED_PRECONDITION), and whoever left it is brought back to hear it. Suspends. */
+/* Before something is changed that the other side sees: in a whisper, neither of the two may block
+ * the other (FAILED_PRECONDITION). Suspends. */
+enum status chat_check_whisper(struct rpc_call *call, const struct channel_access *access)
+    MUST_CHECK;
+
+/* Before something is said: the same, and whoever left the whisper is brought back to hear it.
+ * Suspends. */
 enum status chat_enter_whisper(struct rpc_call *call, const struct channel_access *access)
     MUST_CHECK;
 

@@ -79,6 +79,8 @@ enum status chat_set_reaction(struct rpc_call *call, const SetReactionRequest *r
         return rpc_fail_field(call, "emoji", "must be one emoji or a short name such as :stone:");
     TRY(channel_access_speak(call, call->arena, req->channel_id, req->character_id, &access));
     TRY(sanction_check_speech(call, req->channel_id));
+    if (req->on)
+        TRY(chat_check_whisper(call, &access));
     TRY(set_reaction(call, req));
     TRY(chat_get_message(call, req->channel_id, req->message_sequence, &message));
     res->reactions = message->reactions;

@@ -125,14 +125,25 @@ static enum status wake(struct rpc_call *call, const struct channel_access *acce
     return STATUS_OK;
 }
 
-enum status chat_enter_whisper(struct rpc_call *call, const struct channel_access *access)
+enum status chat_check_whisper(struct rpc_call *call, const struct channel_access *access)
 {
     struct whisper_peer_row *peer;
+    enum status s;
 
     if (access->place.kind != CHANNEL_KIND_WHISPER)
         return STATUS_OK;
-    TRY(whisper_peer(call->app->db, call->arena, access->channel_id, call->identity.account_id,
-                     &peer));
-    TRY(check_blocks(call, peer->account_id));
+    s = whisper_peer(call->app->db, call->arena, access->channel_id, call->identity.account_id,
+                     &peer);
+    if (s == STATUS_NOT_FOUND)
+        return STATUS_OK; /* it left for good: nobody is there who blocks or is blocked */
+    TRY(s);
+    return check_blocks(call, peer->account_id);
+}
+
+enum status chat_enter_whisper(struct rpc_call *call, const struct channel_access *access)
+{
+    if (access->place.kind != CHANNEL_KIND_WHISPER)
+        return STATUS_OK;
+    TRY(chat_check_whisper(call, access));
     return access->member_count >= 2 ? STATUS_OK : wake(call, access);
 }

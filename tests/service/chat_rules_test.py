@@ -147,6 +147,24 @@ class Blocks(unittest.TestCase):
             self.assertEqual(one.refused("OpenWhisper", characterId=one.character,
                                          toCharacterName=two.hero).code, "failed_precondition")
 
+    def test_no_changes_in_whispers_either_way(self):
+        channel = self.reader.whisper(self.other)["id"]
+        mine, theirs = self.reader.say(channel, "one"), self.other.say(channel, "two")
+        self.reader.react(theirs, "👍")
+        block(self.reader, self.other)
+        for who, own, other in ((self.reader, mine, theirs), (self.other, theirs, mine)):
+            self.assertEqual(who.refused("EditMessage", channelId=channel, text="after",
+                                         messageSequence=own["sequence"]).code,
+                             "failed_precondition")
+            self.assertEqual(who.refused("SetReaction", channelId=channel, emoji=":spit:", on=True,
+                                         messageSequence=other["sequence"],
+                                         characterId=who.character).code, "failed_precondition")
+        self.assertEqual(self.reader.react(theirs, "👍", on=False), [], "taking back is allowed")
+        for who, own in ((self.reader, mine), (self.other, theirs)):
+            who.chat("DeleteMessage", channelId=channel, messageSequence=own["sequence"])
+        self.assertEqual(world.psql("SELECT count(*) FROM messages WHERE text = '' AND "
+                                    f"channel_id = {channel}"), "2")
+
     def test_the_blocked_are_not_added(self):
         stranger = talker()
         block(stranger, self.owner)
