@@ -8,18 +8,26 @@
 #define BATCH_CHANNELS 50
 #define BATCH_MESSAGES 500 /* of one channel, whose sends wait meanwhile */
 
-/* One transaction of a few channels. */
-static enum status archive_some(struct job *job, size_t *ret_count)
+/* Never two channels in a transaction: those who send to several hold them in another order. */
+static enum status archive_one(struct job *job, const struct retention_due_row *due)
 {
     CLEANUP(db_rollbackp) struct db *tx = NULL;
-    struct retention_due_row *due;
     struct arena *arena;
 
     TRY(job_begin(job, &arena, &tx));
-    TRY(retention_due(tx, arena, BATCH_CHANNELS, BATCH_MESSAGES, &due, ret_count));
-    for (size_t i = 0; i < *ret_count; i++)
-        TRY(retention_archive(tx, due[i].channel_id, due[i].up_to, due[i].archive));
+    TRY(retention_archive(tx, due->channel_id, due->up_to, due->archive));
     return db_commit(tx);
+}
+
+static enum status archive_some(struct job *job, struct app *app, size_t *ret_count)
+{
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    struct retention_due_row *due;
+
+    TRY(retention_due(app->db, arena, BATCH_CHANNELS, BATCH_MESSAGES, &due, ret_count));
+    for (size_t i = 0; i < *ret_count; i++)
+        TRY(archive_one(job, &due[i]));
+    return STATUS_OK;
 }
 
 static enum status archive(struct job *job, struct app *app)
@@ -27,7 +35,7 @@ static enum status archive(struct job *job, struct app *app)
     size_t count = 1;
 
     while (count > 0)
-        TRY(archive_some(job, &count));
+        TRY(archive_some(job, app, &count));
     return STATUS_OK;
 }
 

@@ -1,6 +1,7 @@
 """Chat where other things meet it: blocks, sanctions, moderators, notifications, what accounts are
 told of their channels, retention."""
 
+import concurrent.futures
 import unittest
 import uuid
 
@@ -441,6 +442,23 @@ class Retention(unittest.TestCase):
         self.assertEqual(world.psql("SELECT count(*) FROM archived_messages WHERE channel_id = "
                                     f"{channel}"), "0")
         self.assertEqual(owner.say(channel, "anew")["sequence"], "2")
+
+    def test_channels_do_not_wait_for_each_other(self):
+        """Whoever sends to several holds them in an order of its own."""
+        owner, first = room()
+        second = owner.create()["id"]
+        for held, free in ((first, second), (second, first)):
+            for channel in (first, second):
+                said = owner.say(channel, "ages ago")
+                self.age(channel, said["sequence"], 400)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                with world.transaction(f"UPDATE channels SET topic = '' WHERE id = {held}"):
+                    done = pool.submit(self.run_job)
+                    world.wait_for_lock()
+                    world.psql(f"BEGIN; SELECT FROM channels WHERE id = {free} FOR UPDATE NOWAIT; "
+                               "ROLLBACK")
+                done.result(30)
+            self.assertEqual([owner.history(channel) for channel in (first, second)], [[], []])
 
     def test_more_than_a_batch(self):
         owner, channel = room()

@@ -123,12 +123,27 @@ class World:
     @contextlib.contextmanager
     def table_held(self, table):
         """Another session holds the table for itself: statements on it wait until the end."""
-        database = self.name.replace("-", "_")
-        with self.cluster.session(database) as session:
-            session.stdin.write(f"BEGIN; LOCK TABLE {table}; SELECT 'held';\n")
-            session.stdin.flush()
-            assert session.stdout.readline() == "held\n", "the table was not locked"
+        with self.transaction(f"LOCK TABLE {table}"):
             yield
+
+    @contextlib.contextmanager
+    def transaction(self, statement):
+        """One of another session that has run a statement (which gives no rows), and is rolled back
+        at the end. Yields what runs further ones in it."""
+        with self.cluster.session(self.name.replace("-", "_")) as session:
+            def run(sql):
+                session.stdin.write(f"{sql}; SELECT 'done';\n")
+                session.stdin.flush()
+                assert session.stdout.readline() == "done\n", f"{sql} failed"
+
+            run(f"BEGIN; {statement}")
+            yield run
+
+    def wait_for_lock(self):
+        """Until a statement of a server waits for somebody's lock."""
+        assert eventually(lambda: self.psql(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+            "AND datname = current_database())") == "t"), "nothing waits for a lock"
 
     def add_server(self, start=True, wait_for="/readyz", **more):
         index = len(self.servers)
