@@ -291,16 +291,34 @@ static enum status apply_update(struct rpc_call *call, struct db *tx,
     return chat_record(call, tx, req->channel_id, &changed->sequence, event);
 }
 
-static enum status check_manager(struct rpc_call *call, UpdateChannelRequest *req)
+/* Within a transaction that holds the channel, so that the role is the caller's until the commit.
+ */
+static enum status check_manager(struct rpc_call *call, struct db *tx,
+                                 const struct channel_access *access, ChannelRole *ret_role)
 {
-    struct channel_access access;
+    struct members_get_row *member;
+    enum status s =
+        members_get(tx, call->arena, access->channel_id, call->identity.account_id, &member);
 
-    TRY(channel_access_get(call, call->arena, req->channel_id, &access));
-    if (!access.rule->has_roles || access.place.role < CHANNEL_ROLE_MODERATOR)
+    if (s != STATUS_OK && s != STATUS_NOT_FOUND)
+        return s;
+    if (!access->rule->has_roles || s == STATUS_NOT_FOUND || !member->present ||
+        member->role < (int)CHANNEL_ROLE_MODERATOR)
         return rpc_fail(call, STATUS_PERMISSION_DENIED,
                         "only its owner and moderators change a channel");
-    TRY(check_words(call, req->channel_id, access.place.role, &req->name));
-    return check_words(call, req->channel_id, access.place.role, &req->topic);
+    *ret_role = (ChannelRole)member->role;
+    return STATUS_OK;
+}
+
+/* As its words may be said by the caller. */
+static enum status check_update(struct rpc_call *call, struct db *tx,
+                                const struct channel_access *access, UpdateChannelRequest *req)
+{
+    ChannelRole role;
+
+    TRY(check_manager(call, tx, access, &role));
+    TRY(check_words(call, req->channel_id, role, &req->name));
+    return check_words(call, req->channel_id, role, &req->topic);
 }
 
 enum status chat_update_channel(struct rpc_call *call, const UpdateChannelRequest *given,
@@ -309,15 +327,17 @@ enum status chat_update_channel(struct rpc_call *call, const UpdateChannelReques
     CLEANUP(db_rollbackp) struct db *tx = NULL;
     StreamMessagesResponse *event = StreamMessagesResponse_new(call->arena);
     UpdateChannelRequest *req = arena_memdup(call->arena, given, sizeof(*given));
+    struct channel_access access;
     struct channels_lock_row *old;
     enum status s;
 
-    TRY(check_manager(call, req));
+    TRY(channel_access_get(call, call->arena, req->channel_id, &access));
     TRY(db_begin(call->app->db, call->arena, &tx));
     s = channels_lock(tx, call->arena, req->channel_id, &old);
     if (s == STATUS_NOT_FOUND)
         return chat_no_channel(call, req->channel_id);
     TRY(s);
+    TRY(check_update(call, tx, &access, req));
     if (is_changed(old, req)) {
         TRY(apply_update(call, tx, old, req, event));
         TRY(db_commit(tx));

@@ -270,6 +270,22 @@ class Moderators(unittest.TestCase):
             f"'channel.slow_mode' AND account_id = {owner.account} ORDER BY id"),
             f"channel|{channel}|30 s\nchannel|{channel}|0 s")
 
+    def test_who_is_no_keeper_any_more_changes_nothing(self):
+        """Demoted while the change waits for the channel."""
+        keeper = talker()
+        owner, channel = room(keeper)
+        owner.chat("SetMemberRole", channelId=channel, characterId=keeper.character,
+                   role="CHANNEL_ROLE_MODERATOR")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with world.transaction(f"UPDATE channels SET topic = '' WHERE id = {channel}") as run:
+                late = pool.submit(keeper.refused_or_none, "UpdateChannel", channelId=channel,
+                                   topic="mine")
+                world.wait_for_lock()
+                run(f"UPDATE channel_members SET role = 1 WHERE channel_id = {channel} AND "
+                    f"account_id = {keeper.account}; COMMIT")
+            self.assertEqual(late.result(30), "permission_denied")
+        self.assertNotIn("topic", owner.get(channel))
+
     def test_authors_are_not_audited(self):
         owner, channel = room()
         said = owner.say(channel, "my own")
