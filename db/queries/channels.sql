@@ -426,6 +426,8 @@ WITH gone AS (
     DELETE FROM message_mentions
     WHERE channel_id = @channel_id AND sequence <= @up_to
 )
+-- The channel after the messages: whoever changes one holds it when it takes the next number.
 UPDATE channels
 SET archived_sequence = @up_to
+FROM (SELECT count(sequence) FROM gone) AS first
 WHERE id = @channel_id AND archived_sequence < @up_to;

@@ -476,6 +476,20 @@ class Retention(unittest.TestCase):
                 done.result(30)
             self.assertEqual([owner.history(channel) for channel in (first, second)], [[], []])
 
+    def test_who_changes_an_old_message_is_not_waited_for_in_a_circle(self):
+        """A reaction holds its message, then takes the channel's next number."""
+        owner, channel = room()
+        owner.say(channel, "ages ago")
+        self.age(channel, 1, 400)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with world.transaction("UPDATE messages SET edited_at = now() "
+                                   f"WHERE channel_id = {channel}") as run:
+                done = pool.submit(self.run_job)
+                world.wait_for_lock()
+                run(f"UPDATE channels SET topic = '' WHERE id = {channel}; COMMIT")
+            done.result(30)
+        self.assertEqual(owner.history(channel), [])
+
     def test_more_than_a_batch(self):
         owner, channel = room()
         world.psql(f"""INSERT INTO messages (channel_id, sequence, account_id, character_id,
