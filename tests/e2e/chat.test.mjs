@@ -246,6 +246,37 @@ describe("a message", () => {
     await mira.page.locator(".find").click();
     await mira.page.locator(".chat-target").getByText("for the keyboard").waitFor();
   });
+
+  test("stays in sight while one searches, and Escape leads back to where one was", async () => {
+    const way = mira.button("Search messages");
+    await way.focus();
+    await mira.page.keyboard.press("Enter");
+    await mira.page.getByRole("searchbox", { name: "Words to find" }).waitFor();
+    const panel = await mira.page.locator(".chat-panel").boundingBox();
+    const send = await mira.button("Send message").boundingBox();
+    assert.ok(send.x + send.width <= panel.x, "the panel covers the way to send");
+    await mira.page.keyboard.press("Escape");
+    await mira.page.locator(".chat-panel").waitFor({ state: "detached" });
+    assert.ok(await way.evaluate((button) => button === document.activeElement));
+  });
+
+  test("has its buttons under its words where fingers need them large", async () => {
+    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+    const finger = await stage.arrive("finger", phone);
+    await finger.register();
+    await finger.create();
+    await finger.enterChat();
+    await finger.line("for the keyboard").tap();
+    const reply = finger.line("for the keyboard").getByRole("button", { name: "Reply" });
+    const words = await finger
+      .line("for the keyboard")
+      .locator(".chat-text")
+      .evaluate((text) => text.getBoundingClientRect().bottom);
+    const { y, height } = await reply.boundingBox();
+    assert.ok(y >= words, "the buttons cover the words");
+    assert.ok(height >= 44, `a target of ${height} px`);
+    await finger.leave();
+  });
 });
 
 describe("channels of one's own", () => {

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useTranslations } from "use-intl";
 import { Icon } from "@/components/Icon";
 
@@ -9,7 +9,15 @@ export function Panel({ title, onClose, children }: PanelProps) {
   const t = useTranslations("common");
   const id = useId();
   const panel = useRef<HTMLElement>(null);
-  useEffect(() => panel.current?.querySelector<HTMLElement>("input, button")?.focus(), []);
+  useLayoutEffect(() => {
+    const sheet = panel.current;
+    const before = document.activeElement;
+    sheet?.querySelector<HTMLElement>("input, button")?.focus();
+    // Closing gives the focus back, unless somebody took it elsewhere meanwhile.
+    return () => {
+      if (sheet?.contains(document.activeElement) && before instanceof HTMLElement) before.focus();
+    };
+  }, []);
   return (
     <section
       ref={panel}
