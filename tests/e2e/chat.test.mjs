@@ -117,6 +117,17 @@ describe("what is unread", () => {
     );
   });
 
+  test("what is taken back before it was read counts no more", async () => {
+    await mira.page.locator(".channel-family").click();
+    await toren.say("said in haste");
+    await toren.say("said with care");
+    await mira.channel("Global").getByText("2 unread messages").waitFor();
+    await toren.act("said in haste", "Take back");
+    await toren.button("Take it back").click();
+    await mira.channel("Global").getByText("1 unread message", { exact: true }).waitFor();
+    await mira.openChannel("Global");
+  });
+
   test("a muted channel stays silent", async () => {
     await mira.page.getByRole("button", { name: "About this channel" }).click();
     await mira.page.getByRole("menuitem", { name: "Mute this channel" }).click();
@@ -440,9 +451,14 @@ describe("peace", () => {
   });
 
   test("somebody blocked is not heard, until unblocked", async () => {
+    await mira.line("thank you").hover();
+    await mira.line("thank you").getByRole("button", { name: "Reply" }).click();
+    await mira.say("you are welcome");
+    await mira.line("you are welcome").getByText("thank you").waitFor();
     await mira.act("thank you", `Block ${toren.character}`);
     await mira.page.getByText(`${toren.character} is blocked`).waitFor();
     await eventually(async () => (await mira.times("thank you")) === 0, "it is still shown");
+    await mira.line("you are welcome").getByText("A message you are not shown.").waitFor();
     await mira.page.goto(`${mira.url}/standing`);
     await mira.button(`Hear ${toren.character} again`).click();
     await mira.page.getByText("You block nobody.").waitFor();

@@ -1,7 +1,7 @@
 import { memo, type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { useTranslations } from "use-intl";
 import { Button } from "@/components/Button";
-import type { Line } from "@/lib/live/model";
+import type { Line, Quote } from "@/lib/live/model";
 import type { useClock } from "@/lib/useClock";
 import { useChat } from "./context";
 import type { Pending } from "./log";
@@ -21,6 +21,11 @@ export type RowHelp = Pick<
 
 /** A pointer that rests: rows that pass under it while one scrolls need no buttons. */
 const REST_MS = 60;
+
+/** Why a quote has no words: taken back, or not for this reader (somebody they block, long ago). */
+function lackOf(quote: Quote): "gone" | "notShown" {
+  return quote.characterName ? "gone" : "notShown";
+}
 
 type MessageRowProps = {
   row: Row;
@@ -107,7 +112,7 @@ function Said({ line, starts, channel, people, active, target, help }: SaidProps
           onClick={() => void chat.jump(channel.id, line.replyTo?.sequence ?? 0n)}
         >
           <span className="unseen">{t("inReplyTo")} </span>
-          <b>{line.replyTo.characterName}</b> {line.replyTo.excerpt || t("gone")}
+          <b>{line.replyTo.characterName}</b> {line.replyTo.excerpt || t(lackOf(line.replyTo))}
         </button>
       )}
       <Head

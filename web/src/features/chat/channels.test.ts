@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ChannelEvent, ChannelInfo, Line } from "@/lib/live/model";
-import { firstOf, heardIn, ordered, read, unreadTotal } from "./channels";
+import { firstOf, heardIn, ordered, read, takesUnread, unreadTotal } from "./channels";
 
 function channel(id: number, kind: ChannelInfo["kind"], more: Partial<ChannelInfo> = {}) {
   const info: ChannelInfo = {
@@ -114,5 +114,25 @@ describe("what is unread", () => {
     expect(unreadTotal(listed(loud, muted))).toEqual({ unread: 3, mentions: 1 });
     expect(read(loud)).toMatchObject({ unread: 0, mentions: 0, readSequence: 14n });
     expect(read(read(loud))).toEqual(read(loud));
+  });
+});
+
+describe("what is taken back", () => {
+  const taken = (target: bigint): ChannelEvent => ({
+    kind: "deleted",
+    channelId: 1n,
+    sequence: 14n,
+    target,
+  });
+
+  it("is counted anew when it may have been unread", () => {
+    const info = channel(1, "custom", { lastSequence: 13n, readSequence: 10n, unread: 3 });
+    expect(takesUnread(info, [said(15, 8n), taken(12n)])).toBe(true);
+    expect(takesUnread(info, [taken(10n)])).toBe(false);
+    expect(takesUnread(info, [said(14, 8n)])).toBe(false);
+  });
+
+  it("changes nothing where everything was read", () => {
+    expect(takesUnread(channel(1, "custom"), [taken(12n)])).toBe(false);
   });
 });

@@ -51,6 +51,12 @@ export function heardIn(
   return { ...channel, lastSequence, unread, mentions, name, topic, slowModeSeconds };
 }
 
+/** Whether something unread may have been taken back: only the server knows whether it counted. */
+export function takesUnread(channel: ChannelInfo, events: readonly ChannelEvent[]): boolean {
+  if (channel.unread === 0) return false;
+  return events.some((event) => event.kind === "deleted" && event.target > channel.readSequence);
+}
+
 /** Everything in the channel has been seen. */
 export function read(channel: ChannelInfo): ChannelInfo {
   if (channel.readSequence >= channel.lastSequence && channel.unread === 0) return channel;

@@ -11,7 +11,7 @@ import type { Live } from "@/lib/live/live";
 import type { AccountEvent, ChannelEvent, ChannelInfo, Line, LiveEvent } from "@/lib/live/model";
 import { recall, remember } from "@/lib/storage";
 import * as calls from "./calls";
-import { type Channels, firstOf, heardIn, ordered, read } from "./channels";
+import { type Channels, firstOf, heardIn, ordered, read, takesUnread } from "./channels";
 import {
   type ChatLog,
   emptyLog,
@@ -330,6 +330,7 @@ export class Chat {
       if (!channel) continue;
       const now = heardIn(channel, events, this.own);
       channels.set(id, now);
+      if (takesUnread(now, events)) void this.countAnew(id);
       const log = logs.get(id);
       if (!log) continue;
       let next = withEvents(log, events, this.own);
@@ -395,6 +396,11 @@ export class Chat {
       this.setChannel({ ...channel, readSequence, unread: 0, mentions: 0 });
       return;
     }
+    await this.countAnew(channelId);
+  }
+
+  /** What is unread, as the server counts it. */
+  private async countAnew(channelId: bigint): Promise<void> {
     const now = await calls.getChannel(channelId).catch(() => null);
     const known = this.channels().get(channelId);
     if (!now || !known || now.lastSequence < known.lastSequence) return;
