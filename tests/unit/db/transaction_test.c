@@ -340,18 +340,18 @@ Test(db_write_pool, waiting_ends_with_its_timeout_or_the_waiter)
     struct holder late = {world, 0, STATUS_UNKNOWN, &order, 0};
     struct interruption interruption;
     struct db_stats stats;
+    struct coro *coro;
 
     world->config.write_connections = 1;
     world->config.acquire_timeout_ms = 200;
     world_open_pool(world);
     world_start_coro(world, hold, &long_one);
     world_start_coro(world, hold, &waiting);
-    interrupt_after(world, &interruption, world_start_coro(world, hold, &cancelled), 50,
-                    STATUS_CANCELLED);
-    for (int i = 0; i < 3; i++)
-        loop_tick(world->loop, 10);
+    coro = world_start_coro(world, hold, &cancelled);
+    loop_tick(world->loop, 0);
     db_stats(world->db, &stats);
     cr_expect_eq(stats.write_waiting, 2);
+    interrupt_after(world, &interruption, coro, 50, STATUS_CANCELLED);
     world_drain(world);
     cr_expect_eq(long_one.status, STATUS_OK);
     cr_expect_eq(waiting.status, STATUS_UNAVAILABLE);
