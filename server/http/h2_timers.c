@@ -188,13 +188,19 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* Not before the shortest bound can anything be due; from then on the timer knows when. A
- * connection whose streams only listen has it set once after something moved. */
+/* A player's connection: one stream, which only listens. */
+static bool has_one_unbounded_stream(const struct h2_connection *connection)
+{
+    return connection->stream_count == 1 && bound_ms(connection->streams) == 0;
+}
+
+/* Not before the shortest bound can anything be due; from then on the timer knows when. */
 static void watch_stalls(struct h2_connection *connection)
 {
     const struct http_config *config = configuration(connection);
 
-    if (connection->stream_count > 0 && !loop_timer_is_set(&connection->stalls))
+    if (connection->stream_count > 0 && !loop_timer_is_set(&connection->stalls) &&
+        !has_one_unbounded_stream(connection))
         loop_timer_set(loop_of(connection), &connection->stalls,
                        least(least(config->header_ms, config->linger_ms),
                              least(config->body_ms, config->write_ms)));
