@@ -465,7 +465,8 @@ class Search(unittest.TestCase):
         # The server's sessions tell what they have read some seconds later.
         self.assertTrue(eventually(lambda: fetched()[1] - before[1] > 40, 30))
         after = fetched()
-        self.assertEqual(after[0], before[0], "the table was read as a whole")
+        # What other tests read of the table while it was small may be told only now.
+        self.assertLess(after[0] - before[0], 30_000, "the table was read as a whole")
         self.assertLess(after[1] - before[1], 12_000)
 
     def test_edits_and_deletes_are_found_as_they_are_now(self):
