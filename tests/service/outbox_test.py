@@ -142,6 +142,8 @@ class Waking(unittest.TestCase):
 
     def setUp(self):
         world.redis.start()
+        for server in world.servers:
+            self.assertTrue(eventually(lambda: "redis: up" in server.get("/readyz")[1], 20))
         self.player = Player(world.servers[0])
         self.listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(self.listener.close)
