@@ -178,7 +178,7 @@ void rpc_prefetch(const struct rpc_call *call, unsigned step)
     const struct exchange *exchange;
 
     if (step == 0) {
-        prefetch(call, sizeof(struct call_state));
+        prefetch(call, sizeof(struct call_state)); /* it begins with the call */
         return;
     }
     exchange = call->state->exchange;

@@ -39,6 +39,8 @@ LAYERS = [
      "server/protocol/ stands on base/, server/exchange.h and server/rpc.h"),
     ("server/", r"base/|server/protocol/|server/[^/]+\.h|google/rpc/|grpc/|buf/validate/",
      "server/ stands on base/ and server/protocol/; main.c gives it transports and hub"),
+    ("settings.", r"base/|db/(db|redis)\.h|settings\.h",
+     "settings.c knows keys, bounds and defaults: base/, db/db.h and db/redis.h"),
     ("tools/admin/", r"base/|db/db\.h|db/queries/|handlers/(api_key_text|audit_chain|audit_head"
                      r"|key_pairs|secrets)\.h|api/scopes\.h|tools/admin/",
      "tools/admin/ works on the database: base/, db/, the hashes of the audit log, API keys, and "

@@ -358,15 +358,18 @@ static void release(struct exchange *exchange)
 static void prefetch_exchange(const struct exchange *exchange, unsigned step)
 {
     const struct h2_stream *stream = (const struct h2_stream *)exchange;
-    const struct h2_connection *connection = step > 0 ? stream->connection : NULL;
+    const struct h2_connection *connection;
 
-    if (step == 0)
+    if (step == 0) {
         prefetch(stream, sizeof(*stream));
-    else if (connection == NULL)
         return;
-    else if (step == 1)
+    }
+    connection = stream->connection;
+    if (connection == NULL)
+        return; /* closed: nothing will be sent */
+    if (step == 1) {
         prefetch(connection, sizeof(*connection));
-    else if (step == 2) {
+    } else if (step == 2) {
         prefetch(connection->session, SESSION_BYTES);
         prefetch(connection->base.socket, sizeof(h2o_socket_t));
     } else {
