@@ -33,6 +33,7 @@ struct api_key_auth {
     struct known_key slots[CACHE_SLOTS];
     int64_t used[USED_MAX]; /* ids */
     size_t used_count;
+    bool may_be_open; /* a stream with a key: one was shown since none was found */
     struct background background;
 };
 
@@ -178,6 +179,7 @@ enum status api_key_authenticate(struct rpc_call *call, const char *text,
         TRY(read_key(call, key, hash));
     /* Nothing suspends from here on: the slot stays this key's. */
     TRY(check_works(call, key));
+    auth->may_be_open = true;
     *ret_identity = key->identity; /* who is refused from here on is known, to the audit log too */
     TRY(check_scope(call, key));
     note_use(auth, key);
@@ -230,12 +232,16 @@ static bool is_of_ended_key(const struct rpc_call *call, void *argument)
 
 static void end_streams(struct api_key_auth *auth)
 {
-    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    CLEANUP(arena_freep) struct arena *arena = NULL;
     struct api_keys_ended_row *rows;
     struct id_set open, ended;
 
+    if (!auth->may_be_open)
+        return; /* spares a look at every stream */
+    arena = arena_new();
     open = (struct id_set){arena_alloc_array(arena, rpc_open_calls(), sizeof(*open.ids)), 0};
     rpc_server_end_streams(note_key, &open, STATUS_OK, NULL);
+    auth->may_be_open = open.count > 0;
     if (open.count == 0 ||
         api_keys_ended(auth->app->db, arena, open.ids, open.count, &rows, &ended.count) !=
             STATUS_OK ||

@@ -46,14 +46,9 @@ struct rpc_loop *rpc_loop_current(void);
 
 struct call_state {
     struct rpc_call call;
-    struct rpc_server *server;
-    const struct rpc_entry *entry; /* NULL: unknown method */
-    struct exchange *exchange;
-    struct wire wire; /* wire.arena lives as long as the call; call.arena may be a message's */
-    struct loop_task start; /* queued once there is enough of the request for a coroutine */
-    struct coro *coro;      /* NULL before it starts and after it ended */
-    struct call_state *next, *previous;
 
+    /* With call.state what rpc_send_shared() touches, together. */
+    struct exchange *exchange;
     unsigned references;
     bool begun;   /* the interceptors' `before` have run, or some of them */
     bool started; /* the answer's head was written */
@@ -61,6 +56,14 @@ struct call_state {
     bool closed;  /* the exchange is gone */
     bool parked;
     bool leaving; /* the client has ended its side of the connection */
+    size_t received_bytes, sent_bytes;
+    struct wire wire; /* wire.arena lives as long as the call; call.arena may be a message's */
+
+    struct rpc_server *server;
+    const struct rpc_entry *entry; /* NULL: unknown method */
+    struct loop_task start;        /* queued once there is enough of the request for a coroutine */
+    struct coro *coro;             /* NULL before it starts and after it ended */
+    struct call_state *next, *previous;
 
     /* The request. */
     struct buffer in;
@@ -86,7 +89,6 @@ struct call_state {
     struct loop_timer deadline;
     uint64_t deadline_us; /* monotonic; UINT64_MAX: none */
     uint64_t started_us;
-    size_t received_bytes, sent_bytes;
 
     rpc_parked_end_fn on_parked_end;
     void *parked_argument;

@@ -178,7 +178,8 @@ void rpc_prefetch(const struct rpc_call *call, unsigned step)
     const struct exchange *exchange;
 
     if (step == 0) {
-        prefetch(call, sizeof(struct call_state)); /* it begins with the call */
+        prefetch(&call->state,
+                 offsetof(struct call_state, server) - offsetof(struct rpc_call, state));
         return;
     }
     exchange = call->state->exchange;

@@ -13,7 +13,8 @@ struct h2_stream;
 
 struct h2_connection {
     struct connection base;
-    nghttp2_session *session;
+    nghttp2_session *session; /* to be changed through h2_ask() */
+    int fd;                   /* for what passes h2o; -1 with TLS */
     struct loop_task flush;
     struct writer writer;
     struct abuse_bucket abuse;
@@ -29,6 +30,12 @@ struct h2_connection {
     bool last_words; /* of an abusive connection: gathered */
     size_t queued;   /* bytes of answers that nghttp2 has not taken */
 
+    /* h2_direct.c */
+    struct h2_stream *listener; /* the only stream, while it may send past nghttp2; else NULL */
+    uint32_t credit;            /* bytes it may send so */
+    uint32_t debt;              /* bytes so sent of which nghttp2 was not told */
+    bool settling;              /* it is being told */
+
     /* h2_timers.c */
     struct loop_timer more;   /* set while input is left for the next tick */
     struct loop_timer stalls; /* set while a stream may be waiting for the peer */
@@ -38,13 +45,20 @@ struct h2_connection {
     unsigned pings;   /* not acknowledged */
 };
 
+/* What sending touches comes first, together. */
 struct h2_stream {
     struct exchange exchange;
     struct h2_connection *connection; /* NULL once the stream is closed */
     int32_t id;
-    struct h2_stream *next, *previous; /* of the connection's streams */
-    struct h2_stream *next_dirty, *next_waiting;
     bool dirty, waiting;
+    bool started, submitted, deferred, ended;
+    bool lingering; /* sent whole before the request was: the client may finish that, for a while */
+    struct h2_stream *next_dirty;
+    uint64_t moved_ms; /* when the peer last sent or took some of it, or had nothing to */
+    struct chain body; /* of the answer: not yet taken by nghttp2 */
+
+    struct h2_stream *next_waiting;
+    struct h2_stream *next, *previous; /* of the connection's streams */
 
     /* The request. */
     size_t header_capacity, header_bytes;
@@ -57,17 +71,13 @@ struct h2_stream {
     size_t skipped_bytes; /* of a body that the site has no use for */
     size_t unconsumed;    /* body bytes without credit */
     size_t consumed;      /* body bytes with credit */
-    uint64_t moved_ms;    /* when the peer last sent or took some of it, or had nothing to */
 
-    /* The answer. */
+    /* The answer's head and trailers. */
     int status;
     struct http_header *head;
     size_t head_count;
     struct http_header *trailers;
     size_t trailer_count;
-    bool started, submitted, deferred, ended;
-    bool lingering; /* sent whole before the request was: the client may finish that, for a while */
-    struct chain body; /* not yet taken by nghttp2 */
 };
 
 extern const struct exchange_transport h2_transport;
@@ -97,10 +107,23 @@ static inline size_t h2_stream_queued(const struct h2_stream *stream)
     return chain_length(&stream->body);
 }
 
+/* Moves the first of them to the connection's writer, behind the head of their frame. */
+void h2_stream_take(struct h2_stream *stream, size_t length);
+
 static inline void h2_stream_moved(struct h2_stream *stream)
 {
     stream->moved_ms = loop_now_ms(stream->exchange.loop);
 }
+
+/* h2_direct.c */
+/* nghttp2 has nothing to send: from now on what comes for the only stream may go past it. */
+void h2_direct_offer(struct h2_connection *connection);
+/* Gathers what there is past nghttp2; false when that has to do it. */
+bool h2_direct_send(struct h2_connection *connection);
+/* Tells nghttp2 of what went past it, before anything changes the session or lets it send. */
+void h2_direct_stop(struct h2_connection *connection);
+/* For nghttp2's data source while `settling`: how much it is told of next. */
+ssize_t h2_direct_read(struct h2_stream *stream, size_t out_size, uint32_t *flags);
 
 /* h2_timers.c */
 void h2_start_timers(struct h2_connection *connection);
@@ -127,6 +150,8 @@ bool h2_is_full(const struct h2_connection *connection);
 void h2_close(struct connection *base);
 /* GOAWAY with ENHANCE_YOUR_CALM and the reason as debug data, and the end. */
 void h2_give_up_on(struct h2_connection *connection, const char *reason);
+/* The session, for whatever changes it; what it then has to send goes in this tick. */
+nghttp2_session *h2_ask(struct h2_connection *connection);
 void h2_mark_dirty(struct h2_stream *stream);
 void h2_charge(struct h2_connection *connection, uint32_t tokens, const char *reason);
 /* Takes tokens for a head that is larger than allowed, the more the larger it is. */

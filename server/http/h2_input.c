@@ -52,7 +52,7 @@ static void charge_for_frame(struct h2_connection *connection, const struct h2_f
 static bool give_to_session(struct h2_connection *connection, const uint8_t *data, size_t length)
 {
     /* When nghttp2 fails, it has queued a GOAWAY that says why, unless it was no HTTP/2 at all. */
-    if (nghttp2_session_mem_recv(connection->session, data, length) >= 0)
+    if (nghttp2_session_mem_recv(h2_ask(connection), data, length) >= 0)
         return true;
     connection->abusive = true;
     h2_bound_last_words(connection);
@@ -70,7 +70,7 @@ static void check_stream(struct h2_connection *connection, const struct h2_frame
     error = h2_watch_verdict(&connection->watch, head->stream_id);
     if (error == NGHTTP2_NO_ERROR)
         return;
-    nghttp2_session_terminate_session(connection->session, error);
+    nghttp2_session_terminate_session(h2_ask(connection), error);
     connection->deaf = true;
 }
 
@@ -152,7 +152,7 @@ static void keep_for_next_tick(struct h2_connection *connection, const uint8_t *
 static bool receive(struct h2_connection *connection)
 {
     uint8_t *data = connection->base.listener->input;
-    ssize_t length = recv(h2o_socket_get_fd(connection->base.socket), data, HTTP_RECEIVE_BYTES, 0);
+    ssize_t length = recv(connection->fd, data, HTTP_RECEIVE_BYTES, 0);
     size_t taken;
 
     if (length <= 0)

@@ -18,6 +18,13 @@ static struct h2_connection *from_socket(h2o_socket_t *socket)
     return socket->data;
 }
 
+nghttp2_session *h2_ask(struct h2_connection *connection)
+{
+    h2_direct_stop(connection);
+    loop_defer(connection->base.listener->loop, &connection->flush);
+    return connection->session;
+}
+
 void h2_mark_dirty(struct h2_stream *stream)
 {
     struct h2_connection *connection = stream->connection;
@@ -41,10 +48,9 @@ void h2_give_up_on(struct h2_connection *connection, const char *reason)
     connection->base.listener->stats.abusive++;
     log_info("connection closed for abuse", LOG_STRING("peer", connection->base.peer),
              LOG_STRING("reason", reason));
-    nghttp2_submit_goaway(connection->session, NGHTTP2_FLAG_NONE,
+    nghttp2_submit_goaway(h2_ask(connection), NGHTTP2_FLAG_NONE,
                           nghttp2_session_get_last_proc_stream_id(connection->session),
                           NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)reason, strlen(reason));
-    loop_defer(connection->base.listener->loop, &connection->flush);
 }
 
 void h2_charge(struct h2_connection *connection, uint32_t tokens, const char *reason)
@@ -272,7 +278,17 @@ static bool gather(struct h2_connection *connection)
             break;
         buffer_append(&connection->writer.out.copied, bytes, (size_t)length);
     }
+    if (!h2_is_full(connection))
+        h2_direct_offer(connection);
     return true;
+}
+
+/* False if nghttp2 can go on no longer. */
+static bool ask_for_frames(struct h2_connection *connection)
+{
+    h2_direct_stop(connection);
+    submit_dirty(connection);
+    return gather(connection);
 }
 
 /* Streams whose calls wait for room are told once half of the queue is free. */
@@ -306,18 +322,17 @@ static void flush(struct loop_task *task)
 {
     struct h2_connection *connection =
         (struct h2_connection *)((char *)task - offsetof(struct h2_connection, flush));
-    bool write_started;
+    bool write_started, direct = h2_direct_send(connection);
 
-    submit_dirty(connection);
-    if (!gather(connection)) {
+    if (!direct && !ask_for_frames(connection)) {
         h2_close(&connection->base);
         return;
     }
     /* With more to come the write's callback goes on. */
-    write_started = (h2_is_full(connection) ||
-                     !writer_write_now(&connection->writer, connection->base.socket)) &&
-                    writer_start(&connection->writer, connection->base.socket, on_written);
-    if (is_over(connection)) {
+    write_started =
+        (h2_is_full(connection) || !writer_write_now(&connection->writer, connection->fd)) &&
+        writer_start(&connection->writer, connection->base.socket, on_written);
+    if (!direct && is_over(connection)) {
         release(connection);
         connection_linger(&connection->base, H2_INPUT_BYTES);
         return;
@@ -358,6 +373,7 @@ void h2_start(struct connection *from)
     connection->base.drain = h2_drain;
     connection->base.close = h2_close;
     connection->flush.fn = flush;
+    connection->fd = connection->base.secure ? -1 : h2o_socket_get_fd(connection->base.socket);
     connection->abuse.filled_ms = h2_now_ms(connection);
     h2_watch_start(&connection->watch);
     open_session(connection);

@@ -305,9 +305,8 @@ static void reset(struct exchange *exchange, uint32_t http2_error_code)
 
     if (stream->connection == NULL)
         return;
-    nghttp2_submit_rst_stream(stream->connection->session, NGHTTP2_FLAG_NONE, stream->id,
+    nghttp2_submit_rst_stream(h2_ask(stream->connection), NGHTTP2_FLAG_NONE, stream->id,
                               http2_error_code);
-    h2_mark_dirty(stream);
 }
 
 /* A request that nobody looks at before it is whole is taken as fast as it comes: with a larger
@@ -331,9 +330,8 @@ static void consume(struct exchange *exchange, size_t length)
         return;
     stream->unconsumed -= length;
     h2_stream_moved(stream);
-    nghttp2_session_consume(stream->connection->session, stream->id, length);
+    nghttp2_session_consume(h2_ask(stream->connection), stream->id, length);
     widen(stream, length);
-    loop_defer(exchange->loop, &stream->connection->flush);
 }
 
 static size_t pending(const struct exchange *exchange)
@@ -361,20 +359,20 @@ static void prefetch_exchange(const struct exchange *exchange, unsigned step)
     const struct h2_connection *connection;
 
     if (step == 0) {
-        prefetch(stream, sizeof(*stream));
+        prefetch(stream, offsetof(struct h2_stream, next_waiting));
         return;
     }
     connection = stream->connection;
     if (connection == NULL)
         return; /* closed: nothing will be sent */
-    if (step == 1) {
+    if (step == 1)
         prefetch(connection, sizeof(*connection));
-    } else if (step == 2) {
+    else if (connection->listener != NULL)
+        return; /* its frames are made without the session */
+    else if (step == 2)
         prefetch(connection->session, SESSION_BYTES);
-        prefetch(connection->base.socket, sizeof(h2o_socket_t));
-    } else {
+    else
         prefetch(nghttp2_session_find_stream(connection->session, stream->id), STREAM_BYTES);
-    }
 }
 
 const struct exchange_transport h2_transport = {
@@ -417,6 +415,8 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *o
     size_t queued = h2_stream_queued(stream);
     size_t length = queued < out_size ? queued : out_size;
 
+    if (stream->connection->settling)
+        return h2_direct_read(stream, out_size, flags);
     if (length == 0 && !stream->ended) {
         stream->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
@@ -433,21 +433,30 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *o
     return (ssize_t)length;
 }
 
+void h2_stream_take(struct h2_stream *stream, size_t length)
+{
+    struct h2_connection *connection = stream->connection;
+
+    /* Each piece would be a TLS record. */
+    chain_move(&stream->body, &connection->writer.out, length, connection->base.secure);
+    connection->queued -= length;
+    h2_stream_moved(stream);
+    abuse_explain(&connection->abuse);
+}
+
 int h2_stream_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
                         size_t length, nghttp2_data_source *source, void *user_data)
 {
     struct h2_connection *connection = user_data;
-    struct h2_stream *stream = source->ptr;
-    struct chain *out = &connection->writer.out;
 
+    if (connection->settling) {
+        connection->debt -= (uint32_t)length; /* sent already */
+        return 0;
+    }
     if (h2_is_full(connection))
         return NGHTTP2_ERR_WOULDBLOCK; /* asked again with the next write */
-    buffer_append(&out->copied, head, H2_FRAME_HEAD_BYTES);
-    /* Each piece would be a TLS record. */
-    chain_move(&stream->body, out, length, connection->base.secure);
-    connection->queued -= length;
-    h2_stream_moved(stream);
-    abuse_explain(&connection->abuse);
+    buffer_append(&connection->writer.out.copied, head, H2_FRAME_HEAD_BYTES);
+    h2_stream_take(source->ptr, length);
     return 0;
 }
 

@@ -52,9 +52,8 @@ static void on_idle(struct loop_timer *timer)
     }
     if (connection->stream_count > 0)
         return; /* opened in this tick */
-    nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
+    nghttp2_session_terminate_session(h2_ask(connection), NGHTTP2_NO_ERROR);
     connection->closing = true;
-    loop_defer(loop_of(connection), &connection->flush);
 }
 
 /* One timer for what the connection waits for: room to write, from the start of a write, or,
@@ -92,12 +91,11 @@ static void on_drain_notice_over(struct loop_timer *timer)
     struct h2_connection *connection = from_timer(timer);
 
     timer->fn = on_idle;
-    nghttp2_submit_goaway(connection->session, NGHTTP2_FLAG_NONE,
+    nghttp2_submit_goaway(h2_ask(connection), NGHTTP2_FLAG_NONE,
                           nghttp2_session_get_last_proc_stream_id(connection->session),
                           NGHTTP2_NO_ERROR, NULL, 0);
     connection->closing = true;
     set_timer(connection, connection->writer.writing);
-    loop_defer(loop_of(connection), &connection->flush);
 }
 
 /* Two steps (RFC 9113, 6.8): a notice, so that no request is lost that is on its way, then the
@@ -109,8 +107,7 @@ void h2_drain(struct connection *base)
     if (connection->abusive || connection->draining)
         return;
     connection->draining = true;
-    nghttp2_submit_shutdown_notice(connection->session);
-    loop_defer(base->listener->loop, &connection->flush);
+    nghttp2_submit_shutdown_notice(h2_ask(connection));
     base->timer.fn = on_drain_notice_over;
     loop_timer_set(base->listener->loop, &base->timer, DRAIN_NOTICE_MS);
 }
@@ -226,11 +223,10 @@ static void on_keepalive(struct loop_timer *timer)
         loop_timer_set(loop_of(connection), timer, config->keepalive_ms - silent_ms);
         return;
     }
-    nghttp2_submit_ping(connection->session, NGHTTP2_FLAG_NONE, NULL);
+    nghttp2_submit_ping(h2_ask(connection), NGHTTP2_FLAG_NONE, NULL);
     connection->pinged = true;
     connection->pings++;
     loop_timer_set(loop_of(connection), timer, config->keepalive_timeout_ms);
-    loop_defer(loop_of(connection), &connection->flush);
 }
 
 /* --- all of them --- */

@@ -24,21 +24,21 @@ static inline size_t writer_pending(const struct writer *writer)
     return chain_length(&writer->out) + chain_length(&writer->in_flight);
 }
 
-/* Writes what is gathered if the socket, in cleartext, takes it at once: true, and nothing is left.
+/* Writes what is gathered if a socket in cleartext takes it at once: true, and nothing is left.
  * Saves most small writes h2o's callback in a later turn, and the timers around it, when the
- * connection's memory is no longer in the processor's cache. */
-static inline bool writer_write_now(struct writer *writer, h2o_socket_t *socket)
+ * connection's memory is no longer in the processor's cache. `fd`: the socket's; -1 with TLS. */
+static inline bool writer_write_now(struct writer *writer, int fd)
 {
     h2o_iovec_t pieces[WRITER_PIECES];
     ssize_t written;
     size_t count, bytes;
 
-    if (writer->writing || socket->ssl != NULL || chain_length(&writer->in_flight) > 0 ||
+    if (writer->writing || fd < 0 || chain_length(&writer->in_flight) > 0 ||
         chain_length(&writer->out) == 0)
         return false;
     count = chain_pieces(&writer->out, pieces, WRITER_PIECES, WRITER_SLICE_BYTES, &bytes);
-    written = count == 1 ? send(h2o_socket_get_fd(socket), pieces[0].base, pieces[0].len, 0)
-                         : writev(h2o_socket_get_fd(socket), (struct iovec *)pieces, (int)count);
+    written = count == 1 ? send(fd, pieces[0].base, pieces[0].len, 0)
+                         : writev(fd, (struct iovec *)pieces, (int)count);
     if (written <= 0)
         return false; /* h2o finds out why */
     chain_consume(&writer->out, (size_t)written);

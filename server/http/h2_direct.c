@@ -1,0 +1,106 @@
+/* A listener's DATA frames, made past nghttp2, which is told of them later, many at once.
+ *
+ * Most connections of a game carry one stream that hears a message now and then. What nghttp2 keeps
+ * for such a connection lies in a dozen places that are no longer in the processor's cache, and of
+ * all that a frame needs only two numbers, the windows. So while nghttp2 has nothing to do, the
+ * smaller window is kept here as `credit` and what was sent past nghttp2 as `debt`. Before anything
+ * else is done with the session, it is handed a frame as long as the debt, which is thrown away
+ * instead of sent: from then on its windows are right. So these hold:
+ *
+ * - while there is a debt, nghttp2 has nothing queued, and waits for data of the only stream;
+ * - a debt is never larger than either window, so that nghttp2 takes it in whole. */
+#include "server/http/h2.h"
+
+#include <stdlib.h>
+
+#define FRAME_PAYLOAD_MAX (16 * 1024) /* which every peer takes (RFC 9113, 4.2) */
+
+static uint32_t smaller_window(const struct h2_connection *connection, int32_t stream_id)
+{
+    int32_t whole = nghttp2_session_get_remote_window_size(connection->session);
+    int32_t own = nghttp2_session_get_stream_remote_window_size(connection->session, stream_id);
+    int32_t smaller = whole < own ? whole : own;
+
+    return smaller > 0 ? (uint32_t)smaller : 0;
+}
+
+void h2_direct_offer(struct h2_connection *connection)
+{
+    struct h2_stream *stream = connection->streams;
+
+    if (connection->stream_count != 1 || !stream->deferred || stream->ended ||
+        connection->abusive || !nghttp2_session_want_read(connection->session))
+        return;
+    connection->listener = stream;
+    connection->credit = smaller_window(connection, stream->id);
+}
+
+static void put_head(struct buffer *out, size_t length, int32_t stream_id)
+{
+    uint32_t id = (uint32_t)stream_id;
+    const uint8_t head[H2_FRAME_HEAD_BYTES] = {(uint8_t)(length >> 16),
+                                               (uint8_t)(length >> 8),
+                                               (uint8_t)length,
+                                               NGHTTP2_DATA,
+                                               NGHTTP2_FLAG_NONE,
+                                               (uint8_t)(id >> 24),
+                                               (uint8_t)(id >> 16),
+                                               (uint8_t)(id >> 8),
+                                               (uint8_t)id};
+
+    buffer_append(out, head, sizeof(head));
+}
+
+bool h2_direct_send(struct h2_connection *connection)
+{
+    struct h2_stream *stream = connection->listener;
+    size_t length;
+
+    if (stream == NULL || stream->ended || connection->writer.writing)
+        return false;
+    length = h2_stream_queued(stream);
+    if (length > connection->credit || length > FRAME_PAYLOAD_MAX || h2_is_full(connection))
+        return false;
+    stream->dirty = false;
+    connection->dirty = NULL;
+    if (length == 0)
+        return true;
+    put_head(&connection->writer.out.copied, length, stream->id);
+    h2_stream_take(stream, length);
+    connection->credit -= (uint32_t)length;
+    connection->debt += (uint32_t)length;
+    return true;
+}
+
+static void settle(struct h2_connection *connection)
+{
+    struct h2_stream *stream = connection->listener;
+    const uint8_t *bytes;
+
+    connection->settling = true;
+    stream->deferred = false;
+    nghttp2_session_resume_data(connection->session, stream->id);
+    /* All it has to send is what h2_direct_read() tells of. */
+    if (nghttp2_session_mem_send(connection->session, &bytes) != 0 || connection->debt > 0)
+        abort();
+    connection->settling = false;
+}
+
+void h2_direct_stop(struct h2_connection *connection)
+{
+    if (connection->debt > 0)
+        settle(connection);
+    connection->listener = NULL;
+}
+
+ssize_t h2_direct_read(struct h2_stream *stream, size_t out_size, uint32_t *flags)
+{
+    size_t debt = stream->connection->debt;
+
+    if (debt == 0) {
+        stream->deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    return (ssize_t)(debt < out_size ? debt : out_size);
+}
