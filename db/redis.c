@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #define BEAT_INTERVAL_MS 1000
 #define BEAT_MISSED_MS 3500
 #define SUBSCRIPTION_BUCKETS 1024
+#define SCRIPTS_MAX 8 /* that the program has */
 
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
 
@@ -40,6 +42,12 @@ struct subscription {
     struct subscription *next;
 };
 
+/* Redis knows scripts by the digest of their source. */
+struct script {
+    const char *source; /* NULL: the place is free */
+    char digest[2 * SHA_DIGEST_LENGTH + 1];
+};
+
 struct redis {
     struct loop *loop;
     struct redis_config config;
@@ -55,6 +63,7 @@ struct redis {
     redis_message_fn on_message;
     redis_resubscribed_fn on_resubscribed;
     void *listener;
+    struct script scripts[SCRIPTS_MAX];
     bool closing;
 };
 
@@ -533,4 +542,52 @@ enum status redis_command(struct redis *redis, struct arena *arena, size_t count
     if (!awaitable_is_complete(&done))
         command->done = NULL;
     return status;
+}
+
+/* --- scripts --- */
+
+static void write_digest(const char *source, char *out)
+{
+    unsigned char digest[SHA_DIGEST_LENGTH];
+
+    SHA1((const unsigned char *)source, strlen(source), digest);
+    for (size_t i = 0; i < sizeof(digest); i++)
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+static const char *digest_of(struct redis *redis, const char *source)
+{
+    size_t at = 0;
+
+    while (at < SCRIPTS_MAX && redis->scripts[at].source != NULL &&
+           redis->scripts[at].source != source)
+        at++;
+    assert(at < SCRIPTS_MAX);
+    if (redis->scripts[at].source == NULL) {
+        write_digest(source, redis->scripts[at].digest);
+        redis->scripts[at].source = source;
+    }
+    return redis->scripts[at].digest;
+}
+
+static bool is_unknown(const struct redis_value *answer)
+{
+    return answer->type == REDIS_ERROR && strncmp(answer->string, "NOSCRIPT", 8) == 0;
+}
+
+enum status redis_run_script(struct redis *redis, struct arena *arena, const char *script,
+                             size_t count, const char *const *words, struct redis_value *ret)
+{
+    const char **all = arena_alloc_array(arena, count + 2, sizeof(*all));
+    enum status status;
+
+    all[0] = "EVALSHA";
+    all[1] = digest_of(redis, script);
+    memcpy(all + 2, words, count * sizeof(*words));
+    status = redis_command(redis, arena, count + 2, all, NULL, ret);
+    if (status != STATUS_INTERNAL || !is_unknown(ret))
+        return status;
+    all[0] = "EVAL";
+    all[1] = script;
+    return redis_command(redis, arena, count + 2, all, NULL, ret);
 }

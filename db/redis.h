@@ -65,4 +65,10 @@ enum status redis_command(struct redis *redis, struct arena *arena, size_t count
                           const char *const *arguments, const size_t *lengths,
                           struct redis_value *ret) MUST_CHECK;
 
+/* The same for a script, a static string. `words` follow it: the number of keys, the keys, the
+ * arguments. Only a Redis that does not know the script is sent its source. */
+enum status redis_run_script(struct redis *redis, struct arena *arena, const char *script,
+                             size_t count, const char *const *words, struct redis_value *ret)
+    MUST_CHECK;
+
 #endif

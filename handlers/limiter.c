@@ -141,21 +141,17 @@ void limiter_take_locally(struct app *app, const struct limit_budget *budget,
 static bool take_from_redis(struct rpc_call *call, const struct limit_budget *budgets, size_t count,
                             struct limit_decision *ret)
 {
-    const char *arguments[3 + 3 * RPC_RATE_LIMITS_MAX] = {"EVAL", script,
-                                                          arena_printf(call->arena, "%zu", count)};
-    size_t lengths[3 + 3 * RPC_RATE_LIMITS_MAX];
+    const char *words[1 + 3 * RPC_RATE_LIMITS_MAX] = {arena_printf(call->arena, "%zu", count)};
     struct redis_value value;
 
     for (size_t i = 0; i < count; i++) {
         int64_t period_us = (int64_t)budgets[i].period_s * 1000000;
-        arguments[3 + i] = arena_printf(call->arena, "waystone:limit:%s", budgets[i].key);
-        arguments[3 + count + 2 * i] =
+        words[1 + i] = arena_printf(call->arena, "waystone:limit:%s", budgets[i].key);
+        words[1 + count + 2 * i] =
             arena_printf(call->arena, "%lld", (long long)interval_of(budgets[i].calls, period_us));
-        arguments[3 + count + 2 * i + 1] = arena_printf(call->arena, "%lld", (long long)period_us);
+        words[1 + count + 2 * i + 1] = arena_printf(call->arena, "%lld", (long long)period_us);
     }
-    for (size_t i = 0; i < 3 + 3 * count; i++)
-        lengths[i] = strlen(arguments[i]);
-    if (redis_command(call->app->redis, call->arena, 3 + 3 * count, arguments, lengths, &value) !=
+    if (redis_run_script(call->app->redis, call->arena, script, 1 + 3 * count, words, &value) !=
             STATUS_OK ||
         value.type != REDIS_ARRAY || value.item_count != 3 * count)
         return false;

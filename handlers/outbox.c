@@ -452,16 +452,14 @@ static const char add_script[] =
 static enum status add_entries(struct app *app, struct arena *arena, const char *stream,
                                const struct outbox_hand_out_row *rows, size_t count)
 {
-    const char **words = arena_alloc_array(arena, count + 4, sizeof(*words));
+    const char **words = arena_alloc_array(arena, count + 2, sizeof(*words));
     struct redis_value value;
 
-    words[0] = "EVAL";
-    words[1] = add_script;
-    words[2] = "1";
-    words[3] = stream;
+    words[0] = "1";
+    words[1] = stream;
     for (size_t i = 0; i < count; i++)
-        words[4 + i] = arena_printf(arena, "%lld", (long long)rows[i].id);
-    return command(app, arena, count + 4, words, &value);
+        words[2 + i] = arena_printf(arena, "%lld", (long long)rows[i].id);
+    return redis_run_script(app->redis, arena, add_script, count + 2, words, &value);
 }
 
 static enum status relay_priority(struct outbox *outbox, struct arena *arena, int16_t priority,

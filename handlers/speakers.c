@@ -132,15 +132,14 @@ static void hear_answer(struct app *app, const struct telling *telling,
 static void tell_some(struct app *app, const struct telling *told, size_t count)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new();
-    const char *words[3 + WORDS_EACH * TOLD_TOGETHER + 1] = {"EVAL", script,
-                                                             arena_printf(arena, "%zu", count)};
-    size_t word_count = 3 + WORDS_EACH * count + 1;
+    const char *words[1 + WORDS_EACH * TOLD_TOGETHER + 1] = {arena_printf(arena, "%zu", count)};
+    size_t word_count = 1 + WORDS_EACH * count + 1;
     struct redis_value value;
 
     for (size_t i = 0; i < count; i++)
-        write_telling(arena, &told[i], &words[3 + i], &words[3 + count + 5 * i]);
+        write_telling(arena, &told[i], &words[1 + i], &words[1 + count + 5 * i]);
     words[word_count - 1] = arena_printf(arena, "%d", REPETITION_WINDOW_MS);
-    if (redis_command(app->redis, arena, word_count, words, NULL, &value) != STATUS_OK ||
+    if (redis_run_script(app->redis, arena, script, word_count, words, &value) != STATUS_OK ||
         value.type != REDIS_ARRAY || value.item_count != 3 * count)
         return;
     for (size_t i = 0; i < count; i++)

@@ -221,6 +221,68 @@ Test(redis, replies_keep_their_types)
     cr_expect_eq(wrong.value.type, REDIS_ERROR);
 }
 
+static void run_script(void *argument)
+{
+    struct call *call = argument;
+
+    call->status = redis_run_script(call->bench->redis, call->bench->arena, call->words[0],
+                                    call->count - 1, call->words + 1, &call->value);
+}
+
+static void perform_script(struct call *call)
+{
+    call->status = STATUS_UNKNOWN;
+    coro_start(call->bench->loop, run_script, call);
+    until(call->bench, is_done);
+}
+
+/* How often Redis was given this command: a script's source, or its digest. */
+static long long count_of(struct bench *bench, const char *command)
+{
+    redisReply *reply = redisCommand(bench->admin, "INFO commandstats");
+    char name[64];
+    const char *at;
+    long long count;
+
+    cr_assert_not_null(reply);
+    snprintf(name, sizeof(name), "cmdstat_%s:calls=", command);
+    at = strstr(reply->str, name);
+    count = at != NULL ? atoll(at + strlen(name)) : 0;
+    freeReplyObject(reply);
+    return count;
+}
+
+Test(redis, a_script_is_sent_whole_to_a_redis_that_does_not_know_it)
+{
+    static const char script[] = "return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1])}";
+    CLEANUP(bench_stopp) struct bench *bench = bench_start();
+    struct call call = CALL(bench, script, "1", "counted", "argument");
+
+    for (int turn = 1; turn <= 6; turn++) {
+        perform_script(&call);
+        cr_assert_eq(call.status, STATUS_OK);
+        cr_assert_eq(call.value.item_count, 3);
+        cr_expect_str_eq(call.value.items[0].string, "counted");
+        cr_expect_str_eq(call.value.items[1].string, "argument");
+        cr_expect_eq(call.value.items[2].integer, turn, "run once each time");
+        cr_expect_eq(count_of(bench, "eval"), turn <= 3 ? 1 : 2);
+        if (turn == 3)
+            admin(bench, "SCRIPT FLUSH"); /* as after a restart */
+    }
+}
+
+Test(redis, a_scripts_own_error_is_told)
+{
+    static const char script[] = "return redis.error_reply('no luck')";
+    CLEANUP(bench_stopp) struct bench *bench = bench_start();
+    struct call call = CALL(bench, script, "0");
+
+    perform_script(&call);
+    cr_expect_eq(call.status, STATUS_INTERNAL);
+    cr_expect_eq(call.value.type, REDIS_ERROR);
+    cr_expect_eq(count_of(bench, "eval"), 1);
+}
+
 struct interruption {
     struct loop_timer timer;
     struct coro *coro;
