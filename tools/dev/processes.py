@@ -4,15 +4,30 @@ A record holds the process id and the start time the kernel gives, so that an id
 reused is never mistaken for ours, and nothing is ever stopped by name.
 """
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import time
 
-from paths import read_json, write_atomically
+from console import say
+from paths import STATE, read_json, write_atomically
 
 SAID_BYTES_MAX = 256 * 1024
+
+
+def lock_checkout(name):
+    """For commands of which only one at a time may work here. Held as long as the returned file."""
+    STATE.mkdir(exist_ok=True)
+    # Kept open by nobody else: children do not inherit Python's descriptors.
+    lock = open(STATE / name, "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        say("Another ./dev command is at work in this checkout; waiting for it.")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
 
 
 def _start_time(pid):

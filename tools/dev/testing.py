@@ -25,6 +25,7 @@ import packages
 from console import Problem, say
 from paths import BUILD_ASAN, BUILD_TSAN, BUILD_VALGRIND, LOGS, ROOT, STATE, WEB
 from postgres import Cluster
+from processes import lock_checkout
 from redis_server import Redis
 
 HOME = STATE / "test"
@@ -457,6 +458,7 @@ def run(names, under=None, rounds=None, seed=None):
     """Runs the suites of a kind whose name has one of `names` in it, or all."""
     kind = KINDS[under]
     suites = _choose(names, kind)
+    lock = lock_checkout("test.lock")  # they share a PostgreSQL, ports and the build
     try:
         _prepare(kind)
     except Problem as problem:
@@ -470,4 +472,5 @@ def run(names, under=None, rounds=None, seed=None):
         say(f"\nfailed: {', '.join(failed)}; logs are in {pathlib.Path('.dev') / 'logs'}")
         say(f"again: ./dev test {f'--{under} ' if under else ''}{' '.join(failed)}")
     say(f"{sum(r.passed for r in results)} passed, {sum(r.failed for r in results)} failed")
+    lock.close()
     return 0 if results and not any(r.failed for r in results) else 1

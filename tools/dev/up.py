@@ -1,7 +1,6 @@
 """up, down, status, logs and reset: the server of this checkout with its services."""
 
 import errno
-import fcntl
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ import world
 from console import Problem, Step, say, tail
 from paths import BUILD, LOGS, ROOT, STATE, is_stamped, stamp
 from postgres import Cluster
+from processes import lock_checkout
 from redis_server import Redis
 from server_process import START_TIMEOUT_S, Server, port_holder, settings, why_not_listen
 
@@ -49,19 +49,6 @@ class Parts:
                         f"{SERVER_LOG} may tell why.")
         self.redis.stop()
         self.postgres.stop()
-
-
-def _lock():
-    """One up, down or reset at a time. The lock lasts as long as the returned file."""
-    STATE.mkdir(exist_ok=True)
-    # Kept open by nobody else: children do not inherit Python's descriptors.
-    lock = open(STATE / "lock", "w", encoding="utf-8")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        say("Another ./dev command is at work in this checkout; waiting for it.")
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    return lock
 
 
 def _trim_logs():
@@ -193,7 +180,7 @@ def _wait_for_end(parts):
 
 def up(arguments):
     _check_environment()
-    lock = _lock()
+    lock = lock_checkout("lock")
     parts = Parts()
     if parts.server.pid() is not None and _recorded_server(parts):
         _check_running(parts.server, arguments)
@@ -237,7 +224,7 @@ def admin(arguments):
 
 
 def down(_):
-    lock = _lock()
+    lock = lock_checkout("lock")
     parts = Parts()
     running = [part for part in (parts.server.pid(), parts.redis.process.pid(),
                                  parts.postgres.process.pid()) if part]
@@ -285,7 +272,7 @@ def reset(arguments):
         if input("Type yes to go on: ").strip() != "yes":
             say("Nothing was deleted.")
             return 1
-    lock = _lock()
+    lock = lock_checkout("lock")
     parts = Parts()
     parts.stop()
     parts.redis.remove()
