@@ -2,16 +2,22 @@
 their connection, both keep the same account of the windows (RFC 9113, 5.2 and 6.9).
 """
 
+import os
+import random
+import socket
 import unittest
 
 from engine_test import SERVICE, envelope, envelopes, text_field, varint_field
+from h2_model import LARGEST, WINDOW, Chance, Model
 from h2_test import Base, Cleartext, Secure
 from h2_wire import (
     DATA, GOAWAY, HEADERS, RST_STREAM, SETTING_WINDOW, data, ping, rst_stream, settings,
     window_update)
 
-WINDOW = 65535       # of a connection, and of a stream, unless they are told otherwise
-LARGEST = 0x7FFFFFFF
+# `./dev test service/h2_direct --rounds N --seed N` does more of what happens at random, or the
+# same again: each round has a seed of its own, one more than the one before.
+ROUNDS = int(os.environ.get("WAYSTONE_TEST_ROUNDS", "8"))
+SEED = int(os.environ.get("WAYSTONE_TEST_SEED", "1"))
 
 
 class Listening(Base):
@@ -159,6 +165,33 @@ class Listening(Base):
                 trailers = dict(wire.decoder.decode(found.payload))
         self.assertEqual(trailers["grpc-status"], "9")
         wire.expect_alive()
+
+    def model(self, chance):
+        initial = chance.choice([0, 1, 5000, WINDOW, WINDOW, 1_000_000, LARGEST])
+        wire = self.wire((SETTING_WINDOW, initial))
+        if chance.random() < 0.3:
+            wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        return Model(wire, initial)
+
+    def round(self, seed):
+        chance = random.Random(seed)
+        peers = [Chance(chance, self.model(chance)) for _ in range(chance.choice([1, 2, 4, 6]))]
+        for _ in range(chance.randint(20, 60) * len(peers)):
+            chance.choice(peers).act()
+        for peer in peers:
+            if chance.random() < 0.3:
+                peer.model.leave()
+            peer.model.finish()
+            peer.model.wire.close()
+
+    def test_at_random(self):
+        for seed in range(SEED, SEED + ROUNDS):
+            try:
+                self.round(seed)
+            except AssertionError as problem:
+                raise AssertionError(
+                    f"{problem}\nagain: ./dev test service/h2_direct --rounds 1 --seed {seed}"
+                ) from problem
 
 
 for _transport in (Cleartext, Secure):

@@ -124,9 +124,10 @@ def _parser():
     command.add_argument("--valgrind", action="store_const", dest="under", const="valgrind",
                          help="the unit tests only, under valgrind")
     command.add_argument("--rounds", type=int, metavar="N",
-                         help="disturbances of the suite delivery (a few)")
+                         help="of what happens at random in delivery and service/h2_direct "
+                         "(a few)")
     command.add_argument("--seed", type=int, metavar="N",
-                         help="their order, as an earlier run has told it (a new one)")
+                         help="of the first, as an earlier run has told it")
     command = add("lint", _lint, "check the sources, or only with the checks whose name has a NAME")
     command.add_argument("names", nargs="*", metavar="NAME")
     command.add_argument("--accept-api", action="store_true",

@@ -38,7 +38,7 @@ DOCS_TEST = E2E / "docs.test.mjs"
 PYTHON = "/usr/bin/python3"
 DELIVERY_TEST = SERVICE / "delivery_test.py"
 SUITE_TIMEOUT_S = 600
-ROUND_TIMEOUT_S = 60  # of delivery; most take 6
+ROUND_TIMEOUT_S = 60  # most of delivery take 6, others less
 # Data of tests is thrown away; waiting for the disk would only make them slower.
 THROW_AWAY = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
 
@@ -78,8 +78,8 @@ class Services:
 
 
 class Context:
-    """What suites share. `build` has the programs under test; `rounds` and `seed` are those of
-    the delivery suite, None: its own."""
+    """What suites share. `build` has the programs under test; `rounds` and `seed` are for suites in
+    which things happen at random, None: their own."""
 
     def __init__(self, build=BUILD_ASAN, services=None, rounds=None, seed=None):
         self.build = build
@@ -226,23 +226,18 @@ def generate_python():
         raise Problem("The Python client cannot be generated from api/.", answer.stderr)
 
 
-def run_python(context, path, timeout_s=SUITE_TIMEOUT_S, **more):
+def run_python(context, path):
     report = RESULTS / f"{path.stem}.json"
-    code = _run([PYTHON, str(ROOT / "tools" / "dev" / "run_unittest.py"), str(path),
-                 str(report)], context.environment(dict(os.environ, **more)), timeout_s=timeout_s)
-    counts = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
-    return _result(code, counts.get("passed", 0), counts.get("failed", 0))
-
-
-def run_delivery(context):
-    """Chat on two servers while everything around them breaks."""
+    timeout_s = SUITE_TIMEOUT_S + ROUND_TIMEOUT_S * (context.rounds or 0)
     more = {}
     if context.rounds is not None:
         more["WAYSTONE_TEST_ROUNDS"] = str(context.rounds)
     if context.seed is not None:
         more["WAYSTONE_TEST_SEED"] = str(context.seed)
-    return run_python(context, DELIVERY_TEST,
-                      SUITE_TIMEOUT_S + ROUND_TIMEOUT_S * (context.rounds or 0), **more)
+    code = _run([PYTHON, str(ROOT / "tools" / "dev" / "run_unittest.py"), str(path),
+                 str(report)], context.environment(dict(os.environ, **more)), timeout_s=timeout_s)
+    counts = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+    return _result(code, counts.get("passed", 0), counts.get("failed", 0))
 
 
 def _run_node(context, folder, files, name):
@@ -367,8 +362,8 @@ def run_tsan(context):
 
 # --- all of them ---
 
-def _python_suite(path):
-    name = "service/" + path.stem.removesuffix("_test")
+def _python_suite(path, folder="service/"):
+    name = folder + path.stem.removesuffix("_test")
     return Suite(name, lambda context: run_python(context, path))
 
 
@@ -376,7 +371,7 @@ def _suites():
     python = [_python_suite(path) for path in sorted(SERVICE.glob("*_test.py"))
               if path != DELIVERY_TEST]
     return [Suite("style", run_style), Suite("unit", run_unit), Suite("fuzz", run_fuzz),
-            Suite("web", run_web), *python, Suite("delivery", run_delivery),
+            Suite("web", run_web), *python, _python_suite(DELIVERY_TEST, folder=""),
             Suite("tsan", run_tsan),
             Suite("service/js", run_js), Suite("service/docs", run_docs),
             Suite("conformance/protobuf", run_protobuf),
