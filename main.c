@@ -150,7 +150,7 @@ static void on_metrics_timer(struct loop_timer *timer)
         (struct server_loop *)((char *)timer - offsetof(struct server_loop, metrics_timer));
 
     update_metrics(self);
-    loop_timer_set(self->loop, timer, METRICS_INTERVAL_MS);
+    loop_timer_set_on_beat(self->loop, timer, METRICS_INTERVAL_MS);
 }
 
 static void open_app(struct server_loop *self)

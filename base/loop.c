@@ -25,6 +25,7 @@ struct loop {
     h2o_evloop_t *h2o;
     unsigned index;
     uint64_t now_ms;
+    uint64_t begun_ms; /* beats count from here, so that instances do not beat together */
     atomic_bool stopping;
     struct ready_queue ready;
     struct task_list beginning, deferred;
@@ -181,13 +182,25 @@ static uint64_t timer_due_ms(uint64_t delay_ms)
     return due_ms;
 }
 
-void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
+static void add_timer(struct loop *loop, struct loop_timer *timer, uint64_t at_ms)
 {
     loop_timer_cancel(loop, timer);
     grow_timers(loop);
-    timer->at_ms = timer_due_ms(delay_ms);
+    timer->at_ms = at_ms;
     loop->timer_count++;
     sift_up(loop, loop->timer_count, timer);
+}
+
+void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
+{
+    add_timer(loop, timer, timer_due_ms(delay_ms));
+}
+
+void loop_timer_set_on_beat(struct loop *loop, struct loop_timer *timer, uint64_t period_ms)
+{
+    uint64_t since_ms = clock_monotonic_ms() - loop->begun_ms;
+
+    add_timer(loop, timer, loop->begun_ms + (since_ms / period_ms + 1) * period_ms);
 }
 
 static void run_timers(struct loop *loop)
@@ -336,7 +349,7 @@ struct loop *loop_new(unsigned index)
     kept_open();
     loop->h2o = h2o_evloop_create();
     loop->index = index;
-    loop->now_ms = clock_monotonic_ms();
+    loop->now_ms = loop->begun_ms = clock_monotonic_ms();
     loop->queue = h2o_multithread_create_queue(loop->h2o);
     h2o_multithread_register_receiver(loop->queue, &loop->receiver, on_messages);
     return loop;

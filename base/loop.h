@@ -63,6 +63,11 @@ struct loop_timer {
 /* Sets or moves the timer; it fires once, on or after `delay_ms`. */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms);
 
+/* Sets or moves it to the next of the loop's beats that are `period_ms` apart, at most so long from
+ * now. What is done every so often then falls into the same ticks: one wake-up for all of it, and
+ * one write to each server it asks. */
+void loop_timer_set_on_beat(struct loop *loop, struct loop_timer *timer, uint64_t period_ms);
+
 /* No effect when it is not set. */
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 

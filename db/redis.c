@@ -297,7 +297,7 @@ static void on_beat(struct loop_timer *timer)
     struct redis *redis = (struct redis *)((char *)timer - offsetof(struct redis, beat));
     uint64_t now_ms = loop_now_ms(redis->loop);
 
-    loop_timer_set(redis->loop, &redis->beat, BEAT_INTERVAL_MS);
+    loop_timer_set_on_beat(redis->loop, &redis->beat, BEAT_INTERVAL_MS);
     if (!redis_is_ready(redis))
         redis->heard_ms = now_ms;
     else if (now_ms - redis->heard_ms > BEAT_MISSED_MS)

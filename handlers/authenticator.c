@@ -236,7 +236,7 @@ static void poll_main(void *argument)
 
     poll_ended(cache, arena);
     poll_roles(cache, arena);
-    loop_timer_set(cache->app->loop, &cache->timer, POLL_MS);
+    loop_timer_set_on_beat(cache->app->loop, &cache->timer, POLL_MS);
 }
 
 static void on_timer(struct loop_timer *timer)

@@ -25,7 +25,10 @@ static void turn_main(void *argument)
     background->running = NULL;
     if (background->stopping)
         return;
-    loop_timer_set(background->app->loop, &background->timer, delay_ms);
+    if (delay_ms > 0)
+        loop_timer_set_on_beat(background->app->loop, &background->timer, delay_ms);
+    else
+        loop_timer_set(background->app->loop, &background->timer, 0);
     if (background->woken)
         background_wake(background);
 }

@@ -9,7 +9,8 @@
 
 struct background {
     struct app *app;
-    /* One turn; suspends. Returns the milliseconds until the next. */
+    /* One turn; suspends. Returns the milliseconds until the next, at most: it comes on a beat of
+     * the loop. */
     uint64_t (*turn)(struct background *background);
     /* Runs once at the end, on a coroutine as well. NULL: nothing to be done. */
     void (*last)(struct background *background);

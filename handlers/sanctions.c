@@ -170,7 +170,7 @@ static void poll_main(void *argument)
     CLEANUP(arena_freep) struct arena *arena = arena_new();
 
     (void)!(sanctions->is_loaded ? read_changes(sanctions, arena) : load(sanctions, arena));
-    loop_timer_set(sanctions->app->loop, &sanctions->timer, POLL_MS);
+    loop_timer_set_on_beat(sanctions->app->loop, &sanctions->timer, POLL_MS);
 }
 
 static void on_timer(struct loop_timer *timer)

@@ -53,7 +53,7 @@ static void poll_main(void *argument)
     struct word_filters *filters = argument;
 
     (void)!refresh(filters);
-    loop_timer_set(filters->app->loop, &filters->timer, POLL_MS);
+    loop_timer_set_on_beat(filters->app->loop, &filters->timer, POLL_MS);
 }
 
 static void on_timer(struct loop_timer *timer)

@@ -84,7 +84,7 @@ static void on_check(struct loop_timer *timer)
 {
     struct hub *hub = (struct hub *)((char *)timer - offsetof(struct hub, check));
 
-    loop_timer_set(hub->loop, &hub->check, HUB_CHECK_MS);
+    loop_timer_set_on_beat(hub->loop, &hub->check, HUB_CHECK_MS);
     check_subscribers(hub);
     if (hub->checking)
         return; /* the source lets us wait */

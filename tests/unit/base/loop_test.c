@@ -106,6 +106,31 @@ Test(loop, timer_can_be_set_again_and_cancelled_twice)
     cr_expect(!loop_timer_is_set(&timer.timer));
 }
 
+/* However far apart they are set, their times are whole periods apart. */
+Test(loop, timers_on_the_beat_share_their_ticks)
+{
+    struct test_timer first = {0}, later = {0}, slower = {0};
+
+    first.timer.fn = slower.timer.fn = note_fired;
+    for (unsigned i = 1; i <= 20; i++) {
+        uint64_t before_ms = clock_monotonic_ms();
+        set_timer(&later, 2, 3); /* some time goes by */
+        run_until_fired(fired_count + 1);
+        loop_timer_set_on_beat(loop, &first.timer, 40);
+        loop_timer_set_on_beat(loop, &later.timer, 40);
+        loop_timer_set_on_beat(loop, &slower.timer, 120);
+        cr_expect_gt(first.timer.at_ms, before_ms);
+        cr_expect_leq(first.timer.at_ms, clock_monotonic_ms() + 40);
+        cr_expect_leq(slower.timer.at_ms, clock_monotonic_ms() + 120);
+        cr_expect_eq((later.timer.at_ms - first.timer.at_ms) % 40, 0);
+        cr_expect_eq((slower.timer.at_ms - first.timer.at_ms) % 40, 0);
+    }
+    first.due_us = later.due_us = first.timer.at_ms * 1000;
+    loop_timer_cancel(loop, &slower.timer);
+    fired_count = 0;
+    run_until_fired(2);
+}
+
 Test(loop, timer_of_for_ever_does_not_overflow)
 {
     struct test_timer timer = {0};
