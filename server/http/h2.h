@@ -13,7 +13,7 @@ struct h2_stream;
 
 struct h2_connection {
     struct connection base;
-    nghttp2_session *session; /* to be changed through h2_ask() */
+    nghttp2_session *session; /* what changes it or depends on its windows goes through h2_ask() */
     int fd;                   /* for what passes h2o; -1 with TLS */
     struct loop_task flush;
     struct writer writer;
@@ -31,10 +31,10 @@ struct h2_connection {
     size_t queued;   /* bytes of answers that nghttp2 has not taken */
 
     /* h2_direct.c */
-    struct h2_stream *listener; /* the only stream, while it may send past nghttp2; else NULL */
-    uint32_t credit;            /* bytes it may send so */
-    uint32_t debt;              /* bytes so sent of which nghttp2 was not told */
-    bool settling;              /* it is being told */
+    struct h2_stream *direct; /* the only stream, while it may send past nghttp2; else NULL */
+    uint32_t credit;          /* bytes it may send so */
+    uint32_t debt;            /* bytes so sent of which nghttp2 was not told; 0 without `direct` */
+    bool settling;            /* it is being told */
 
     /* h2_timers.c */
     struct loop_timer more;   /* set while input is left for the next tick */
@@ -116,11 +116,14 @@ static inline void h2_stream_moved(struct h2_stream *stream)
 }
 
 /* h2_direct.c */
-/* nghttp2 has nothing to send: from now on what comes for the only stream may go past it. */
+/* nghttp2 has nothing left to send: from now on the only stream may send past it, if there is just
+ * one and it waits for data. */
 void h2_direct_offer(struct h2_connection *connection);
-/* Gathers what there is past nghttp2; false when that has to do it. */
+/* Gathers all that is queued as one frame made past nghttp2; false when nghttp2 has to be asked. */
 bool h2_direct_send(struct h2_connection *connection);
-/* Tells nghttp2 of what went past it, before anything changes the session or lets it send. */
+/* Tells nghttp2 of what went past it: before anything changes the session, reads its windows or
+ * lets it send. Without effect inside nghttp2's callbacks: whoever called nghttp2 has stopped it.
+ */
 void h2_direct_stop(struct h2_connection *connection);
 /* For nghttp2's data source while `settling`: how much it is told of next. */
 ssize_t h2_direct_read(struct h2_stream *stream, size_t out_size, uint32_t *flags);
@@ -150,7 +153,8 @@ bool h2_is_full(const struct h2_connection *connection);
 void h2_close(struct connection *base);
 /* GOAWAY with ENHANCE_YOUR_CALM and the reason as debug data, and the end. */
 void h2_give_up_on(struct h2_connection *connection, const char *reason);
-/* The session, for whatever changes it; what it then has to send goes in this tick. */
+/* The session, with nothing hidden from it, for whatever changes it or asks for its windows; what
+ * it then has to send goes in this tick. */
 nghttp2_session *h2_ask(struct h2_connection *connection);
 void h2_mark_dirty(struct h2_stream *stream);
 void h2_charge(struct h2_connection *connection, uint32_t tokens, const char *reason);

@@ -2,24 +2,33 @@
  *
  * Most connections of a game carry one stream that hears a message now and then. What nghttp2 keeps
  * for such a connection lies in a dozen places that are no longer in the processor's cache, and of
- * all that a frame needs only two numbers, the windows. So while nghttp2 has nothing to do, the
- * smaller window is kept here as `credit` and what was sent past nghttp2 as `debt`. Before anything
- * else is done with the session, it is handed a frame as long as the debt, which is thrown away
- * instead of sent: from then on its windows are right. So these hold:
+ * all that a frame needs only two numbers, the windows. So:
  *
- * - while there is a debt, nghttp2 has nothing queued, and waits for data of the only stream;
- * - a debt is never larger than either window, so that nghttp2 takes it in whole. */
+ * 1. h2_direct_offer(): nghttp2 was asked for frames and had no more. If the connection has one
+ *    stream, which waits for data, its smaller window is noted as `credit`.
+ * 2. h2_direct_send(), once in each tick in which the stream was written to, takes from the credit
+ *    what it sends, and adds it to the `debt`.
+ * 3. h2_direct_stop(): something else is about to happen. nghttp2 is told of as many bytes as the
+ *    debt, and the frames it makes of them are thrown away instead of sent: its windows are right.
+ *
+ * Windows, streams and what nghttp2 has queued change only inside calls of nghttp2, and all of
+ * those are made after h2_direct_stop(): by h2_ask(), or to ask for frames. Hence between 1 and 3
+ *
+ * - the credit is what is left of the smaller window, and the stream stays the only one;
+ * - nghttp2 has nothing queued, and waits for data of this stream, so that the frames of step 3 are
+ *   all it makes;
+ * - the debt is no larger than either window was, so that nghttp2 takes it in whole. */
 #include "server/http/h2.h"
 
 #include <stdlib.h>
 
-#define FRAME_PAYLOAD_MAX (16 * 1024) /* which every peer takes (RFC 9113, 4.2) */
+#define FRAME_PAYLOAD_MAX (16 * 1024) /* what every peer takes (RFC 9113, 4.2) */
 
 static uint32_t smaller_window(const struct h2_connection *connection, int32_t stream_id)
 {
-    int32_t whole = nghttp2_session_get_remote_window_size(connection->session);
+    int32_t of_all = nghttp2_session_get_remote_window_size(connection->session);
     int32_t own = nghttp2_session_get_stream_remote_window_size(connection->session, stream_id);
-    int32_t smaller = whole < own ? whole : own;
+    int32_t smaller = of_all < own ? of_all : own;
 
     return smaller > 0 ? (uint32_t)smaller : 0;
 }
@@ -28,10 +37,11 @@ void h2_direct_offer(struct h2_connection *connection)
 {
     struct h2_stream *stream = connection->streams;
 
+    /* A session that wants to read no more has said its last word (GOAWAY): no DATA follows it. */
     if (connection->stream_count != 1 || !stream->deferred || stream->ended ||
         connection->abusive || !nghttp2_session_want_read(connection->session))
         return;
-    connection->listener = stream;
+    connection->direct = stream;
     connection->credit = smaller_window(connection, stream->id);
 }
 
@@ -53,7 +63,7 @@ static void put_head(struct buffer *out, size_t length, int32_t stream_id)
 
 bool h2_direct_send(struct h2_connection *connection)
 {
-    struct h2_stream *stream = connection->listener;
+    struct h2_stream *stream = connection->direct;
     size_t length;
 
     if (stream == NULL || stream->ended || connection->writer.writing)
@@ -62,7 +72,7 @@ bool h2_direct_send(struct h2_connection *connection)
     if (length > connection->credit || length > FRAME_PAYLOAD_MAX || h2_is_full(connection))
         return false;
     stream->dirty = false;
-    connection->dirty = NULL;
+    connection->dirty = NULL; /* there is no other stream */
     if (length == 0)
         return true;
     put_head(&connection->writer.out.copied, length, stream->id);
@@ -72,15 +82,16 @@ bool h2_direct_send(struct h2_connection *connection)
     return true;
 }
 
+/* Has nghttp2 ask h2_direct_read() for the stream's data, and hand h2_stream_send_data() frames of
+ * it, until the debt is gone. A server whose account of the windows is wrong must not go on. */
 static void settle(struct h2_connection *connection)
 {
-    struct h2_stream *stream = connection->listener;
+    struct h2_stream *stream = connection->direct;
     const uint8_t *bytes;
 
     connection->settling = true;
     stream->deferred = false;
     nghttp2_session_resume_data(connection->session, stream->id);
-    /* All it has to send is what h2_direct_read() tells of. */
     if (nghttp2_session_mem_send(connection->session, &bytes) != 0 || connection->debt > 0)
         abort();
     connection->settling = false;
@@ -90,7 +101,7 @@ void h2_direct_stop(struct h2_connection *connection)
 {
     if (connection->debt > 0)
         settle(connection);
-    connection->listener = NULL;
+    connection->direct = NULL;
 }
 
 ssize_t h2_direct_read(struct h2_stream *stream, size_t out_size, uint32_t *flags)
@@ -101,6 +112,6 @@ ssize_t h2_direct_read(struct h2_stream *stream, size_t out_size, uint32_t *flag
         stream->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
-    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY; /* there are no bytes to copy any more */
     return (ssize_t)(debt < out_size ? debt : out_size);
 }

@@ -205,6 +205,8 @@ static void detach_streams(struct h2_connection *connection)
 
     /* nghttp2_session_del() does not call on_stream_close. */
     connection->session = NULL;
+    connection->direct = NULL;
+    connection->debt = 0; /* there is nobody left to be told */
     while (connection->streams != NULL)
         h2_stream_closed(connection->streams, NGHTTP2_CANCEL);
     nghttp2_session_del(session);
@@ -322,9 +324,9 @@ static void flush(struct loop_task *task)
 {
     struct h2_connection *connection =
         (struct h2_connection *)((char *)task - offsetof(struct h2_connection, flush));
-    bool write_started, direct = h2_direct_send(connection);
+    bool write_started, was_direct = h2_direct_send(connection);
 
-    if (!direct && !ask_for_frames(connection)) {
+    if (!was_direct && !ask_for_frames(connection)) {
         h2_close(&connection->base);
         return;
     }
@@ -332,7 +334,8 @@ static void flush(struct loop_task *task)
     write_started =
         (h2_is_full(connection) || !writer_write_now(&connection->writer, connection->fd)) &&
         writer_start(&connection->writer, connection->base.socket, on_written);
-    if (!direct && is_over(connection)) {
+    /* While a stream may send past nghttp2, it is open. */
+    if (!was_direct && is_over(connection)) {
         release(connection);
         connection_linger(&connection->base, H2_INPUT_BYTES);
         return;

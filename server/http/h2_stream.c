@@ -367,7 +367,7 @@ static void prefetch_exchange(const struct exchange *exchange, unsigned step)
         return; /* closed: nothing will be sent */
     if (step == 1)
         prefetch(connection, sizeof(*connection));
-    else if (connection->listener != NULL)
+    else if (connection->direct != NULL)
         return; /* its frames are made without the session */
     else if (step == 2)
         prefetch(connection->session, SESSION_BYTES);

@@ -132,10 +132,8 @@ static uint32_t bound_ms(const struct h2_stream *stream)
 }
 
 /* Whether the peer gives no window, rather than the network no room. */
-static bool has_no_window(const struct h2_stream *stream)
+static bool has_no_window(nghttp2_session *session, const struct h2_stream *stream)
 {
-    nghttp2_session *session = stream->connection->session;
-
     return nghttp2_session_get_remote_window_size(session) <= 0 ||
            nghttp2_session_get_stream_remote_window_size(session, stream->id) <= 0;
 }
@@ -143,9 +141,10 @@ static bool has_no_window(const struct h2_stream *stream)
 static void end_stalled(struct h2_stream *stream)
 {
     struct h2_connection *connection = stream->connection;
+    nghttp2_session *session = h2_ask(connection);
 
-    if (!stream->routed || (h2_stream_queued(stream) > 0 &&
-                            nghttp2_session_get_remote_window_size(connection->session) <= 0)) {
+    if (!stream->routed ||
+        (h2_stream_queued(stream) > 0 && nghttp2_session_get_remote_window_size(session) <= 0)) {
         h2_give_up_on(connection, "too_slow"); /* it blocks all the others as well */
         return;
     }
@@ -153,7 +152,7 @@ static void end_stalled(struct h2_stream *stream)
         h2_transport.reset(&stream->exchange, NGHTTP2_NO_ERROR);
         return;
     }
-    if (h2_stream_queued(stream) > 0 && !has_no_window(stream))
+    if (h2_stream_queued(stream) > 0 && !has_no_window(session, stream))
         return;
     h2_transport.reset(&stream->exchange,
                        h2_stream_queued(stream) > 0 ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_CANCEL);

@@ -4,15 +4,16 @@ their connection, both keep the same account of the windows (RFC 9113, 5.2 and 6
 
 import os
 import random
+import signal
 import socket
 import unittest
 
-from engine_test import SERVICE, envelope, envelopes, text_field, varint_field
+from engine_test import SERVICE, EchoServer, envelope, envelopes, text_field, varint_field
 from h2_model import LARGEST, WINDOW, Chance, Model
 from h2_test import Base, Cleartext, Secure
 from h2_wire import (
-    DATA, GOAWAY, HEADERS, RST_STREAM, SETTING_WINDOW, data, ping, rst_stream, settings,
-    window_update)
+    ACK, DATA, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, NO_ERROR, PING, RST_STREAM, SETTING_WINDOW, data,
+    ping, rst_stream, settings, window_update)
 
 # `./dev test service/h2_direct --rounds N --seed N` does more of what happens at random, or the
 # same again: each round has a seed of its own, one more than the one before.
@@ -20,7 +21,7 @@ ROUNDS = int(os.environ.get("WAYSTONE_TEST_ROUNDS", "8"))
 SEED = int(os.environ.get("WAYSTONE_TEST_SEED", "1"))
 
 
-class Listening(Base):
+class Listener(Base):
     def listen(self, wire, stream, size, count, interval_ms=1, end_code=0):
         """A stream that hears `count` messages with texts of so many bytes."""
         request = (text_field("x" * size) + varint_field(2, count) +
@@ -59,6 +60,8 @@ class Listening(Base):
         self.assertEqual([message for _, message in envelopes(body)],
                          [texts + (varint_field(2, i) if i > 0 else b"") for i in range(count)])
 
+
+class Listening(Listener):
     def test_the_window_of_the_connection(self):
         wire = self.wire((SETTING_WINDOW, LARGEST))
         self.listen(wire, 1, 1000, 200)
@@ -179,6 +182,9 @@ class Listening(Base):
         for _ in range(chance.randint(20, 60) * len(peers)):
             chance.choice(peers).act()
         for peer in peers:
+            if chance.random() < 0.2:
+                peer.model.wire.close()  # in the middle of whatever it was
+                continue
             if chance.random() < 0.3:
                 peer.model.leave()
             peer.model.finish()
@@ -197,6 +203,67 @@ class Listening(Base):
 for _transport in (Cleartext, Secure):
     _name = f"Listening{_transport.__name__}"
     globals()[_name] = type(_name, (_transport, Listening, unittest.TestCase), {})
+
+
+class Ending(Listener, unittest.TestCase):
+    """What a server does of itself while a listener hears."""
+
+    def server(self, *arguments):
+        server = EchoServer(*arguments)
+        self.addCleanup(server.stop)
+        return server
+
+    def start(self, server, initial=LARGEST):
+        self.connect = server.connect
+        return self.wire((SETTING_WINDOW, initial))
+
+    def test_the_server_drains(self):
+        server = self.server()
+        wire = self.start(server)
+        self.listen(wire, 1, 100, 10_000)
+        while self.heard(wire) < 10_000:
+            self.next_frame(wire)
+        server.child.send_signal(signal.SIGTERM)
+        last = wire.expect(lambda f: f.ends, "the end of the stream")
+        wire.expect_closed()
+        told = [f for f in wire.seen if f.kind == GOAWAY]
+        self.assertEqual({f.code for f in told}, {NO_ERROR})
+        self.assertEqual([f for f in wire.seen[wire.seen.index(last) + 1:] if f.kind == DATA], [])
+        body = b"".join(f.payload for f in wire.seen if f.kind == DATA)
+        for number, (_, message) in enumerate(envelopes(body)):
+            self.assertTrue(message.endswith(varint_field(2, number) if number else b"x"))
+
+    def test_the_server_asks_whether_anybody_is_there(self):
+        wire = self.start(self.server("keepalive_ms=100", "keepalive_timeout_ms=500"), WINDOW)
+        self.listen(wire, 1, 100, 400)
+        asked = 0
+        while asked < 2:
+            found = self.next_frame(wire)
+            if found.kind == PING and not found.flags & ACK:
+                asked += 1
+                wire.send(ping(found.payload, flags=ACK))
+        self.finish(wire, 1, 100, 400)
+        self.listen(wire, 3, 100, 10_000)
+        wire.expect_closed()  # not one PING was answered since
+
+    def test_a_peer_that_gives_a_stream_no_window(self):
+        wire = self.start(self.server("write_ms=300"), 20_000)
+        self.listen(wire, 1, 1000, 100)
+        wire.expect_stream_error(1, ENHANCE_YOUR_CALM)
+        self.assertEqual(self.heard(wire), 20_000)
+        wire.send(settings((SETTING_WINDOW, LARGEST)))
+        self.listen(wire, 3, 1000, 100)
+        wire.expect_connection_error(ENHANCE_YOUR_CALM)  # the connection has none either
+        self.assertEqual(self.heard(wire), WINDOW)
+
+    def test_a_peer_that_asks_too_much(self):
+        wire = self.start(self.server())
+        wire.send(window_update(0, 10_000_000))
+        self.listen(wire, 1, 100, 10_000)
+        while self.heard(wire) < 10_000:
+            self.next_frame(wire)
+        wire.send(*[ping()] * 8000)
+        wire.expect_connection_error(ENHANCE_YOUR_CALM)
 
 
 if __name__ == "__main__":

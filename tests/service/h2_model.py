@@ -23,13 +23,15 @@ LARGEST = 0x7FFFFFFF
 UPLOAD_BYTES = 900_000  # of requests: less than the server's window of the connection
 CHAT_BYTES = 50_000     # less than its window of a stream
 PATIENCE_S = 8
+DEADLINE_EXCEEDED = "4"
 
 
 class Stream:
-    """`expected`: the body to come, from the start. `whole`: the end follows it."""
+    """`expected`: the body to come, from the start. `whole`: the end follows it. `timed`: it has a
+    deadline, which may end it behind any message."""
 
-    def __init__(self, number, window, expected, code="0", whole=True):
-        self.number, self.window = number, window
+    def __init__(self, number, window, expected, code="0", whole=True, timed=False):
+        self.number, self.window, self.timed = number, window, timed
         self.expected, self.code, self.whole = bytearray(expected), code, whole
         self.received = 0
         self.begun = self.reset = False
@@ -38,6 +40,12 @@ class Stream:
         return (f"stream {self.number}: {self.received} of {len(self.expected)} bytes, window "
                 f"{self.window}{'' if self.whole else ', not ended'}"
                 f"{', reset' if self.reset else ''}")
+
+    def is_between_messages(self):
+        at = 0
+        while at < self.received:
+            at += 5 + int.from_bytes(self.expected[at + 1:at + 5], "big")
+        return at == self.received
 
     def waits_for(self, window):
         """Whether it is the client that has to do something."""
@@ -105,8 +113,11 @@ class Model:
         fields = dict(self.wire.decoder.decode(found.payload))
         if found.ends:
             whole = stream.whole and stream.received == len(stream.expected)
-            self.check(whole or stream.reset, f"the end of {stream}")
-            self.check(fields["grpc-status"] == stream.code, f"trailers {fields} of {stream}")
+            late = fields["grpc-status"] == DEADLINE_EXCEEDED
+            self.check(whole or late and stream.timed and stream.is_between_messages(),
+                       f"the end of {stream}")
+            self.check(fields["grpc-status"] == stream.code or late and stream.timed,
+                       f"trailers {fields} of {stream}")
             del self.streams[stream.number]
         else:
             self.check(not stream.begun and fields[":status"] == "200", f"{fields} of {stream}")
@@ -138,11 +149,12 @@ class Model:
         self.pings.append((payload, list(reset)))
         self.send(ping(payload))
 
-    def open(self, method, request, expected, code="0", end=True):
+    def open(self, method, request, expected, code="0", end=True, timeout_ms=0):
         number, self.next_stream = self.next_stream, self.next_stream + 2
+        more = {"grpc_timeout": f"{timeout_ms}m"} if timeout_ms else {}
         fields = self.wire.fields("POST", SERVICE + method, content_type="application/grpc",
-                                  te="trailers")
-        stream = Stream(number, self.initial, expected, code, whole=end)
+                                  te="trailers", **more)
+        stream = Stream(number, self.initial, expected, code, whole=end, timed=timeout_ms > 0)
         self.streams[number] = stream
         self.send(self.wire.headers(number, fields, end=False))
         self.upload(stream, request, end)
@@ -155,13 +167,14 @@ class Model:
         if end:
             self.send(data(stream.number, b"", end=True))
 
-    def listen(self, text, count, interval_ms, code=0):
+    def listen(self, text, count, interval_ms, code=0, timeout_ms=0):
         field = text_field(text) if text else b""
         request = (field + varint_field(2, count) + varint_field(3, interval_ms) +
                    varint_field(4, code))
         expected = b"".join(envelope(field + (varint_field(2, i) if i > 0 else b""))
                             for i in range(count))
-        return self.open("EchoMany", envelope(request), expected, str(code))
+        return self.open("EchoMany", envelope(request), expected, str(code),
+                         timeout_ms=timeout_ms)
 
     def echo(self, text):
         message = envelope(text_field(text) if text else b"")
@@ -306,7 +319,8 @@ class Chance:
         else:
             text = self.text()
             model.listen(text, chance.randint(0, min(200, 200_000 // (len(text) + 20) + 1)),
-                         chance.choice([0, 1, 1, 1, 1, 2]), chance.choice([0, 0, 9]))
+                         chance.choice([0, 1, 1, 1, 1, 2]), chance.choice([0, 0, 9]),
+                         chance.choice([0, 0, 0, 0, 50]))
 
     def talk(self):
         stream = self.some([s for s in self.model.live() if not s.whole])
