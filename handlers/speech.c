@@ -21,6 +21,7 @@ static enum status fail_for_now(struct rpc_call *call, uint32_t retry_after_ms, 
 {
     uint32_t seconds = (retry_after_ms + 999) / 1000;
 
+    rpc_set_header(call, "retry-after", arena_printf(call->arena, "%u", seconds));
     return rpc_fail(call, STATUS_RESOURCE_EXHAUSTED, "%s; try again in %u s", why, seconds);
 }
 

@@ -72,7 +72,14 @@ function compileMessages(): Plugin {
  */
 function leaveOutJson(): Plugin {
   const names = {
-    from: ["fromJson", "fromJsonString", "mergeFromJson", "mergeFromJsonString", "enumFromJson"],
+    from: [
+      "fromJson",
+      "fromJsonString",
+      "mergeFromJson",
+      "mergeFromJsonString",
+      "enumFromJson",
+      "isEnumJson",
+    ],
     to: ["toJson", "toJsonString", "enumToJson"],
   };
   return {
@@ -81,7 +88,7 @@ function leaveOutJson(): Plugin {
     load: {
       filter: { id: /@bufbuild\/protobuf\/dist\/esm\/(from|to)-json\.js$/ },
       handler: (id) =>
-        [...names[id.endsWith("from-json.js") ? "from" : "to"], "isEnumJson"]
+        names[id.endsWith("from-json.js") ? "from" : "to"]
           .map((name) => `export function ${name}() { throw new Error("built without JSON"); }`)
           .join("\n"),
     },

@@ -1,6 +1,7 @@
 """ModerationService through the front door: reports, sanctions, appeals, filters, slow mode."""
 
 import concurrent.futures
+import json
 import time
 import unittest
 
@@ -731,6 +732,13 @@ class SlowMode(Moderation):
         self.speaker.say("first")
         error = self.assert_refused("resource_exhausted", self.speaker.say, "second")
         self.assertRegex(error.message, r"slow mode; try again in (599|600) s")
+        third = {"channelId": self.speaker.channel, "characterId": self.speaker.character["id"],
+                 "text": "third"}
+        status, headers, _ = self.speaker.api.request(
+            "POST", f"/waystone.{SEND_MESSAGE}", json.dumps(third),
+            {"Content-Type": "application/json", "Authorization": f"Bearer {self.speaker.token}"})
+        self.assertEqual(status, 429)
+        self.assertTrue(590 <= int(headers["retry-after"]) <= 600, headers["retry-after"])
         self.assert_refused("resource_exhausted", self.speaker.say, "second",
                             self.speaker.on(world.servers[1]))
         self.reporter.say("others have their own time")

@@ -22,7 +22,7 @@ function Place({ screen }: { screen: boolean }) {
   const { tidings, house, moderator } = useInside();
   const { speaker, characters } = house;
   const family = useMemo(() => characters.map(({ id, name }) => ({ id, name })), [characters]);
-  if (!tidings) return null;
+  if (!tidings) return <div className="chat-bare" aria-busy />;
   return (
     <ChatPanel
       chat={tidings.chat}

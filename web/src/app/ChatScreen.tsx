@@ -11,7 +11,7 @@ export function ChatScreen() {
   useTitle(t("title"));
   return (
     <Plate className="chat-screen">
-      <Suspense>
+      <Suspense fallback={<div className="chat-bare" aria-busy />}>
         <ChatPlace screen />
       </Suspense>
     </Plate>

@@ -102,7 +102,7 @@ function Drawer({ over, toggle }: { over: boolean; toggle: DrawerToggle | null }
       aria-label={t("title")}
       onKeyDown={(event) => event.key === "Escape" && toggle?.set(false)}
     >
-      <Suspense>
+      <Suspense fallback={<div className="chat-bare" aria-busy />}>
         <ChatPlace />
       </Suspense>
     </aside>

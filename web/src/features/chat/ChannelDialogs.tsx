@@ -24,6 +24,7 @@ type ChannelDialogProps = { channel: ChannelInfo; onClose: () => void };
 /** What owners and moderators of a channel may change of it. */
 export function ChangeDialog({ channel, onClose }: ChannelDialogProps) {
   const t = useTranslations("chat");
+  const td = useTranslations("chatDialogs");
   const { chat } = useChat();
   const { busy, failure, run } = useCall(onClose);
   const [name, setName] = useState(channel.name);
@@ -51,15 +52,15 @@ export function ChangeDialog({ channel, onClose }: ChannelDialogProps) {
     <Dialog title={t("toChange")} onClose={onClose}>
       <form className="form" onSubmit={save} noValidate>
         <Field
-          label={t("channelName")}
-          hint={t("channelNameHint")}
-          error={wrong ? t("channelNameHint") : null}
+          label={td("channelName")}
+          hint={td("channelNameHint")}
+          error={wrong ? td("channelNameHint") : null}
           value={name}
           maxLength={32}
           onChange={(event) => setName(event.target.value)}
         />
         <Field
-          label={t("channelTopic")}
+          label={td("channelTopic")}
           value={topic}
           maxLength={200}
           onChange={(event) => setTopic(event.target.value)}
@@ -71,9 +72,9 @@ export function ChangeDialog({ channel, onClose }: ChannelDialogProps) {
             checked={open}
             onChange={(event) => setOpen(event.target.checked)}
           />
-          {t("channelOpen")}
+          {td("channelOpen")}
         </label>
-        <Acts busy={busy} failure={failure} submit={t("saveChannel")} />
+        <Acts busy={busy} failure={failure} submit={td("saveChannel")} />
       </form>
     </Dialog>
   );
@@ -81,7 +82,7 @@ export function ChangeDialog({ channel, onClose }: ChannelDialogProps) {
 
 /** A moderator's hold on the pace of any channel. */
 export function SlowDialog({ channel, onClose }: ChannelDialogProps) {
-  const t = useTranslations("chat");
+  const t = useTranslations("chatDialogs");
   const once = useOnce();
   const { busy, failure, run } = useCall(onClose);
   const [seconds, setSeconds] = useState(channel.slowModeSeconds);
@@ -110,7 +111,7 @@ const PACES = [0, 5, 10, 30, 60, 300, 900, 3600];
 type SlowModeProps = { seconds: number; onChange: (seconds: number) => void };
 
 function SlowMode({ seconds, onChange }: SlowModeProps) {
-  const t = useTranslations("chat");
+  const t = useTranslations("chatDialogs");
   // A pace that was set elsewhere is among the choices, too.
   const paces = PACES.includes(seconds) ? PACES : [...PACES, seconds].sort((a, b) => a - b);
   return (

@@ -17,6 +17,7 @@ import type { Line } from "@/lib/live/model";
 import { checkField } from "@/lib/rules";
 import { transport } from "@/lib/transport";
 import { useErrorText } from "@/lib/useErrorText";
+import dialogs from "@/messages/en.dialogs.json";
 import peace from "@/messages/en.peace.json";
 import { ChangeDialog, SlowDialog } from "./ChannelDialogs";
 import { useChat, useChatState } from "./context";
@@ -27,11 +28,13 @@ import { useCall } from "./useCall";
 const client = createClient(ChatService, transport);
 const moderation = createClient(ModerationService, transport);
 
+const SENTENCES = { ...peace, ...dialogs };
+
 type ChatDialogProps = { dialog: OpenDialog; onClose: () => void };
 
 export default function ChatDialog(props: ChatDialogProps) {
   return (
-    <Catalogue messages={peace}>
+    <Catalogue messages={SENTENCES}>
       <AnyDialog {...props} />
     </Catalogue>
   );
@@ -50,6 +53,7 @@ function AnyDialog({ dialog, onClose }: ChatDialogProps) {
 
 function CreateDialog({ onClose }: { onClose: () => void }) {
   const t = useTranslations("chat");
+  const td = useTranslations("chatDialogs");
   const { chat, speaker } = useChat();
   const { busy, failure, run } = useCall(onClose);
   const [name, setName] = useState("");
@@ -72,15 +76,15 @@ function CreateDialog({ onClose }: { onClose: () => void }) {
     <Dialog title={t("toCreate")} onClose={onClose}>
       <form className="form" onSubmit={create}>
         <Field
-          label={t("channelName")}
-          hint={t("channelNameHint")}
-          error={wrong ? t("channelNameHint") : null}
+          label={td("channelName")}
+          hint={td("channelNameHint")}
+          error={wrong ? td("channelNameHint") : null}
           value={name}
           maxLength={32}
           onChange={(event) => setName(event.target.value)}
         />
         <Field
-          label={t("channelTopic")}
+          label={td("channelTopic")}
           value={topic}
           maxLength={200}
           onChange={(event) => setTopic(event.target.value)}
@@ -91,12 +95,12 @@ function CreateDialog({ onClose }: { onClose: () => void }) {
             checked={open}
             onChange={(event) => setOpen(event.target.checked)}
           />
-          {t("channelOpen")}
+          {td("channelOpen")}
         </label>
         {failure && <Notice>{failure}</Notice>}
         <div className="dialog-acts">
           <Button look="main" type="submit" aria-disabled={busy}>
-            {t("createChannel")}
+            {td("createChannel")}
           </Button>
         </div>
       </form>
@@ -106,6 +110,7 @@ function CreateDialog({ onClose }: { onClose: () => void }) {
 
 function FindDialog({ onClose }: { onClose: () => void }) {
   const t = useTranslations("chat");
+  const td = useTranslations("chatDialogs");
   const explain = useErrorText();
   const { chat, speaker } = useChat();
   const joined = useChatState((state) => state.channels);
@@ -130,7 +135,7 @@ function FindDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={t("toFind")} onClose={onClose}>
       <Field
-        label={t("findName")}
+        label={td("findName")}
         type="search"
         value={words}
         maxLength={32}
@@ -140,7 +145,7 @@ function FindDialog({ onClose }: { onClose: () => void }) {
       <p className="muted" role="status">
         {found.error
           ? explain(found.error)
-          : t("channelsFound", { count: found.data?.length ?? 0 })}
+          : td("channelsFound", { count: found.data?.length ?? 0 })}
       </p>
       <ul className="found-channels">
         {found.data?.map((channel) => (
@@ -152,8 +157,8 @@ function FindDialog({ onClose }: { onClose: () => void }) {
             </div>
             <Button onClick={() => join(channel.id)}>
               {joined.has(channel.id)
-                ? t("openChannel", { channel: channel.name })
-                : t("joinChannel", { channel: channel.name })}
+                ? td("openChannel", { channel: channel.name })
+                : td("joinChannel", { channel: channel.name })}
             </Button>
           </li>
         ))}
@@ -164,6 +169,7 @@ function FindDialog({ onClose }: { onClose: () => void }) {
 
 function WhisperDialog({ onClose }: { onClose: () => void }) {
   const t = useTranslations("chat");
+  const td = useTranslations("chatDialogs");
   const { chat, speaker } = useChat();
   const { busy, failure, run } = useCall(onClose);
   const [name, setName] = useState("");
@@ -175,8 +181,8 @@ function WhisperDialog({ onClose }: { onClose: () => void }) {
     <Dialog title={t("toWhisper")} onClose={onClose}>
       <form className="form" onSubmit={open}>
         <Field
-          label={t("whisperName")}
-          hint={t("whisperHint")}
+          label={td("whisperName")}
+          hint={td("whisperHint")}
           value={name}
           maxLength={24}
           onChange={(event) => setName(event.target.value)}
@@ -184,7 +190,7 @@ function WhisperDialog({ onClose }: { onClose: () => void }) {
         {failure && <Notice>{failure}</Notice>}
         <div className="dialog-acts">
           <Button look="main" type="submit" aria-disabled={busy}>
-            {t("openWhisper")}
+            {td("openWhisper")}
           </Button>
         </div>
       </form>
@@ -204,7 +210,7 @@ const REASONS = {
 type ReasonName = keyof typeof REASONS;
 
 function ReportDialog({ line, onClose }: { line: Line; onClose: () => void }) {
-  const t = useTranslations("chat");
+  const t = useTranslations("chatDialogs");
   const reasons = useTranslations("reasons");
   const { speaker } = useChat();
   const [done, setDone] = useState(false);
@@ -263,7 +269,7 @@ function ReportDialog({ line, onClose }: { line: Line; onClose: () => void }) {
 
 /** Taking back cannot be undone, so it is asked once more. */
 function RemoveDialog({ line, onClose }: { line: Line; onClose: () => void }) {
-  const t = useTranslations("chat");
+  const t = useTranslations("chatDialogs");
   const common = useTranslations("common");
   const { chat } = useChat();
   const { busy, failure, run } = useCall(onClose);

@@ -43,7 +43,12 @@ export function ChatPanel(props: ChatPanelProps) {
     () => ({ chat, speaker, family, moderator, own: new Set(family.map(({ id }) => id)) }),
     [chat, speaker, family, moderator],
   );
-  if (!ready) return <p className="chat-quiet">{t("waiting")}</p>;
+  if (!ready)
+    return (
+      <p className="chat-bare" aria-busy>
+        {t("waiting")}
+      </p>
+    );
   return (
     <ChatContext value={context}>
       <div ref={root} className="chat-place" {...ahead(loadDialog)}>

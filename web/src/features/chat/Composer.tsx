@@ -7,6 +7,7 @@ import { checkField, longest } from "@/lib/rules";
 import { useChat, useChatState } from "./context";
 import { candidates, mentionAt, mentioned, type Person } from "./mentions";
 import { type Draft, noDraft, type Speaker } from "./store";
+import { useSeconds } from "./useSeconds";
 
 type ComposerProps = {
   channel: ChannelInfo;
@@ -25,7 +26,7 @@ export function Composer({ channel, speaker, sign, people, onFailed }: ComposerP
   const { chat } = useChat();
   const draft = useChatState((state) => state.drafts.get(channel.id)) ?? noDraft;
   const box = useRef<HTMLTextAreaElement>(null);
-  const quietSeconds = useQuiet(channel.id);
+  const quietSeconds = useSeconds(useChatState((state) => state.quietUntilMs.get(channel.id)) ?? 0);
   const left = LONGEST - [...draft.text].length;
   const text = draft.text.trim();
   const fits = text !== "" && !checkField(SendMessageRequestSchema, "text", text);
@@ -33,8 +34,8 @@ export function Composer({ channel, speaker, sign, people, onFailed }: ComposerP
   const set = (change: Partial<Draft>) => chat.setDraft(channel.id, { ...draft, ...change });
   const mentions = useMentions(draft.text, people, box, (next) => set({ text: next }));
 
-  // Choosing to reply or to change something leads to where one writes.
-  const about = draft.editing?.sequence ?? draft.replyTo?.sequence;
+  // Choosing to reply, to change something or to write it anew leads to where one writes.
+  const about = draft.anew ?? draft.editing?.sequence ?? draft.replyTo?.sequence;
   useEffect(() => {
     if (about !== undefined) box.current?.focus();
   }, [about]);
@@ -130,20 +131,6 @@ function About({ draft, onDrop }: { draft: Draft; onDrop: () => void }) {
       </button>
     </p>
   );
-}
-
-/** Seconds until one may speak again in slow mode. */
-function useQuiet(channelId: bigint): number {
-  const untilMs = useChatState((state) => state.quietUntilMs.get(channelId)) ?? 0;
-  const [nowMs, setNowMs] = useState(() => Date.now());
-  const waiting = untilMs > nowMs;
-  useEffect(() => {
-    setNowMs(Date.now());
-    if (!waiting && untilMs <= Date.now()) return;
-    const ticking = setInterval(() => setNowMs(Date.now()), 500);
-    return () => clearInterval(ticking);
-  }, [untilMs, waiting]);
-  return Math.max(0, Math.ceil((untilMs - nowMs) / 1000));
 }
 
 /** Names to choose from while one writes a mention: arrows choose, Enter or Tab takes. */

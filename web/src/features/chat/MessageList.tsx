@@ -185,8 +185,9 @@ function useHelp(props: MessageListProps, onActive: (key: string) => void): RowH
       onDialog,
       onTold,
       onFailed,
-      onReply: (line: Line) => chat.setDraft(id, { ...draft(), replyTo: line, editing: null }),
-      onEdit: (line: Line) => chat.setDraft(id, { text: line.text, replyTo: null, editing: line }),
+      onReply: (line: Line) =>
+        chat.setDraft(id, { ...draft(), replyTo: line, editing: null, anew: null }),
+      onEdit: (line: Line) => chat.setDraft(id, { ...noDraft, text: line.text, editing: line }),
     };
   }, [chat, id, t, clock, onActive, onDialog, onTold, onFailed]);
 }

@@ -4,10 +4,12 @@ import { Button } from "@/components/Button";
 import type { Line, Quote } from "@/lib/live/model";
 import type { useClock } from "@/lib/useClock";
 import { useChat } from "./context";
+import type { Failure } from "./failure";
 import type { Pending } from "./log";
 import { type Person, pieces } from "./mentions";
 import { RowActs, type RowActsProps, type RowChannel } from "./RowActs";
 import type { Row } from "./rows";
+import { useSeconds } from "./useSeconds";
 
 export type RowHelp = Pick<
   RowActsProps,
@@ -59,7 +61,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         <Unsent
           pending={row.pending}
           starts={row.startsGroup}
-          channelId={props.channel.id}
+          channel={props.channel}
           people={props.people}
           help={help}
         />
@@ -196,16 +198,16 @@ function Words({ text, people, own, children }: WordsProps) {
 type UnsentProps = {
   pending: Pending;
   starts: boolean;
-  channelId: bigint;
+  channel: RowChannel;
   people: readonly Person[];
   help: RowHelp;
 };
 
-function Unsent({ pending, starts, channelId, people, help }: UnsentProps) {
+function Unsent({ pending, starts, channel, people, help }: UnsentProps) {
   const { t } = help;
-  const { chat, own } = useChat();
+  const { own } = useChat();
   return (
-    <div className={`chat-${pending.state}`}>
+    <div className={pending.failure ? "chat-failed" : "chat-sending"}>
       <article className={`chat-line ${starts ? "chat-line-first" : ""}`}>
         <Head
           atMs={pending.madeAtMs}
@@ -214,21 +216,44 @@ function Unsent({ pending, starts, channelId, people, help }: UnsentProps) {
           help={help}
         />
         <Words text={pending.text} people={people} own={own} />
-        {pending.state === "sending" ? (
-          <span className="chat-state">{t("sending")}</span>
+        {pending.failure ? (
+          <Failed unsent={pending.key} failure={pending.failure} channel={channel} t={t} />
         ) : (
-          <span className="chat-state" role="alert">
-            {pending.reason ? t("failedWith", { reason: pending.reason }) : t("failed")}
-            <Button look="quiet" onClick={() => void chat.sayAgain(channelId, pending.key)}>
-              {t("again")}
-            </Button>
-            <Button look="quiet" onClick={() => chat.discard(channelId, pending.key)}>
-              {t("discard")}
-            </Button>
-          </span>
+          <span className="chat-state">{t("sending")}</span>
         )}
       </article>
     </div>
+  );
+}
+
+type FailedProps = { unsent: string; failure: Failure; channel: RowChannel; t: RowHelp["t"] };
+
+/** Why it was not sent, and what helps: sending it again, or other words where it was refused. */
+function Failed({ unsent, failure: { reason, againAtMs }, channel, t }: FailedProps) {
+  const { chat } = useChat();
+  const seconds = useSeconds(againAtMs ?? 0);
+  return (
+    <span className="chat-state">
+      <span role="alert">{reason ? t("failedWith", { reason }) : t("failed")}</span>
+      {againAtMs !== null ? (
+        <Button
+          look="quiet"
+          aria-disabled={seconds > 0}
+          onClick={() => seconds === 0 && void chat.sayAgain(channel.id, unsent)}
+        >
+          {seconds > 0 ? t("againIn", { count: seconds }) : t("again")}
+        </Button>
+      ) : (
+        channel.canSpeak && (
+          <Button look="quiet" onClick={() => chat.writeAnew(channel.id, unsent)}>
+            {t("anew")}
+          </Button>
+        )
+      )}
+      <Button look="quiet" onClick={() => chat.discard(channel.id, unsent)}>
+        {t("discard")}
+      </Button>
+    </span>
   );
 }
 

@@ -66,8 +66,7 @@ function pending(key: string, text: string): Pending {
     replyTo: null,
     mentions: [],
     madeAtMs: AT,
-    state: "sending",
-    reason: "",
+    failure: null,
   };
 }
 
@@ -174,8 +173,9 @@ describe("lines of ours", () => {
   });
 
   it("stay with the reason when they failed, and leave when the lost answer turns up", () => {
-    const failed = withFailed(withPending(five, pending("a", "hi")), "a", "slow mode");
-    expect(failed.pending[0]).toMatchObject({ state: "failed", reason: "slow mode" });
+    const slow = { reason: "slow mode", againAtMs: AT };
+    const failed = withFailed(withPending(five, pending("a", "hi")), "a", slow);
+    expect(failed.pending[0]).toMatchObject({ failure: slow });
     expect(heard(failed, said(6, "hi")).pending).toEqual([]);
   });
 
@@ -185,10 +185,13 @@ describe("lines of ours", () => {
   });
 
   it("can be sent again under the same key, and discarded", () => {
-    const failed = withFailed(withPending(five, pending("a", "hi")), "a", "");
+    const failed = withFailed(withPending(five, pending("a", "hi")), "a", {
+      reason: "",
+      againAtMs: null,
+    });
     const log = withPending(failed, pending("a", "hi"));
     expect(log.pending).toHaveLength(1);
-    expect(log.pending[0]?.state).toBe("sending");
+    expect(log.pending[0]?.failure).toBeNull();
     expect(withoutPending(log, "a").pending).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@
  * back, and what is said now waits until the stretch has been read on to the present.
  */
 import type { ChannelEvent, Line, Reaction } from "@/lib/live/model";
+import type { Failure } from "./failure";
 
 /** A line of ours the server has not acknowledged. `key` makes sending it again harmless. */
 export type Pending = {
@@ -16,9 +17,8 @@ export type Pending = {
   replyTo: Line | null;
   mentions: readonly bigint[];
   madeAtMs: number;
-  state: "sending" | "failed";
-  /** Why it failed, in the server's words; empty when it did not say. */
-  reason: string;
+  /** Null while it is being sent. */
+  failure: Failure | null;
 };
 
 export type ChatLog = {
@@ -132,12 +132,10 @@ export function withoutPending(log: ChatLog, key: string): ChatLog {
   return { ...log, pending: log.pending.filter((one) => one.key !== key) };
 }
 
-export function withFailed(log: ChatLog, key: string, reason: string): ChatLog {
+export function withFailed(log: ChatLog, key: string, failure: Failure): ChatLog {
   return {
     ...log,
-    pending: log.pending.map((one) =>
-      one.key === key ? { ...one, state: "failed", reason } : one,
-    ),
+    pending: log.pending.map((one) => (one.key === key ? { ...one, failure } : one)),
   };
 }
 

@@ -73,8 +73,7 @@ describe("rows", () => {
       replyTo: null,
       mentions: [],
       madeAtMs: NOON + MINUTE,
-      state: "sending",
-      reason: "",
+      failure: null,
     });
     expect(toRows(log, new Set()).at(-1)).toMatchObject({ kind: "pending", startsGroup: false });
   });

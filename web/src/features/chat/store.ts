@@ -12,6 +12,7 @@ import type { AccountEvent, ChannelEvent, ChannelInfo, Line, LiveEvent } from "@
 import { recall, remember } from "@/lib/storage";
 import * as calls from "./calls";
 import { type Channels, firstOf, heardIn, ordered, read, takesUnread } from "./channels";
+import { failureOf } from "./failure";
 import {
   type ChatLog,
   emptyLog,
@@ -40,7 +41,13 @@ export type Speaker = { id: bigint; name: string };
 export type Target = { sequence: bigint; stamp: number };
 
 /** What is being written in a channel. */
-export type Draft = { text: string; replyTo: Line | null; editing: Line | null };
+export type Draft = {
+  text: string;
+  replyTo: Line | null;
+  editing: Line | null;
+  /** The key of the refused message that is written anew. */
+  anew: string | null;
+};
 
 export type ChatState = {
   /** The channels have been read. */
@@ -55,7 +62,7 @@ export type ChatState = {
   quietUntilMs: ReadonlyMap<bigint, number>;
 };
 
-export const noDraft: Draft = { text: "", replyTo: null, editing: null };
+export const noDraft: Draft = { text: "", replyTo: null, editing: null, anew: null };
 
 const initial: ChatState = {
   ready: false,
@@ -179,16 +186,28 @@ export class Chat {
       replyTo,
       mentions,
       madeAtMs: Date.now(),
+      failure: null,
     };
     this.setLog(openId, { ...this.log(openId), unreadAfter: null });
-    return this.deliver(openId, { ...made, state: "sending", reason: "" });
+    return this.deliver(openId, made);
   }
 
   /** The same key as before: if the first attempt did arrive, this gets its answer. */
   async sayAgain(channelId: bigint, key: string): Promise<void> {
     const pending = this.log(channelId).pending.find((one) => one.key === key);
     if (!pending) return;
-    await this.deliver(channelId, { ...pending, state: "sending", madeAtMs: Date.now() });
+    await this.deliver(channelId, { ...pending, failure: null, madeAtMs: Date.now() });
+  }
+
+  /** Takes a refused message back to where one writes, before what is written there already. */
+  writeAnew(channelId: bigint, key: string): void {
+    const pending = this.log(channelId).pending.find((one) => one.key === key);
+    if (!pending) return;
+    const draft = this.store.getState().drafts.get(channelId) ?? noDraft;
+    const begun = draft.editing ? "" : draft.text;
+    const text = begun ? `${pending.text}\n${begun}` : pending.text;
+    this.setDraft(channelId, { text, replyTo: pending.replyTo, editing: null, anew: key });
+    this.discard(channelId, key);
   }
 
   discard(channelId: bigint, key: string): void {
@@ -509,7 +528,10 @@ export class Chat {
       this.setLog(channelId, line ? withLine(log, line) : log);
       this.keepQuiet(channelId);
     } catch (error) {
-      this.setLog(channelId, withFailed(this.log(channelId), pending.key, wordsOf(error)));
+      this.setLog(
+        channelId,
+        withFailed(this.log(channelId), pending.key, failureOf(error, Date.now())),
+      );
     }
   }
 
@@ -579,11 +601,4 @@ function newerOf(now: ChannelInfo, known: ChannelInfo): ChannelInfo {
 function isGone(error: unknown): boolean {
   const { code } = ConnectError.from(error);
   return code === Code.NotFound || code === Code.PermissionDenied;
-}
-
-/** What the server says about a refusal that only it can explain. */
-function wordsOf(error: unknown): string {
-  const { code, rawMessage } = ConnectError.from(error);
-  const told = [Code.FailedPrecondition, Code.ResourceExhausted, Code.InvalidArgument];
-  return told.includes(code) ? rawMessage : "";
 }

@@ -10,14 +10,16 @@ const END_PX = 40;
  * Keeps the newest line in view while the player is at the end, and leaves a reader in peace.
  *
  * Only scrolling up lets go of the end: lines that grow when they are measured, or a composer that
- * takes more room, move the end away too, and are followed. The end of a stretch that does not
- * reach the present is no end to stay at.
+ * takes more room, move the end away too, and are followed. A composer that gives room back can bring
+ * the end to the reader without any scrolling. The end of a stretch that does not reach the present
+ * is no end to stay at.
  */
 export function useEnd(chat: Chat, log: ChatLog, rowCount: number) {
   const list = useRef<VListHandle>(null);
   const [atEnd, setAtEnd] = useState(true);
   const held = useRef(true);
   const lastOffset = useRef(0);
+  const lastHeight = useRef(0);
   const { hasNewer } = log;
 
   const look = useCallback(
@@ -45,17 +47,32 @@ export function useEnd(chat: Chat, log: ChatLog, rowCount: number) {
 
   const letGo = useCallback(() => hold(false), [hold]);
 
+  const isNear = useCallback(
+    (view: VListHandle) =>
+      view.scrollSize - view.viewportSize - view.scrollOffset < END_PX && !hasNewer,
+    [hasNewer],
+  );
+
   const onScroll = useCallback(
     (offset: number) => {
       const view = list.current;
       const wentUp = offset < lastOffset.current - 1;
       lastOffset.current = offset;
       if (!view) return;
-      const near = view.scrollSize - view.viewportSize - offset < END_PX && !hasNewer;
+      const near = isNear(view);
       if (near !== held.current && (near || wentUp)) hold(near);
     },
-    [hold, hasNewer],
+    [hold, isNear],
   );
+
+  const onResize = useCallback(() => {
+    const view = list.current;
+    if (!view) return;
+    const grew = view.viewportSize > lastHeight.current;
+    lastHeight.current = view.viewportSize;
+    if (grew && !held.current && isNear(view)) hold(true);
+    follow();
+  }, [follow, hold, isNear]);
 
   const newest = log.lines.at(-1)?.sequence;
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new line is what makes it run.
@@ -77,5 +94,5 @@ export function useEnd(chat: Chat, log: ChatLog, rowCount: number) {
     };
   }, [chat, look]);
 
-  return { list, atEnd, toEnd, letGo, onScroll, onResize: follow };
+  return { list, atEnd, toEnd, letGo, onScroll, onResize };
 }
