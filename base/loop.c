@@ -12,13 +12,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Rounds of steps 3 and 4 in one tick: coroutines that keep each other ready must not keep the
- * sockets waiting. */
-#define MAX_ROUNDS 64
+/* Rounds of steps 3 and 4 in one tick: coroutines that keep each other ready, and long work done in
+ * pieces, must not keep the sockets waiting. */
+#define MAX_ROUNDS 16
 #define IDLE_WAIT_MS 60000
 
 struct task_list {
     struct loop_task *first, *last;
+    struct loop_task end; /* of the round that runs */
 };
 
 struct loop {
@@ -243,15 +244,17 @@ static void remove_task(struct task_list *list, struct loop_task *task)
         list->last = task->previous;
 }
 
-/* Tasks added by tasks run in the same round; MAX_ROUNDS bounds what they can keep up by
- * way of coroutines, and a task must not add itself. */
+/* Those that are there: what they add runs in the next round, behind the coroutines that became
+ * ready meanwhile. A task may add itself, to go on later. */
 static void run_tasks(struct task_list *list)
 {
-    while (list->first != NULL) {
+    add_task(list, &list->end);
+    while (list->first != &list->end) {
         struct loop_task *task = list->first;
         remove_task(list, task);
         task->fn(task);
     }
+    remove_task(list, &list->end);
 }
 
 void loop_defer(struct loop *loop, struct loop_task *task)

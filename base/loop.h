@@ -7,7 +7,7 @@
  *   1. poll sockets and run their callbacks (h2o),
  *   2. run messages posted by other threads and expired timers,
  *   3. resume every coroutine that became ready, and run the tasks that begin something,
- *   4. run deferred tasks; repeat 3 and 4 until neither is left.
+ *   4. run deferred tasks; repeat 3 and 4 with what they brought, for some rounds at most.
  *
  * Callbacks only mark coroutines ready; they run in step 3, so handler code never runs inside
  * a parser's or library's callback. Writers defer their flush to step 4, so that all that a
@@ -86,7 +86,8 @@ struct loop_task {
 };
 
 /* Runs the task once in step 4 of this tick (of the next one, from outside a tick). Deferring
- * a queued task again has no effect. */
+ * a queued task again has no effect. Long work is done in pieces by a task that defers itself:
+ * between two pieces run the coroutines that are ready, and after some of them the sockets. */
 void loop_defer(struct loop *loop, struct loop_task *task);
 
 /* No effect when it is not queued. */

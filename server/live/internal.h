@@ -6,6 +6,7 @@
 #include "server/live/hub.h"
 
 #define HUB_FOLLOWERS_AT_ONCE 32 /* of one topic, before their connections write */
+#define HUB_HANDED_AT_ONCE 1024  /* of several */
 
 struct ring_entry {
     int64_t sequence; /* 0: empty */

@@ -225,15 +225,14 @@ static void prefetch_followers(const struct topic *topic)
             rpc_prefetch(subscribers[i]->call, step);
 }
 
-/* False when followers are left. */
-static bool deliver_to(struct topic *topic, size_t count)
+/* To `*count` followers at most, which it takes down. False when followers are left. */
+static bool deliver_to(struct topic *topic, size_t *count)
 {
-    if (count == HUB_FOLLOWERS_AT_ONCE)
-        prefetch_followers(topic);
-    for (; topic->to_pump != NULL; count--) {
+    while (topic->to_pump != NULL) {
         struct following *following = topic->to_pump;
-        if (count == 0)
+        if (*count == 0)
             return false;
+        *count -= 1;
         topic->to_pump = following->next_follower;
         following_pump(following);
     }
@@ -242,19 +241,30 @@ static bool deliver_to(struct topic *topic, size_t count)
     return true;
 }
 
+static bool deliver_alone(struct topic *topic)
+{
+    size_t count = HUB_FOLLOWERS_AT_ONCE;
+
+    prefetch_followers(topic);
+    return deliver_to(topic, &count);
+}
+
 /* A topic that is alone in its tick goes to a few followers at a time, whose connections then write
- * while what they touch is still in the processor's cache. Of several topics all are handed over
- * first, so that what they have for one connection leaves in one write. */
+ * while what they touch is still in the processor's cache. Of several topics many are handed over
+ * first, so that what they have for one connection leaves in one write. Between two pieces others
+ * have their turn: calls and sockets do not wait for a whole crowd. */
 void hub_deliver(struct loop_task *task)
 {
     struct hub *hub = (struct hub *)((char *)task - offsetof(struct hub, deliver));
+    size_t left = HUB_HANDED_AT_ONCE;
 
     do {
         if (hub->delivering == NULL && (hub->delivering = pop_dirty(hub)) != NULL)
             begin_delivery(hub->delivering);
         if (hub->delivering == NULL)
             return;
-        if (!deliver_to(hub->delivering, has_dirty(hub) ? SIZE_MAX : HUB_FOLLOWERS_AT_ONCE)) {
+        if (!(has_dirty(hub) ? deliver_to(hub->delivering, &left)
+                             : deliver_alone(hub->delivering))) {
             loop_defer(hub->loop, task);
             return;
         }

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/coro.h"
 #include "base/loop.h"
 
 #include <criterion/criterion.h>
@@ -175,6 +176,61 @@ Test(loop, deferred_tasks_run_once_in_order_in_the_same_tick)
     loop_undefer(loop, &b.task);
     loop_tick(loop, 0);
     cr_expect_str_eq(trace, "acd");
+}
+
+/* Long work, done in pieces. */
+struct pieces {
+    struct loop_task task;
+    unsigned done, left;
+};
+
+static void do_piece(struct loop_task *task)
+{
+    struct pieces *pieces = MEMBER_OF(struct pieces, task, task);
+
+    if (strlen(trace) < sizeof(trace) - 1)
+        trace[strlen(trace)] = 'p';
+    pieces->done++;
+    if (--pieces->left > 0)
+        loop_defer(loop, task);
+}
+
+static void note_coroutine(void *argument)
+{
+    trace[strlen(trace)] = 'c';
+}
+
+static void start_coroutine(struct loop_task *task)
+{
+    coro_start(loop, note_coroutine, NULL);
+}
+
+Test(loop, coroutines_do_not_wait_for_work_in_pieces)
+{
+    struct pieces pieces = {{do_piece}, .left = 4};
+    struct test_task a = {{note_task}, 'a', NULL};
+    struct loop_task starts = {start_coroutine};
+
+    loop_defer(loop, &pieces.task);
+    loop_defer(loop, &starts);
+    loop_defer(loop, &a.task);
+    loop_tick(loop, 0);
+    cr_expect_str_eq(trace, "pacppp");
+}
+
+Test(loop, sockets_do_not_wait_for_work_in_pieces)
+{
+    struct pieces pieces = {{do_piece}, .left = 1000};
+    unsigned ticks = 0;
+
+    loop_defer(loop, &pieces.task);
+    for (; pieces.left > 0; ticks++) {
+        unsigned before = pieces.done;
+        loop_tick(loop, 1000); /* does not wait: there is work */
+        cr_assert_gt(pieces.done, before);
+        cr_assert_leq(pieces.done - before, 16);
+    }
+    cr_expect_geq(ticks, 1000 / 16);
 }
 
 /* --- posted messages --- */
