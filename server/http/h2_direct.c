@@ -23,14 +23,18 @@
 #include <stdlib.h>
 
 #define FRAME_PAYLOAD_MAX (16 * 1024) /* what every peer takes (RFC 9113, 4.2) */
+/* nghttp2 takes a debt in one go, 16 KB after the other: a bound on how long that takes. */
+#define CREDIT_MAX (16 * 1024 * 1024)
 
-static uint32_t smaller_window(const struct h2_connection *connection, int32_t stream_id)
+static uint32_t credit_of(const struct h2_connection *connection, int32_t stream_id)
 {
     int32_t of_all = nghttp2_session_get_remote_window_size(connection->session);
     int32_t own = nghttp2_session_get_stream_remote_window_size(connection->session, stream_id);
     int32_t smaller = of_all < own ? of_all : own;
 
-    return smaller > 0 ? (uint32_t)smaller : 0;
+    if (smaller <= 0)
+        return 0;
+    return smaller < CREDIT_MAX ? (uint32_t)smaller : CREDIT_MAX;
 }
 
 void h2_direct_offer(struct h2_connection *connection)
@@ -42,7 +46,7 @@ void h2_direct_offer(struct h2_connection *connection)
         connection->abusive || !nghttp2_session_want_read(connection->session))
         return;
     connection->direct = stream;
-    connection->credit = smaller_window(connection, stream->id);
+    connection->credit = credit_of(connection, stream->id);
 }
 
 static void put_head(struct buffer *out, size_t length, int32_t stream_id)

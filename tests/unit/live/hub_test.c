@@ -1,6 +1,7 @@
 /* The hub: order, each once, repair, slow subscribers, coalescing, hidden origins, states, resets
  * and ends. Subscribers are real calls whose transport is ours; the source is an array. */
 #include "server/live/hub.h"
+#include "server/live/internal.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -411,6 +412,55 @@ HUB_TEST(what_was_missed_comes_first_then_the_mark_then_what_happens)
     publish(6);
     settle_gathered();
     heard(client, "e6 ");
+}
+
+#define CROWD 600
+static unsigned heard_before_the_turn;
+
+static unsigned messages_heard(void)
+{
+    unsigned sum = 0;
+
+    for (size_t i = 0; i < client_count; i++)
+        sum += clients[i]->messages;
+    return sum;
+}
+
+static void note_turn(void *argument)
+{
+    heard_before_the_turn = messages_heard();
+}
+
+static void ask_for_turn(struct loop_task *task)
+{
+    coro_start(loop, note_turn, NULL);
+}
+
+/* A coroutine that is ready while a crowd is told has its turn after the first piece. */
+HUB_TEST(others_have_their_turn_while_a_crowd_is_told)
+{
+    struct loop_task turn = {ask_for_turn};
+    struct hub_event event;
+    unsigned before;
+
+    for (int i = 0; i < CROWD; i++) {
+        struct client *client = new_client();
+        add_wish(client, LOG, 1, -1);
+        add_wish(client, LOG, 2, -1);
+        add_wish(client, LOG, 3, -1);
+        connect_client(client);
+    }
+    before = messages_heard();
+    for (int64_t id = 1; id <= 3; id++) {
+        event = event_at(1);
+        hub_publish(hub, (struct hub_topic){LOG, id}, &event);
+    }
+    newest = 1;
+    loop_defer(loop, &turn);
+    settle_gathered();
+    cr_expect_geq(heard_before_the_turn - before, HUB_FOLLOWERS_AT_ONCE);
+    cr_expect_leq(heard_before_the_turn - before, HUB_HANDED_AT_ONCE);
+    cr_expect_eq(messages_heard() - before, 3 * CROWD);
 }
 
 HUB_TEST(without_a_cursor_only_what_happens_from_now_on)
