@@ -1,5 +1,7 @@
 import {
+  type FocusEvent,
   type KeyboardEvent,
+  type PointerEvent,
   useCallback,
   useEffect,
   useLayoutEffect,
@@ -68,6 +70,7 @@ export function MessageList(props: MessageListProps) {
         aria-label={t("log", { channel: channel.name })}
         tabIndex={0}
         shift={shift}
+        {...LAST_USED}
         onKeyDown={move}
         onResize={view.onResize}
         onScroll={(offset) => {
@@ -107,6 +110,14 @@ export function MessageList(props: MessageListProps) {
   );
 }
 
+/** The list is marked while the keys go through it: a pointer that merely rests there steps back. */
+const LAST_USED = {
+  onFocus: ({ currentTarget, target }: FocusEvent<HTMLElement>) =>
+    currentTarget.toggleAttribute("data-keys", target.matches(":focus-visible")),
+  onPointerMove: ({ currentTarget }: PointerEvent<HTMLElement>) =>
+    currentTarget.toggleAttribute("data-keys", false),
+};
+
 type ListRef = ReturnType<typeof useEnd>["list"];
 type Active = { key: string | null; focus: boolean };
 
@@ -118,6 +129,7 @@ function useActive(rows: readonly Row[], list: ListRef) {
   }, []);
 
   const move = (event: KeyboardEvent<HTMLElement>) => {
+    event.currentTarget.toggleAttribute("data-keys", true);
     const target = event.target as HTMLElement;
     // Only from the list or from a message itself: buttons and menus have keys of their own.
     if (target !== event.currentTarget && target.tagName !== "ARTICLE") return;
