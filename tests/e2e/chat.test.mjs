@@ -540,6 +540,39 @@ describe("peace", () => {
     );
   });
 
+  test("what is in force on somebody stands where one puts more, and is lifted there", async () => {
+    const dialog = judge.page.getByRole("dialog", { name: `Sanction ${toren.character}` });
+    await toren.say("look at my shop");
+    await judge.hears("look at my shop");
+    await judge.act("look at my shop", `Sanction ${toren.character}`);
+    await dialog.getByText("No sanction is in force.").waitFor();
+    await dialog.getByLabel("For", { exact: true }).selectOption("week");
+    await dialog.getByLabel("Why", { exact: true }).fill("Sells in the open.");
+    await dialog.getByRole("button", { name: "Put the sanction" }).click();
+    await dialog.waitFor({ state: "detached" });
+
+    await judge.act("look at my shop", `Sanction ${toren.character}`);
+    const inForce = dialog.getByRole("list", { name: "Sanctions in force" });
+    await inForce.getByText("May not speak: Global").waitFor();
+    await inForce.getByText("Sells in the open.").waitFor();
+    assert.equal(await inForce.getByRole("listitem").count(), 1);
+    assert.deepEqual(await judge.violations(), []);
+    await judge.shot("in-force");
+    await inForce.getByRole("button", { name: "Lift it" }).click();
+    await inForce.getByLabel("Why it is lifted").fill("A week was too much.");
+    await inForce.getByRole("button", { name: "Lift the sanction" }).click();
+    await dialog.getByText("No sanction is in force.").waitFor();
+    await judge.page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    // A server hears of it within a second.
+    const said = judge.page.getByRole("log").getByText("I will not sell", { exact: true });
+    for (let tries = 0; (await said.count()) === 0; tries += 1) {
+      assert.ok(tries < 5, "the sanction still holds");
+      await toren.say("I will not sell");
+      await said.waitFor({ timeout: 1000 }).catch(() => {});
+    }
+  });
+
   test("a ban needs no report, and is appealed from the refused sign-in", async () => {
     await toren.say("you all are fools");
     await judge.hears("you all are fools");

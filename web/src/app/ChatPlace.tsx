@@ -1,4 +1,4 @@
-import { useMemo } from "react";
+import { lazy, Suspense, useMemo } from "react";
 import { useTranslations } from "use-intl";
 import { Catalogue } from "@/components/Catalogue";
 import { Seal } from "@/components/Seal";
@@ -7,6 +7,14 @@ import { ChatPanel } from "@/features/chat";
 import en from "@/messages/en.chat.json";
 import { useInside } from "./inside";
 import { Link } from "./router";
+
+const SanctionsOn = lazy(() => import("@/features/moderation/SanctionsOn"));
+
+const sanctionsOn = (characterId: bigint) => (
+  <Suspense>
+    <SanctionsOn characterId={characterId} />
+  </Suspense>
+);
 
 /** Chat with the house joined to it, the same in the drawer and on its own screen. */
 export function ChatPlace({ screen = false }: { screen?: boolean }) {
@@ -29,6 +37,7 @@ function Place({ screen }: { screen: boolean }) {
       heading={screen ? "h1" : "h2"}
       family={family}
       moderator={moderator}
+      sanctionsOn={sanctionsOn}
       speaker={speaker}
       speakerSign={speaker && <Seal race={raceName(speaker.race)} className="seal-small" />}
       noSpeaker={

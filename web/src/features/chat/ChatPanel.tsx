@@ -24,13 +24,14 @@ type ChatPanelProps = {
   /** The player's own characters, whose lines carry the thread's colour. */
   family: readonly Person[];
   moderator: boolean;
+  sanctionsOn: (characterId: bigint) => ReactNode;
   /** What to do instead of speaking while nobody can. */
   noSpeaker: ReactNode;
 };
 
 /** Channels and the open one's conversation: side by side where there is room, else in turns. */
 export function ChatPanel(props: ChatPanelProps) {
-  const { chat, heading, speaker, speakerSign, family, moderator, noSpeaker } = props;
+  const { chat, heading, speaker, speakerSign, family, moderator, sanctionsOn, noSpeaker } = props;
   const t = useTranslations("chat");
   const ready = useStore(chat.store, (state) => state.ready);
   const channel = useStore(chat.store, ({ openId, channels }) =>
@@ -40,8 +41,15 @@ export function ChatPanel(props: ChatPanelProps) {
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   const root = useRef<HTMLDivElement>(null);
   const context = useMemo(
-    () => ({ chat, speaker, family, moderator, own: new Set(family.map(({ id }) => id)) }),
-    [chat, speaker, family, moderator],
+    () => ({
+      chat,
+      speaker,
+      family,
+      moderator,
+      sanctionsOn,
+      own: new Set(family.map(({ id }) => id)),
+    }),
+    [chat, speaker, family, moderator, sanctionsOn],
   );
   if (!ready)
     return (

@@ -21,6 +21,7 @@ import {
 } from "@/lib/sanctions";
 import { transport } from "@/lib/transport";
 import { useOnce } from "@/lib/useOnce";
+import { useChat } from "./context";
 import { useCall } from "./useCall";
 
 const moderation = createClient(ModerationService, transport);
@@ -34,6 +35,7 @@ type SanctionDialogProps = {
 /** A moderator who sees it happen need not wait for somebody to report it. */
 export function SanctionDialog({ sanction: line, channel, onClose }: SanctionDialogProps) {
   const t = useTranslations("moderation");
+  const { sanctionsOn } = useChat();
   const once = useOnce();
   const { busy, failure, run } = useCall(onClose);
   const [choice, setChoice] = useState<SanctionName>("mute");
@@ -58,8 +60,9 @@ export function SanctionDialog({ sanction: line, channel, onClose }: SanctionDia
   };
   return (
     <Dialog title={t("sanctionTitle", { name: line.characterName })} onClose={onClose}>
+      <blockquote>{line.text}</blockquote>
+      {sanctionsOn(line.characterId)}
       <form className="form" onSubmit={put}>
-        <blockquote>{line.text}</blockquote>
         <Select
           label={t("sanctionChoice", { name: line.characterName })}
           value={choice}

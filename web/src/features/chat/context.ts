@@ -1,4 +1,4 @@
-import { createContext, use } from "react";
+import { createContext, type ReactNode, use } from "react";
 import { useStore } from "zustand";
 import type { Person } from "./mentions";
 import type { Chat, ChatState, Speaker } from "./store";
@@ -13,6 +13,8 @@ export type ChatContextValue = {
   family: readonly Person[];
   /** Keeps the peace everywhere. */
   moderator: boolean;
+  /** For moderators: what is in force on whoever is behind a character. */
+  sanctionsOn: (characterId: bigint) => ReactNode;
 };
 
 export const ChatContext = createContext<ChatContextValue | null>(null);
