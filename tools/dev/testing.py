@@ -25,7 +25,7 @@ import packages
 from console import Problem, say
 from paths import BUILD_ASAN, BUILD_TSAN, BUILD_VALGRIND, LOGS, ROOT, STATE, WEB
 from postgres import Cluster
-from processes import lock_checkout
+from processes import Process, lock_checkout
 from redis_server import Redis
 
 HOME = STATE / "test"
@@ -449,11 +449,19 @@ def _run_all(context, suites):
     return results
 
 
+def _end_leftovers():
+    """Servers of tests that were killed: they would still hold their databases."""
+    for pattern in ("*/server-*.pid", "*/redis.pid"):
+        for record in (STATE / "test").glob(pattern):
+            Process(record).stop(5)
+
+
 def run(names, under=None, rounds=None, seed=None):
     """Runs the suites of a kind whose name has one of `names` in it, or all."""
     kind = KINDS[under]
     suites = _choose(names, kind)
     lock = lock_checkout("test.lock")  # they share a PostgreSQL, ports and the build
+    _end_leftovers()
     try:
         _prepare(kind)
     except Problem as problem:
