@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "db/db.h"
 
@@ -82,8 +83,7 @@ static void checksum(const struct buffer *content, char out[65])
     unsigned char digest[SHA256_DIGEST_LENGTH];
 
     SHA256(buffer_data(content), content->length - 1, digest);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    hex_write(digest, sizeof(digest), out);
 }
 
 /* --- one migration --- */

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "base/coro.h"
+#include "base/hex.h"
 #include "base/log.h"
 
 #define FIRST_BACKOFF_MS 50
@@ -551,8 +552,7 @@ static void write_digest(const char *source, char *out)
     unsigned char digest[SHA_DIGEST_LENGTH];
 
     SHA1((const unsigned char *)source, strlen(source), digest);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    hex_write(digest, sizeof(digest), out);
 }
 
 static const char *digest_of(struct redis *redis, const char *source)

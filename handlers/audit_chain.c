@@ -1,8 +1,9 @@
 #include "handlers/audit_chain.h"
 
 #include <openssl/sha.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "base/hex.h"
 
 static void put_number(struct buffer *out, int64_t value)
 {
@@ -63,6 +64,5 @@ void audit_chain_personal(struct bytes salt, const char *peer, const char *note,
 
 void audit_chain_hex(const uint8_t hash[AUDIT_HASH_BYTES], char out[2 * AUDIT_HASH_BYTES + 1])
 {
-    for (int i = 0; i < AUDIT_HASH_BYTES; i++)
-        snprintf(out + 2 * i, 3, "%02x", hash[i]);
+    hex_write(hash, AUDIT_HASH_BYTES, out);
 }

@@ -245,7 +245,8 @@ class Model:
                 self.check(self.take(), "nothing comes although it may")
 
     def hold(self):
-        """Reads nothing until no more fits into the socket, or there is no more."""
+        """Reads nothing until no more fits into the socket, or there is no more. Nobody tells of that,
+        so what lies there is looked at until it stays the same; the model holds either way."""
         def lying():
             return struct.unpack("i", fcntl.ioctl(self.wire.sock, termios.FIONREAD, b"\0" * 4))[0]
 
